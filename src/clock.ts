@@ -1,0 +1,22 @@
+/**
+ * What time it is, and when something is due. Everything here that depends on time asks a clock, so that a spec can turn
+ * one by hand. Bind another to the token `Clock` to replace it.
+ */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Call `act` once, `delay` milliseconds from now, unless the returned function is called before. Never keeps the process alive. */
+  after(delay: number, act: () => void): () => void;
+}
+
+/** The token a `Clock` is bound to. */
+export const Clock = Symbol.for('espalier.Clock');
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delay, act) {
+    const timer = setTimeout(act, delay).unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,52 @@
+/** Every code an `EspalierError` can carry. Each has a heading in docs/errors.md, and nothing else has. */
+export const errorCodes = [
+  'CHILD_SEGMENT_INVALID',
+  'CHILD_TAKEN',
+  'CHILD_UNDEFINED',
+  'CHILD_UNREACHABLE',
+  'CONTAINER_TAKEN',
+  'DECORATOR_MISPLACED',
+  'DEPENDENCY_CYCLE',
+  'DEPENDENCY_FAILED',
+  'DEPENDENCY_MISSING',
+  'DEPENDENCY_UNDEFINED',
+  'LISTEN_FAILED',
+  'OPTION_INVALID',
+  'OUTSIDE_REQUEST',
+  'PORT_TAKEN',
+  'RESOURCE_CYCLE',
+  'RESOURCE_UNMARKED',
+  'RESULT_UNSUPPORTED',
+  'SESSION_INSECURE',
+  'SESSION_TOKEN_INVALID',
+  'SESSION_TOO_LATE',
+  'SITE_CLOSED',
+  'VERB_TAKEN',
+] as const;
+
+/** A stable name for one kind of failure. Match on this, never on the message. */
+export type ErrorCode = (typeof errorCodes)[number];
+
+interface EspalierErrorOptions extends ErrorOptions {
+  /** The HTTP status of the answer, and leave to show the message to the client. Without it the client gets a bare 500. */
+  readonly status?: number;
+}
+
+/**
+ * Whatever Espalier itself refuses, while a site is built or while a request is answered. Match on `code`: two copies of
+ * the package in one process make `instanceof` unreliable. The message never holds a token or a cookie.
+ */
+export class EspalierError extends Error {
+  override readonly name = 'EspalierError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly statusCode: number;
+  readonly expose: boolean;
+
+  constructor(code: ErrorCode, message: string, {status, ...options}: EspalierErrorOptions = {}) {
+    super(`${message} [${code}]`, options);
+    this.code = code;
+    this.status = this.statusCode = status ?? 500;
+    this.expose = status !== undefined;
+  }
+}

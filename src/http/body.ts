@@ -1,0 +1,97 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import type {Readable} from 'node:stream';
+import {parse as parseContentType, type ContentType} from 'content-type';
+import createError from 'http-errors';
+import {getRawBody} from 'raw-body';
+
+/** A request body that is still on its way, with the headers that describe it. */
+export interface Incoming {
+  readonly stream: Readable;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** The whole body. Throws a 413 past `limit` bytes, a 400 when it ends early, a 415 when it is compressed. */
+export async function readBytes({stream, headers}: Incoming, limit: number): Promise<Buffer> {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') throw createError(415, 'A compressed body is not accepted.');
+  const length = headers['transfer-encoding'] === undefined ? headers['content-length'] : undefined;
+  if (Number(length) > limit) throw tooLarge(limit);
+  return getRawBody(stream, {limit, length: length ?? null}).catch((error: Error & {type?: string}) => {
+    throw error.type === 'entity.too.large' ? tooLarge(limit) : error;
+  });
+}
+
+function tooLarge(limit: number): Error {
+  return createError(413, `The body is larger than ${limit} bytes.`);
+}
+
+/** The body as text in the charset its type names, UTF-8 unless it names one. Throws a 400 for bytes that are no such text. */
+export function decodeText(bytes: Uint8Array, headers: IncomingHttpHeaders): string {
+  const charset = contentType(headers).parameters['charset'] ?? 'utf-8';
+  const decoder = decoderOf(charset);
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw createError(400, `The body is not ${charset} text.`);
+  }
+}
+
+function decoderOf(charset: string): TextDecoder {
+  try {
+    return new TextDecoder(charset, {fatal: true});
+  } catch {
+    throw createError(415, `The charset ${JSON.stringify(charset)} is not known here.`);
+  }
+}
+
+/** The body as the JSON value it is. Throws a 415 for another type and a 400 for text that is not JSON. */
+export function decodeJson(bytes: Uint8Array, headers: IncomingHttpHeaders): unknown {
+  if (!/^application\/(?:json|[^\s;/]+\+json)$/.test(contentType(headers).type)) throw wrongType('application/json');
+  try {
+    return JSON.parse(decodeText(bytes, headers));
+  } catch (error) {
+    throw error instanceof SyntaxError ? createError(400, 'The body is not JSON.') : error;
+  }
+}
+
+/** The body as the fields and files of a form, URL-encoded or multipart. Throws a 415 for another type, a 400 for a broken one. */
+export async function decodeForm(bytes: Uint8Array, headers: IncomingHttpHeaders): Promise<FormData> {
+  const {type} = contentType(headers);
+  if (type === 'application/x-www-form-urlencoded') return urlEncodedForm(decodeText(bytes, headers));
+  if (type === 'multipart/form-data') return multipartForm(bytes, headers['content-type']!);
+  throw wrongType('application/x-www-form-urlencoded or multipart/form-data');
+}
+
+function urlEncodedForm(text: string): FormData {
+  const form = new FormData();
+  for (const [name, value] of new URLSearchParams(text)) form.append(name, value);
+  return form;
+}
+
+async function multipartForm(bytes: Uint8Array, type: string): Promise<FormData> {
+  const {Busboy} = await import('@fastify/busboy');
+  const form = new FormData();
+  try {
+    const parser = new Busboy({headers: {'content-type': type}});
+    await new Promise((resolve, reject) => {
+      parser.on('field', (name, value) => form.append(name, value));
+      parser.on('file', (name, stream, filename, _encoding, mimeType) => {
+        const chunks: Buffer<ArrayBuffer>[] = [];
+        stream.on('data', (chunk: Buffer<ArrayBuffer>) => chunks.push(chunk)).on('error', reject);
+        stream.on('end', () => form.append(name, new File(chunks, filename ?? '', {type: mimeType})));
+      });
+      parser.on('finish', resolve).on('error', reject).end(bytes);
+    });
+  } catch (error) {
+    throw createError(400, 'The body is not a complete multipart form.', {cause: error});
+  }
+  return form;
+}
+
+function contentType(headers: IncomingHttpHeaders): ContentType {
+  return parseContentType(headers['content-type'] ?? '');
+}
+
+function wrongType(expected: string): Error {
+  return createError(415, `The body must be ${expected}.`);
+}

@@ -1,0 +1,38 @@
+import {type SetCookie, stringifySetCookie} from 'cookie';
+
+/** The attributes of a cookie: those of RFC 6265bis. `maxAge` is in seconds. */
+export type CookieOptions = Omit<SetCookie, 'name' | 'value'>;
+
+/** Readable by this site alone, not by scripts, and not sent along from another site's forms. */
+const careful: CookieOptions = {path: '/', httpOnly: true, sameSite: 'lax'};
+
+/** The text of one `Set-Cookie` header. Throws a TypeError for a name, value or attribute that could smuggle in another. */
+export function setCookieText(name: string, value: string, options: CookieOptions = {}): string {
+  return stringifySetCookie({...careful, ...options, name, value});
+}
+
+/**
+ * Every value that a `Cookie` header gives `name`, as sent. The header is not parsed as a whole for one cookie, and only
+ * spaces and tabs are trimmed, so that no look-alike of a prefixed name passes for it (CVE-2026-39410).
+ */
+export function cookieValues(header: string | undefined, name: string): string[] {
+  if (!header?.includes(name)) return [];
+  const values: string[] = [];
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals >= 0 && trimBlanks(pair.slice(0, equals)) === name) values.push(trimBlanks(pair.slice(equals + 1)));
+  }
+  return values;
+}
+
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start])) start += 1;
+  while (end > start && isBlank(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
+}

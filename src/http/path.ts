@@ -1,0 +1,45 @@
+import createError from 'http-errors';
+
+const none: readonly string[] = Object.freeze([]);
+
+/**
+ * The two halves of a request target (RFC 9112, section 3.2): the path as sent, and the query without its `?`. A server
+ * must also accept the absolute form, `http://host/path`.
+ */
+export function splitTarget(target: string): {path: string; query: string} {
+  const origin = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]+\/?/i, '/');
+  const mark = origin.indexOf('?');
+  return mark < 0 ? {path: origin, query: ''} : {path: origin.slice(0, mark), query: origin.slice(mark + 1)};
+}
+
+/**
+ * The segments of a path: split at `/` first, then each percent-decoded once, as UTF-8, so that `%2F` stays inside its
+ * segment. `/` has none; a trailing slash is a last, empty segment. Throws a 400 for what can't be decoded and for
+ * segments that would mean something to a file system: `.`, `..` and NUL, encoded or not.
+ */
+export function decodePath(path: string): readonly string[] {
+  if (path === '/') return none;
+  if (!path.startsWith('/')) throw createError(400, 'The request target is neither a path nor an absolute URL.');
+  if (!/^[\x21-\x7e]*$/.test(path)) throw createError(400, 'The path holds a character that must be percent-encoded.');
+  return path.slice(1).split('/').map(decodeSegment);
+}
+
+function decodeSegment(raw: string): string {
+  const segment = raw.includes('%') ? percentDecode(raw) : raw;
+  if (segment === '.' || segment === '..') throw createError(400, 'The path holds a dot segment.');
+  if (segment.includes('\0')) throw createError(400, 'The path holds a NUL.');
+  return segment;
+}
+
+function percentDecode(raw: string): string {
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    throw createError(400, 'The path is not percent-encoded UTF-8.');
+  }
+}
+
+/** The path of these segments, each encoded so that nothing in it is a separator for any client. */
+export function encodePath(segments: readonly string[]): string {
+  return `/${segments.map(encodeURIComponent).join('/')}`;
+}

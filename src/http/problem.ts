@@ -1,0 +1,62 @@
+import {STATUS_CODES} from 'node:http';
+import createError from 'http-errors';
+import Negotiator from 'negotiator';
+import {html} from './html.ts';
+import type {Request} from './request.ts';
+import {Response} from './response.ts';
+
+/** What a client may learn of a failure, in the terms of RFC 9457. */
+export interface Problem {
+  readonly status: number;
+  /** What went wrong this time. Left out when it is not the client's business. */
+  readonly detail?: string | undefined;
+  /** Names this failure in the log. */
+  readonly instance?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The problem that an error stands for: itself when it was made to be shown, otherwise a bare status and where to look. */
+export function problemOf(error: unknown, instance: string): Problem {
+  if (!createError.isHttpError(error)) return {status: 500, instance};
+  const {status, expose, message, headers} = error;
+  return {status, headers, ...(expose ? {detail: message} : {instance})};
+}
+
+/** The answer that tells of a problem: `application/problem+json`, or a small page for a client that prefers HTML. */
+export function problemResponse(problem: Problem, request: Request): Response {
+  const response = new Response();
+  response.status = problem.status;
+  for (const [name, value] of Object.entries(problem.headers ?? {})) response.setHeader(name, value);
+  response.vary('Accept');
+  if (prefersHtml(request)) {
+    response.setHeader('Content-Type', 'text/html; charset=utf-8');
+    response.body = page(problem);
+  } else {
+    const {status, detail, instance} = problem;
+    response.setHeader('Content-Type', 'application/problem+json');
+    response.body = JSON.stringify({type: 'about:blank', title: title(status), status, detail, instance});
+  }
+  return response;
+}
+
+function prefersHtml(request: Request): boolean {
+  const known = ['application/problem+json', 'application/json', 'text/html'];
+  return new Negotiator(request).mediaType(known) === 'text/html';
+}
+
+function title(status: number): string {
+  return STATUS_CODES[status] ?? 'Error';
+}
+
+function page({status, detail, instance}: Problem): string {
+  const heading = `${status} ${title(status)}`;
+  return html`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>${heading}</title>
+<h1>${heading}</h1>
+${detail && html`<p>${detail}</p>`}
+${instance && html`<p>The log tells more, at <code>${instance}</code>.</p>`}
+</html>
+`.toString();
+}

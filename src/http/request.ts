@@ -1,0 +1,224 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import {Readable} from 'node:stream';
+import {parseCookie} from 'cookie';
+import proxyAddr from 'proxy-addr';
+import {decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
+import {cookieValues} from './cookie.ts';
+import {decodePath, splitTarget} from './path.ts';
+import type {Trust} from './trust.ts';
+
+/** What a request is read from: `IncomingMessage` and `Http2ServerRequest` are such, and so is what `Request.from` makes. */
+export interface Message extends Readable {
+  readonly method?: string;
+  readonly url?: string;
+  /** The URL before an outer framework cut off the path it mounted us at (Connect and Express keep it here). */
+  readonly originalUrl?: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: {readonly remoteAddress?: string | undefined; readonly encrypted?: boolean | undefined};
+}
+
+/** Where the answer goes, as far as a request cares: whether the client is still there. */
+export interface Outgoing {
+  readonly destroyed: boolean;
+  readonly writableFinished: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** What a site says of all its requests. */
+export interface RequestSettings {
+  /** The most bytes a body may have. */
+  readonly bodyLimit: number;
+  readonly trust: Trust;
+}
+
+/** A request made without a socket. */
+export interface RequestInit {
+  readonly method?: string;
+  /** Path and query. */
+  readonly url?: string;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** Whether it came over TLS. Default: no. */
+  readonly secure?: boolean;
+  /** The address it came from. Default: `127.0.0.1`. */
+  readonly ip?: string;
+  /** Aborted when the client goes. */
+  readonly signal?: AbortSignal;
+}
+
+const noTrust: RequestSettings = {bodyLimit: 1_048_576, trust: () => false};
+const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
+
+/**
+ * What a visitor asks for. Nothing is parsed before it is asked for. Where a getter or a body method meets what it can't
+ * read, it throws the `http-errors` error that should be answered, a 4xx.
+ */
+export class Request {
+  /** The method as sent: `GET`, `POST`, … */
+  readonly method: string;
+  /** Path and query, as sent. */
+  readonly url: string;
+  /** The path as sent: not decoded, without the query. */
+  readonly path: string;
+  /** Captured segments by name, decoded: `request.params.year` for `:year`. */
+  params: Readonly<Record<string, string>> = noParams;
+  /** Used by what answers: the headers of the answer are settled. */
+  isAnswered = false;
+
+  readonly #message: Message;
+  readonly #query: string;
+  readonly #settings: RequestSettings;
+  readonly #outgoing: Outgoing | undefined;
+  #walked = 0;
+  #segments: readonly string[] | undefined;
+  #bytes: Promise<Buffer> | undefined;
+  #signal: AbortSignal | undefined;
+
+  /** Used by the server. To make a request without a socket call `Request.from`. */
+  constructor(message: Message, settings: RequestSettings = noTrust, outgoing?: Outgoing) {
+    this.#message = message;
+    this.#settings = settings;
+    this.#outgoing = outgoing;
+    this.method = message.method ?? 'GET';
+    this.url = message.url ?? '/';
+    const {path, query} = splitTarget(this.url);
+    this.path = path;
+    this.#query = query;
+  }
+
+  /** A request without a socket, for `site.handle`. */
+  static from(
+    {method, url, headers, body, secure, ip, signal}: RequestInit,
+    settings: RequestSettings = noTrust,
+  ): Request {
+    const message = Object.assign(Readable.from(body === undefined ? [] : chunks(body)), {
+      method: method ?? 'GET',
+      url: url ?? '/',
+      headers: lowerCased(headers ?? {}),
+      socket: {remoteAddress: ip ?? '127.0.0.1', encrypted: secure ?? false},
+    });
+    const request = new Request(message, settings);
+    request.#signal = signal;
+    return request;
+  }
+
+  /** Every segment of the path, decoded. Throws a 400 for a path that can't be decoded. */
+  get segments(): readonly string[] {
+    return (this.#segments ??= decodePath(this.path));
+  }
+
+  /** The segments walked so far: those that led to this resource. */
+  get prepath(): readonly string[] {
+    return this.segments.slice(0, this.#walked);
+  }
+
+  /** The segments still to walk: empty, except in a leaf. */
+  get postpath(): readonly string[] {
+    return this.segments.slice(this.#walked);
+  }
+
+  /** Used by the walk: one more segment is behind us. */
+  walk(): void {
+    this.#walked += 1;
+  }
+
+  /** Where the site hangs in an outer framework's paths: `/app` below `app.use('/app', site.handler)`, otherwise empty. */
+  get mountPath(): string {
+    const {originalUrl} = this.#message;
+    return originalUrl?.endsWith(this.url) ? originalUrl.slice(0, -this.url.length) : '';
+  }
+
+  /** The query, parsed anew at each call. */
+  get query(): URLSearchParams {
+    return new URLSearchParams(this.#query);
+  }
+
+  /** The query as sent, with its `?`, or nothing. */
+  get search(): string {
+    return this.#query && `?${this.#query}`;
+  }
+
+  /** The headers, by lower-case name, as Node gives them. */
+  get headers(): IncomingHttpHeaders {
+    return this.#message.headers;
+  }
+
+  /** Every cookie by name, decoded, parsed anew at each call; the first of a name wins. */
+  get cookies(): Readonly<Record<string, string | undefined>> {
+    return parseCookie(this.headers.cookie ?? '');
+  }
+
+  /** Every value the client sent for one cookie, as sent, without parsing the others. */
+  cookieValues(name: string): string[] {
+    return cookieValues(this.headers.cookie, name);
+  }
+
+  /** The host the client asked for, with its port, as sent. */
+  get host(): string | undefined {
+    return this.headers.host ?? (this.headers[':authority'] as string | undefined);
+  }
+
+  /** Whether the visitor came over TLS: to us, or to a proxy we trust that says so in `X-Forwarded-Proto`. */
+  get secure(): boolean {
+    if (this.#message.socket.encrypted) return true;
+    const proto = this.headers['x-forwarded-proto'];
+    return proto !== undefined && this.#proxyIsTrusted() && /^https *(?:,|$)/i.test(String(proto));
+  }
+
+  #proxyIsTrusted(): boolean {
+    return this.#settings.trust(this.#message.socket.remoteAddress ?? '', 0);
+  }
+
+  /** The visitor's address: the nearest one in `X-Forwarded-For` that is no trusted proxy, or the socket's. */
+  get ip(): string {
+    return proxyAddr(this.#message as never, this.#settings.trust) ?? '';
+  }
+
+  /** Aborted when the client goes before it has the whole answer, and when a closing site will not wait any longer. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= signalOf(this.#outgoing));
+  }
+
+  /**
+   * The body, read once and kept. `limit` is in bytes (default: the site's `bodyLimit`) and counts at the first reading.
+   * Throws a 413 past the limit, a 400 when the body ends early, a 415 when it is compressed.
+   */
+  bytes({limit = this.#settings.bodyLimit}: {limit?: number} = {}): Promise<Buffer> {
+    return (this.#bytes ??= readBytes({stream: this.#message, headers: this.headers}, limit));
+  }
+
+  /** The body as text. Throws what `bytes` does, and a 400 or 415 for text in no known charset. */
+  async text(options?: {limit?: number}): Promise<string> {
+    return decodeText(await this.bytes(options), this.headers);
+  }
+
+  /** The body as JSON. Throws what `text` does, a 415 for another type and a 400 for broken JSON. */
+  async json(options?: {limit?: number}): Promise<unknown> {
+    return decodeJson(await this.bytes(options), this.headers);
+  }
+
+  /** The body as a form, URL-encoded or multipart; a file is a `File`. Throws what `text` does, a 415 for another type. */
+  async form(options?: {limit?: number}): Promise<FormData> {
+    return decodeForm(await this.bytes(options), this.headers);
+  }
+}
+
+async function* chunks(body: string | Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (typeof body === 'string') yield Buffer.from(body);
+  else if (body instanceof Uint8Array) yield body;
+  else yield* body;
+}
+
+function lowerCased(headers: Readonly<Record<string, string | undefined>>): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function signalOf(outgoing: Outgoing | undefined): AbortSignal {
+  const controller = new AbortController();
+  const leave = () => controller.abort(new DOMException('The client has gone.', 'AbortError'));
+  if (outgoing?.destroyed && !outgoing.writableFinished) leave();
+  outgoing?.once('close', () => {
+    if (!outgoing.writableFinished) leave();
+  });
+  return controller.signal;
+}

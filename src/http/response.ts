@@ -1,0 +1,120 @@
+import {validateHeaderName, validateHeaderValue} from 'node:http';
+import {setCookieText, type CookieOptions} from './cookie.ts';
+
+/** What can go out as a body. A stream sends its chunks as they come. */
+export type Body = string | Uint8Array | AsyncIterable<string | Uint8Array>;
+
+/**
+ * What the visitor gets besides the body, which the handler returns. Nothing is sent before the handler is done, and for a
+ * stream before its first chunk.
+ */
+export class Response {
+  /** Used by what answers; a handler returns its body. */
+  body: Body | undefined;
+  /** Used by what answers: this is for HEAD, so the headers speak of a body that is not sent. */
+  isHead = false;
+  #status: number | undefined;
+  // Name, value, name, value, …: the shape that Node writes fastest.
+  readonly #headers: string[] = [];
+
+  /** The HTTP status. Default: 200, or 204 where there is no body. Throws a RangeError for what is no final status. */
+  get status(): number {
+    return this.#status ?? (this.body === undefined ? 204 : 200);
+  }
+
+  set status(status: number) {
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      throw new RangeError(`A response can't have the status ${status}: it must be a whole number from 200 to 599.`);
+    }
+    this.#status = status;
+  }
+
+  /** The value of a header; of several by one name the first. */
+  header(name: string): string | undefined {
+    const at = this.#find(name, 0);
+    return at < 0 ? undefined : this.#headers[at + 1];
+  }
+
+  /** Set a header in place of all by its name. Throws a TypeError for a name or value that HTTP does not allow. */
+  setHeader(name: string, value: string | number): void {
+    this.removeHeader(name);
+    this.appendHeader(name, value);
+  }
+
+  /** Add a header beside those by its name. Throws a TypeError for a name or value that HTTP does not allow. */
+  appendHeader(name: string, value: string | number): void {
+    validateHeaderName(name);
+    validateHeaderValue(name, String(value));
+    this.#headers.push(name, String(value));
+  }
+
+  /** Take every header by this name away. */
+  removeHeader(name: string): void {
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at)) this.#headers.splice(at, 2);
+  }
+
+  /**
+   * Send a cookie, in a `Set-Cookie` header of its own. Default attributes: `Path=/; HttpOnly; SameSite=Lax`. `maxAge` is
+   * in seconds. Throws a TypeError for a name, value or attribute that a cookie can't have.
+   */
+  setCookie(name: string, value: string, options?: CookieOptions): void {
+    this.#headers.push('Set-Cookie', setCookieText(name, value, options));
+  }
+
+  /** Have the browser forget a cookie; `path` and `domain` must be those it was set with. */
+  clearCookie(name: string, options?: CookieOptions): void {
+    this.setCookie(name, '', {...options, maxAge: 0});
+  }
+
+  /** Send the visitor elsewhere. `status` is 303 by default: ask for it with GET, whatever the method was. */
+  redirect(location: string, status: 301 | 302 | 303 | 307 | 308 = 303): void {
+    this.status = status;
+    this.setHeader('Location', location);
+  }
+
+  /** Tell caches that the answer depends on this request header. */
+  vary(name: string): void {
+    const named = this.header('Vary');
+    if (named === undefined) this.setHeader('Vary', name);
+    else if (!lists(named, name) && named !== '*') this.setHeader('Vary', `${named}, ${name}`);
+  }
+
+  /** Every header, as name, value, name, value, with the body's length where it is known. */
+  headerList(): string[] {
+    const length = this.#length();
+    return length === undefined ? this.#headers : [...this.#headers, 'Content-Length', String(length)];
+  }
+
+  // RFC 9110, section 8.6: no length with a 204 or 304; otherwise Node would send such an answer in chunks.
+  #length(): number | undefined {
+    if (this.#isBodiless() || this.#find('Content-Length', 0) >= 0) return undefined;
+    if (typeof this.body === 'string') return Buffer.byteLength(this.body);
+    if (this.body instanceof Uint8Array) return this.body.byteLength;
+    return this.body === undefined ? 0 : undefined;
+  }
+
+  /** The body as far as it is sent: not with HEAD, and not with a 204 or 304 (RFC 9110, sections 15.3.5 and 15.4.5). */
+  get sentBody(): Body | undefined {
+    return this.isHead || this.#isBodiless() ? undefined : this.body;
+  }
+
+  #isBodiless(): boolean {
+    return this.status === 204 || this.status === 304;
+  }
+
+  #find(name: string, from: number): number {
+    const wanted = name.toLowerCase();
+    for (let at = from; at < this.#headers.length; at += 2) {
+      if (this.#headers[at]!.toLowerCase() === wanted) return at;
+    }
+    return -1;
+  }
+}
+
+/** Whether a comma-separated header value lists this word, in any case. */
+export function lists(value: string, word: string): boolean {
+  return value
+    .toLowerCase()
+    .split(/\s*[,;]\s*/)
+    .includes(word.toLowerCase());
+}

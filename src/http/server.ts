@@ -1,0 +1,156 @@
+import {lookup} from 'node:dns/promises';
+import {createServer as createHttpServer, type IncomingMessage, type ServerResponse} from 'node:http';
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type {AddressInfo, Server as NetServer} from 'node:net';
+import {Readable} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
+import {EspalierError} from '../errors.ts';
+import type {Message, Outgoing} from './request.ts';
+import type {Body, Response} from './response.ts';
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  /** Default: 8080. 0 takes any free one. */
+  readonly port?: number;
+  /** The name or address to listen on. Default: `localhost`, on every address it has. */
+  readonly host?: string;
+  /** The key and certificate, as PEM. With them the server speaks TLS: HTTP/2, and HTTP/1.1 with clients that do not. */
+  readonly tls?: {readonly key: string | Buffer; readonly cert: string | Buffer};
+}
+
+/** Answers a message that has come in. Never rejects. */
+type Answer = (message: Message, outgoing: Outgoing) => Promise<Response>;
+
+/** A listener for `node:http` and `node:http2` servers. */
+export type Listener = (
+  message: IncomingMessage | Http2ServerRequest,
+  answer: ServerResponse | Http2ServerResponse,
+) => void;
+
+/** The socket side of a site: takes messages in, writes answers out. The one file that touches `node:http`. */
+export class Server {
+  readonly #answer: Answer;
+  readonly #onBroken: (error: unknown) => void;
+  readonly #listening: NetServer[] = [];
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #streams = new Set<Readable>();
+  #closing = false;
+
+  /** `onBroken` hears of streams that failed after their head was sent. */
+  constructor(answer: Answer, onBroken: (error: unknown) => void) {
+    this.#answer = answer;
+    this.#onBroken = onBroken;
+  }
+
+  /** Takes requests from any Node server: `http.createServer(listener)`, `app.use(listener)`. */
+  readonly listener: Listener = (message, outgoing) => {
+    const out = outgoing as ServerResponse;
+    void this.#answer(message as Message, out).then(response => this.#send(response, out));
+  };
+
+  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`. */
+  async listen({port = 8080, host = 'localhost', tls}: ListenOptions = {}): Promise<string> {
+    const [first, ...others] = await addressesOf(host);
+    const taken = await this.#listenAt(first!, port, host, tls);
+    // A machine without IPv6 still names ::1 as localhost; that one is left out.
+    for (const address of others) {
+      await this.#listenAt(address, taken, host, tls).catch((error: NodeJS.ErrnoException) => {
+        if ((error.cause as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error;
+      });
+    }
+    return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`;
+  }
+
+  async #listenAt(address: string, port: number, host: string, tls: ListenOptions['tls']): Promise<number> {
+    const server = tls ? this.#secureServer(tls) : createHttpServer(this.listener);
+    const {promise, resolve, reject} = Promise.withResolvers<void>();
+    server.once('error', reject).listen({port, host: address}, resolve);
+    try {
+      await promise;
+    } catch (cause) {
+      throw listenError(cause as NodeJS.ErrnoException, port, host);
+    }
+    this.#listening.push(server);
+    return (server.address() as AddressInfo).port;
+  }
+
+  #secureServer(tls: NonNullable<ListenOptions['tls']>): NetServer {
+    const server = createSecureServer({...tls, allowHTTP1: true}, this.listener);
+    return server.on('session', session => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    });
+  }
+
+  async #send(response: Response, out: ServerResponse): Promise<void> {
+    if (this.#closing && out.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
+    const body = response.sentBody;
+    try {
+      out.writeHead(response.status, response.headerList());
+      if (body === undefined) out.end();
+      else if (typeof body === 'string' || body instanceof Uint8Array) out.end(body);
+      else await this.#stream(body, out);
+    } catch (error) {
+      out.destroy();
+      this.#onBroken(error);
+    }
+  }
+
+  async #stream(body: Exclude<Body, string | Uint8Array>, out: ServerResponse): Promise<void> {
+    const source = Readable.from(body);
+    this.#streams.add(source);
+    try {
+      await pipeline(source, out);
+    } catch (error) {
+      // The client going away, or the site closing, ends a stream early: neither is a failure.
+      if (!isPrematureClose(error) && !this.#closing) throw error;
+      out.destroy();
+    } finally {
+      this.#streams.delete(source);
+    }
+  }
+
+  /** Stop accepting, end the streams, and wait until the last answer is out, `drainTimeout` milliseconds at most. */
+  async close(drainTimeout: number): Promise<void> {
+    this.#closing = true;
+    const closed = this.#listening.map(server => new Promise(resolve => server.close(resolve)));
+    for (const stream of this.#streams) stream.destroy();
+    for (const session of this.#sessions) session.close();
+    const force = setTimeout(() => this.#cutOff(), drainTimeout);
+    for (const server of this.#listening) closeConnections(server, 'closeIdleConnections');
+    await Promise.all(closed);
+    clearTimeout(force);
+  }
+
+  #cutOff(): void {
+    for (const session of this.#sessions) session.destroy();
+    for (const server of this.#listening) closeConnections(server, 'closeAllConnections');
+  }
+}
+
+function closeConnections(server: NetServer, which: 'closeIdleConnections' | 'closeAllConnections'): void {
+  (server as NetServer & {[which]?: () => void})[which]?.();
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  if (host !== 'localhost') return [host];
+  const found = await lookup(host, {all: true});
+  return [...new Set(found.map(({address}) => address))];
+}
+
+function listenError(cause: NodeJS.ErrnoException, port: number, host: string): EspalierError {
+  if (cause.code === 'EADDRINUSE') {
+    const wayOut = 'Stop what listens there, or choose another port (PORT=8081).';
+    return new EspalierError('PORT_TAKEN', `Port ${port} of ${host} is taken. ${wayOut}`, {cause});
+  }
+  return new EspalierError('LISTEN_FAILED', `Can't listen on port ${port} of ${host}: ${cause.message}.`, {cause});
+}
+
+function isPrematureClose(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
+}

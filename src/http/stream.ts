@@ -1,0 +1,51 @@
+import {AsyncLocalStorage} from 'node:async_hooks';
+import {Readable} from 'node:stream';
+
+/** A chunk of a streamed body. */
+type Chunk = string | Uint8Array;
+
+/**
+ * The stream with its first chunk already there, so that what fails before it can still be answered properly, and headers
+ * can be set until then. Later chunks are asked for in the context that this call was made in.
+ */
+export async function primed(
+  source: AsyncIterable<unknown>,
+): Promise<{first: unknown; chunks: AsyncIterableIterator<Chunk>}> {
+  const inContext = AsyncLocalStorage.snapshot();
+  const iterator = source[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  let ready: IteratorResult<unknown> | undefined = first;
+  const chunks: AsyncIterableIterator<Chunk> = {
+    async next() {
+      const step = ready ?? (await inContext(() => iterator.next()));
+      ready = undefined;
+      return step.done ? {done: true, value: undefined} : {done: false, value: chunk(step.value)};
+    },
+    async return() {
+      await inContext(() => iterator.return?.());
+      return {done: true, value: undefined};
+    },
+    [Symbol.asyncIterator]: () => chunks,
+  };
+  return {first: first.value, chunks};
+}
+
+/** Have a stream that nobody will read give back what it holds. */
+export async function dismiss(source: AsyncIterable<unknown>): Promise<void> {
+  if (source instanceof Readable) source.destroy();
+  else if (source instanceof ReadableStream) await source.cancel();
+  else await source[Symbol.asyncIterator]().return?.();
+}
+
+function chunk(value: unknown): Chunk {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value;
+  throw new TypeError(`A stream's chunks must be strings or bytes; one was ${describe(value)}.`);
+}
+
+/** What kind of thing a value is, without telling the value. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const name = (value as {constructor?: {name?: string}}).constructor?.name;
+  return name ? `an object of class ${name}` : 'an object';
+}

@@ -1,0 +1,44 @@
+import {Readable} from 'node:stream';
+import type {RequestInit} from './request.ts';
+import type {Response} from './response.ts';
+import {dismiss} from './stream.ts';
+
+/** What a WHATWG `Request` says, in our terms. */
+export function fromWebRequest(web: globalThis.Request): RequestInit {
+  const {pathname, search, host, protocol} = new URL(web.url);
+  return {
+    method: web.method,
+    url: pathname + search,
+    headers: {host, ...Object.fromEntries(web.headers)},
+    secure: protocol === 'https:',
+    signal: web.signal,
+    ...(web.body && {body: web.body as AsyncIterable<Uint8Array>}),
+  };
+}
+
+/** The answer as a WHATWG `Response`. */
+export function toWebResponse(response: Response): globalThis.Response {
+  const headers = new Headers();
+  const list = response.headerList();
+  for (let at = 0; at < list.length; at += 2) headers.append(list[at]!, list[at + 1]!);
+  return new globalThis.Response(webBody(response.sentBody), {status: response.status, headers});
+}
+
+function webBody(body: Response['sentBody']): BodyInit | null {
+  if (body === undefined) return null;
+  if (typeof body === 'string' || body instanceof Uint8Array) return body as BodyInit;
+  const bytes = Readable.from(body, {objectMode: false});
+  return Readable.toWeb(bytes) as BodyInit;
+}
+
+/** Take over what a handler answered with: a WHATWG `Response` wins over headers set before, and its cookies are added. */
+export async function adoptWebResponse(web: globalThis.Response, response: Response): Promise<void> {
+  response.status = web.status;
+  for (const [name, value] of web.headers) {
+    if (name === 'set-cookie') response.appendHeader('Set-Cookie', value);
+    else response.setHeader(name, value);
+  }
+  if (!web.body) return;
+  response.body = web.body as AsyncIterable<Uint8Array>;
+  if (response.isHead) await dismiss(response.body);
+}

@@ -1,0 +1,28 @@
+export {Clock, systemClock} from './clock.ts';
+export {EspalierError, type ErrorCode} from './errors.ts';
+export type {CookieOptions} from './http/cookie.ts';
+export {html, Html, type HtmlValue} from './http/html.ts';
+export {Request, type RequestInit} from './http/request.ts';
+export {Response} from './http/response.ts';
+export type {Listener, ListenOptions} from './http/server.ts';
+export type {TrustProxy} from './http/trust.ts';
+export {Logger} from './logger.ts';
+export type {ResourceClass, ResourceOptions} from './resource/declarations.ts';
+export {inject} from './resource/inject.ts';
+export {Child, Resource} from './resource/resource.ts';
+export {Delete, Get, Head, Options, Patch, Post, Put} from './resource/verbs.ts';
+export {serve, type ServeOptions} from './serve.ts';
+export type {Lifetime} from './session/lifetime.ts';
+export {SessionService, type SessionOptions} from './session/session-service.ts';
+export {
+  SessionStore,
+  type Awaitable,
+  type EndReason,
+  type NewSession,
+  type SessionRecord,
+} from './session/session-store.ts';
+export type {EndListener, Session} from './session/session.ts';
+export {TokenSource} from './session/token.ts';
+export {createSite, type Site, type SiteOptions} from './site.ts';
+export {default as createError} from 'http-errors';
+export {Container, ContainerModule, injectable, postConstruct, preDestroy} from 'inversify';

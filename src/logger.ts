@@ -1,0 +1,10 @@
+/** Where Espalier says what an operator should know; `console` is one. Bind another to the token `Logger` to replace it. */
+export interface Logger {
+  /** Something failed: a request that ended in a 500, a callback that threw. */
+  error(message: string, error?: unknown): void;
+  /** Something works, but not as it was probably meant. */
+  warn(message: string): void;
+}
+
+/** The token a `Logger` is bound to. */
+export const Logger = Symbol.for('espalier.Logger');

@@ -1,0 +1,75 @@
+import 'reflect-metadata';
+import {EspalierError} from '../errors.ts';
+
+/** A class whose instances answer for a part of the tree. */
+// Any arguments: they are the container's business, or those of the method that makes the resource.
+export type ResourceClass<T extends object = object> = new (...args: any[]) => T;
+
+/** Options of `@Resource`. */
+export interface ResourceOptions {
+  /** End the walk here: whatever is left of the path is in `request.postpath`. Default: false. */
+  readonly leaf?: boolean;
+}
+
+/** The methods that a handler can be declared for. */
+export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'HEAD';
+
+/** One `@Child`: made by the container, or by the method it stands on. */
+export interface ChildDeclaration {
+  readonly segment: string;
+  readonly resource: () => ResourceClass;
+  readonly method?: PropertyKey;
+}
+
+/** What the decorators wrote to one class. */
+export interface Declarations {
+  options?: ResourceOptions;
+  readonly children: Map<string, ChildDeclaration>;
+  readonly handlers: Map<Verb, PropertyKey>;
+}
+
+const key = Symbol.for('espalier.declarations');
+
+/** What stands on this very class, to be written to. Decorators write to the class and nowhere else. */
+export function declarationsOn(target: Function): Declarations {
+  const own = Reflect.getOwnMetadata(key, target) as Declarations | undefined;
+  if (own) return own;
+  const blank: Declarations = {children: new Map(), handlers: new Map()};
+  Reflect.defineMetadata(key, blank, target);
+  return blank;
+}
+
+/** What holds for this class: its own declarations, over those of the classes it extends. `@Resource` itself is not inherited. */
+export function declarationsOf(target: Function): Declarations {
+  const own = declarationsOn(target);
+  const base = Object.getPrototypeOf(target) as Function | null;
+  if (!base || base === Function.prototype) return own;
+  const inherited = declarationsOf(base);
+  return {
+    ...own,
+    children: new Map([...inherited.children, ...own.children]),
+    handlers: new Map([...inherited.handlers, ...own.handlers]),
+  };
+}
+
+/**
+ * The class that a decorated method belongs to. Throws `DECORATOR_MISPLACED` for a static method, and where the compiler
+ * calls decorators the TC39 way, which has no parameter decorators and so no `@inject` in a constructor.
+ */
+export function classOf(target: object | Function, decorator: string, context: unknown): Function {
+  refuseStandardCall(decorator, context);
+  if (typeof target !== 'function') return target.constructor;
+  throw new EspalierError(
+    'DECORATOR_MISPLACED',
+    `${decorator} stands on the static method ${target.name}.${String(context)}. Put it on an instance method.`,
+  );
+}
+
+/** Throws `DECORATOR_MISPLACED` where a decorator was called with a TC39 context. */
+export function refuseStandardCall(decorator: string, context: unknown): void {
+  if (typeof context !== 'object' || context === null || !('kind' in context)) return;
+  throw new EspalierError(
+    'DECORATOR_MISPLACED',
+    `${decorator} was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json.`,
+  );
+}

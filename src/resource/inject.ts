@@ -1,0 +1,22 @@
+import {inject as injectToken, type ServiceIdentifier} from 'inversify';
+import {EspalierError} from '../errors.ts';
+
+/**
+ * Has the container give a constructor parameter, or a property, what is bound to `token`. Throws
+ * `DEPENDENCY_UNDEFINED` at once for a token that is not there, as when two modules import each other.
+ */
+export function inject(token: ServiceIdentifier): ParameterDecorator & PropertyDecorator {
+  return (target: object, name: PropertyKey | undefined, index?: number) => {
+    if (token === undefined) throw undefinedToken(target, name, index);
+    injectToken(token)(target, name as string, index as number);
+  };
+}
+
+function undefinedToken(target: object, name: PropertyKey | undefined, index: number | undefined): EspalierError {
+  const owner = typeof target === 'function' ? target.name : target.constructor.name;
+  const place = index === undefined ? `property ${String(name)}` : `constructor parameter ${index + 1}`;
+  return new EspalierError(
+    'DEPENDENCY_UNDEFINED',
+    `${owner}: the token to inject at ${place} is undefined. If its module imports this one in a circle, move the token to a module of its own.`,
+  );
+}

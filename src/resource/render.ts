@@ -1,0 +1,58 @@
+import {EspalierError} from '../errors.ts';
+import {Html} from '../http/html.ts';
+import type {Body, Response} from '../http/response.ts';
+import {describe, dismiss, primed} from '../http/stream.ts';
+import {adoptWebResponse} from '../http/web.ts';
+
+/**
+ * Turn what a handler returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and the kind
+ * of thing it returned, never its text.
+ */
+export async function render(result: unknown, response: Response, method: string): Promise<void> {
+  if (typeof result === 'string') return fill(response, result, 'text/plain; charset=utf-8');
+  if (result === undefined) return undefined;
+  if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
+  if (result instanceof Uint8Array) return fill(response, result, 'application/octet-stream');
+  if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
+  if (result instanceof globalThis.Response) return adoptWebResponse(result, response);
+  if (isAsyncIterable(result)) return renderStream(result, response);
+  throw unsupported(method, describe(result));
+}
+
+function fill(response: Response, body: Body, type: string): void {
+  response.body = body;
+  if (response.header('Content-Type') === undefined) response.setHeader('Content-Type', type);
+}
+
+async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
+  response.body = source as Body;
+  if (response.isHead) return dismiss(source);
+  const {first, chunks} = await primed(source);
+  fill(response, chunks, typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
+}
+
+function isPlain(value: unknown): value is object {
+  if (Array.isArray(value)) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || prototype === Object.prototype;
+}
+
+function toJson(value: object, method: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new EspalierError('RESULT_UNSUPPORTED', `${method} returned an object that JSON can't express.`, {cause});
+  }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+function unsupported(method: string, kind: string): EspalierError {
+  return new EspalierError(
+    'RESULT_UNSUPPORTED',
+    `${method} returned ${kind}. Return a string, html\`…\`, a plain object or array, bytes, a stream, a Response, or nothing.`,
+  );
+}

@@ -1,0 +1,108 @@
+import {injectable, injectFromHierarchy} from 'inversify';
+import {EspalierError} from '../errors.ts';
+import type {Request} from '../http/request.ts';
+import {
+  classOf,
+  declarationsOn,
+  refuseStandardCall,
+  type ChildDeclaration,
+  type ResourceClass,
+  type ResourceOptions,
+} from './declarations.ts';
+
+/**
+ * Marks a class as a resource: one that a site's tree can lead to, made by the container with what it asks for by
+ * `@inject`. What its base classes inject, answer and have as children is there too; what it declares itself replaces that.
+ */
+export function Resource(options: ResourceOptions = {}): (target: ResourceClass) => void {
+  return (target: ResourceClass, context?: unknown) => {
+    refuseStandardCall('@Resource()', context);
+    declarationsOn(target).options = options;
+    injectable()(target);
+    injectFromHierarchy({extendConstructorArguments: true, extendProperties: true})(target);
+  };
+}
+
+/** What a method under `@Child` gives: the child for this request, or nothing for a 404. */
+type Made<T> = T | undefined | Promise<T | undefined>;
+
+/** `@Child` on a class, or on a method that makes such children. */
+interface ChildDecorator<T extends object> {
+  (target: Function): void;
+  (target: object, name: PropertyKey, descriptor: {value?: (segment: string, request: Request) => Made<T>}): void;
+}
+
+/**
+ * Puts a child under a resource. On a class, the container makes the child once, when the site is built. On a method, the
+ * method makes it for each request, from the segment and the request.
+ *
+ * `segment` is a literal, `''` for the path with a slash at its end, or a capture: `':year'` takes any one segment, which
+ * is in `request.params.year`, decoded. A literal beats a capture. Name the class by a function, `() => Archive`, where it
+ * is declared later. Throws `CHILD_SEGMENT_INVALID`, `CHILD_UNDEFINED` or `CHILD_TAKEN` at once.
+ */
+export function Child<T extends object>(
+  segment: string,
+  resource: ResourceClass<T> | (() => ResourceClass<T>),
+): ChildDecorator<T> {
+  return (target: Function | object, method?: PropertyKey) => {
+    const decorator = `@Child(${JSON.stringify(segment)})`;
+    const owner = typeof target === 'function' && method === undefined ? target : classOf(target, decorator, method);
+    checkSegment(segment, owner);
+    const thunk = classThunk(resource, segment, owner);
+    declare(owner, {segment, resource: thunk, ...(method !== undefined && {method})});
+  };
+}
+
+function checkSegment(segment: string, owner: Function): void {
+  const refuse = (why: string) => {
+    throw new EspalierError('CHILD_SEGMENT_INVALID', `${owner.name} has a child ${JSON.stringify(segment)}: ${why}`);
+  };
+  if (segment.startsWith(':') && !/^:[A-Za-z_]\w*$/.test(segment)) {
+    refuse('a capture is a colon and a name, like ":year".');
+  }
+  if (segment.includes('/')) refuse('a segment has no slash. Give each part of the path a resource of its own.');
+  if (segment === '.' || segment === '..' || segment.includes('\0')) refuse('no request can reach it.');
+}
+
+// An arrow function has no `prototype` of its own; a class has. That tells `() => Archive` from `Archive`.
+function classThunk(resource: unknown, segment: string, owner: Function): () => ResourceClass {
+  if (typeof resource === 'function') {
+    return Object.hasOwn(resource, 'prototype') ? () => resource as ResourceClass : (resource as () => ResourceClass);
+  }
+  throw undefinedChild(segment, owner);
+}
+
+/** The error for a child whose class is not there: it is declared later, or two modules import each other. */
+export function undefinedChild(segment: string, owner: Function): EspalierError {
+  const name = JSON.stringify(segment);
+  return new EspalierError(
+    'CHILD_UNDEFINED',
+    `The class of the child ${name} of ${owner.name} is undefined. If it is declared later or imported in a circle, write @Child(${name}, () => TheClass).`,
+  );
+}
+
+function declare(owner: Function, child: ChildDeclaration): void {
+  const {children} = declarationsOn(owner);
+  // One capture takes any segment, so a second one, by whatever name, would never be asked.
+  const slot = child.segment.startsWith(':') ? ':' : child.segment;
+  const rival = children.get(slot);
+  if (rival) throw takenChild(owner, child, rival);
+  children.set(slot, child);
+}
+
+function takenChild(owner: Function, child: ChildDeclaration, rival: ChildDeclaration): EspalierError {
+  const names = [child, rival].map(({segment, resource}) => `${JSON.stringify(segment)} (${nameOf(resource)})`);
+  return new EspalierError(
+    'CHILD_TAKEN',
+    `${owner.name} has two children for one segment: ${names.join(' and ')}. Give one of them another segment.`,
+  );
+}
+
+// A class declared later can't be named yet.
+function nameOf(resource: () => ResourceClass): string {
+  try {
+    return resource().name;
+  } catch {
+    return 'a class declared later';
+  }
+}

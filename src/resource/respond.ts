@@ -1,0 +1,55 @@
+import createError from 'http-errors';
+import {encodePath} from '../http/path.ts';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import {render} from './render.ts';
+import {traverse} from './traverse.ts';
+import type {Branch, Node} from './tree.ts';
+
+type Handle = (request: Request, response: Response) => unknown;
+
+/**
+ * Fill in the response to a request: walk the tree, call the handler, render what it returned. Throws what is to be
+ * answered as an error.
+ */
+export async function respond(root: Branch, request: Request, response: Response): Promise<void> {
+  response.isHead = request.method === 'HEAD';
+  // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
+  if (request.path === '*') return respondUnhandled('OPTIONS', request, response);
+  const found = await traverse(root, request);
+  if (!found) throw nothingHere();
+  if (found.hasExcessSlash) return redirectWithoutSlash(found.node, request, response);
+  return call(found.instance, found.node, request, response);
+}
+
+async function call(instance: object, node: Node, request: Request, response: Response): Promise<void> {
+  const name = handlerFor(node, request.method);
+  if (name === undefined) return respondUnhandled(node.allow, request, response);
+  const result = await (instance as Record<PropertyKey, Handle>)[name]!(request, response);
+  return render(result, response, `${node.resource.name}.${String(name)}()`);
+}
+
+function handlerFor({handlers}: Node, method: string): PropertyKey | undefined {
+  return handlers.get(method) ?? (method === 'HEAD' ? handlers.get('GET') : undefined);
+}
+
+function respondUnhandled(allow: string, request: Request, response: Response): void {
+  if (request.method !== 'OPTIONS') {
+    throw createError(405, `This answers ${allow}, not ${request.method}.`, {headers: {Allow: allow}});
+  }
+  // RFC 9110, section 9.3.7: an answer to OPTIONS without content says so by its length, so it is no 204.
+  response.status = 200;
+  response.setHeader('Allow', allow);
+}
+
+function redirectWithoutSlash(node: Node, request: Request, response: Response): void {
+  const isSafe = request.method === 'GET' || request.method === 'HEAD';
+  if (!isSafe || handlerFor(node, request.method) === undefined) throw nothingHere();
+  // Encoded anew: a backslash in a captured segment would send a browser to another host.
+  const path = encodePath(request.segments.slice(0, -1));
+  response.redirect(request.mountPath + path + request.search, 308);
+}
+
+function nothingHere(): Error {
+  return createError(404, 'There is nothing at this path.');
+}

@@ -1,0 +1,108 @@
+import {EspalierError} from '../errors.ts';
+import {
+  declarationsOf,
+  type ChildDeclaration,
+  type Declarations,
+  type ResourceClass,
+  type Verb,
+} from './declarations.ts';
+import {undefinedChild} from './resource.ts';
+
+/** All that is known of a resource class in one site: what it answers, and where the walk goes from it. */
+export interface Node {
+  readonly resource: ResourceClass;
+  readonly leaf: boolean;
+  readonly handlers: ReadonlyMap<string, PropertyKey>;
+  /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
+  readonly allow: string;
+  readonly literals: Map<string, Branch>;
+  capture: Branch | undefined;
+}
+
+/** The way from a resource to a child. */
+export interface Branch {
+  readonly node: Node;
+  /** The child, where the container has made it. */
+  readonly instance?: object;
+  /** The method of the parent that makes the child, where one does. */
+  readonly method?: PropertyKey;
+  /** The name that a captured segment goes by. */
+  readonly capture?: string;
+}
+
+/** Makes the one instance of a class in this site. `trail` says how the tree leads to it, for the error. */
+export type Resolve = (resource: ResourceClass, trail: string) => object;
+
+/**
+ * The tree that can be reached from `Root`. Every class that hangs in it by `@Child` on a class is made now, so that what
+ * can't be made is known now. Throws an `EspalierError` that names the classes and the way to them.
+ */
+export function growTree(Root: ResourceClass, resolve: Resolve): Branch {
+  const nodes = new Map<ResourceClass, Node>();
+
+  /** `above` are the classes from the last one that a method makes: one of them again would hang below itself for ever. */
+  function grow(resource: ResourceClass, trail: string, above: readonly ResourceClass[]): Node {
+    if (above.includes(resource)) throw cycle(trail);
+    const known = nodes.get(resource);
+    if (known) return known;
+    const declared = declarationsOf(resource);
+    if (!declared.options) throw unmarked(resource, trail);
+    const node = blankNode(resource, declared);
+    nodes.set(resource, node);
+    for (const child of declared.children.values()) hang(child, node, trail, [...above, resource]);
+    return node;
+  }
+
+  function hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
+    const {segment, method} = child;
+    const resource = child.resource();
+    if (!resource) throw undefinedChild(segment, parent.resource);
+    const way = `${trail} → ${JSON.stringify(segment)} ${resource.name}`;
+    const node = grow(resource, way, method === undefined ? above : []);
+    const origin = method === undefined ? {instance: resolve(resource, way)} : {method};
+    if (segment.startsWith(':')) parent.capture = {node, ...origin, capture: segment.slice(1)};
+    else parent.literals.set(segment, {node, ...origin});
+  }
+
+  const node = grow(Root, Root.name, []);
+  if (node.literals.has('')) throw unreachable(Root);
+  return {node, instance: resolve(Root, Root.name)};
+}
+
+function blankNode(resource: ResourceClass, {options, handlers}: Declarations): Node {
+  return {
+    resource,
+    leaf: options?.leaf ?? false,
+    handlers,
+    allow: allowed(handlers),
+    literals: new Map(),
+    capture: undefined,
+  };
+}
+
+function allowed(handlers: ReadonlyMap<Verb, PropertyKey>): string {
+  const verbs = new Set<Verb>(handlers.keys()).add('OPTIONS');
+  if (verbs.has('GET')) verbs.add('HEAD');
+  return [...verbs].toSorted().join(', ');
+}
+
+function unmarked(resource: ResourceClass, trail: string): EspalierError {
+  return new EspalierError(
+    'RESOURCE_UNMARKED',
+    `${trail}: ${resource.name} is in the tree but has no @Resource(). Add it above the class.`,
+  );
+}
+
+function cycle(trail: string): EspalierError {
+  return new EspalierError(
+    'RESOURCE_CYCLE',
+    `${trail}: this class is above itself already, so the tree would have no end. Put @Child on a method that makes the child when it is asked for.`,
+  );
+}
+
+function unreachable(Root: ResourceClass): EspalierError {
+  return new EspalierError(
+    'CHILD_UNREACHABLE',
+    `${Root.name} is the root and has a child "": no request can reach it, for "/" is the root itself. Let ${Root.name} answer.`,
+  );
+}

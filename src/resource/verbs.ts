@@ -1,0 +1,41 @@
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import {EspalierError} from '../errors.ts';
+import {classOf, declarationsOn, type Verb} from './declarations.ts';
+
+/** A method that answers requests: what it returns, or promises, becomes the body. */
+type Handler = (request: Request, response: Response) => unknown;
+
+type HandlerDecorator = (target: object, name: PropertyKey, descriptor: {value?: Handler}) => void;
+
+function verb(method: Verb): () => HandlerDecorator {
+  const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
+  return () => (target, name) => {
+    const owner = classOf(target, decorator, name);
+    const {handlers} = declarationsOn(owner);
+    const rival = handlers.get(method);
+    if (rival !== undefined) {
+      const both = `${String(rival)}() and ${String(name)}()`;
+      throw new EspalierError(
+        'VERB_TAKEN',
+        `${owner.name} has two methods for ${method}: ${both}. Keep one ${decorator}.`,
+      );
+    }
+    handlers.set(method, name);
+  };
+}
+
+/** The method answers GET, and HEAD unless another does. */
+export const Get = verb('GET');
+/** The method answers POST. */
+export const Post = verb('POST');
+/** The method answers PUT. */
+export const Put = verb('PUT');
+/** The method answers PATCH. */
+export const Patch = verb('PATCH');
+/** The method answers DELETE. */
+export const Delete = verb('DELETE');
+/** The method answers OPTIONS, which is otherwise answered from the declared verbs. */
+export const Options = verb('OPTIONS');
+/** The method answers HEAD, which is otherwise answered as GET without the body. */
+export const Head = verb('HEAD');

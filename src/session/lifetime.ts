@@ -1,0 +1,36 @@
+/** How long a session lasts, in milliseconds. */
+export interface Lifetime {
+  /** From the last request that got or found the session. Each such request begins it anew. */
+  readonly idleTimeout: number;
+  /** From the session's beginning, however busy it is. */
+  readonly absoluteTimeout: number;
+}
+
+/** A session's life so far: its lifetime, and moments in milliseconds since the epoch. */
+export interface Lived extends Lifetime {
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+}
+
+/** When the session ends unless it is seen before. Never past the absolute deadline. */
+export function idleDeadline(lived: Lived): number {
+  return Math.min(lived.lastSeenAt + lived.idleTimeout, absoluteDeadline(lived));
+}
+
+/** When the session ends at the latest. */
+export function absoluteDeadline({createdAt, absoluteTimeout}: Lived): number {
+  return createdAt + absoluteTimeout;
+}
+
+/** Which of the two ends the session, when nothing else does. */
+export function timeoutReason(lived: Lived): 'idle' | 'absolute' {
+  return idleDeadline(lived) < absoluteDeadline(lived) ? 'idle' : 'absolute';
+}
+
+/**
+ * Whether being seen now is worth a write: only when it gains more than 1/20 of the idle timeout. So a busy session costs
+ * a store at most 20 writes in each idle timeout, and may end that twentieth early; it never ends late.
+ */
+export function gainsEnough({lastSeenAt, idleTimeout}: Lived, now: number): boolean {
+  return now - lastSeenAt > idleTimeout / 20;
+}

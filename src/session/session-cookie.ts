@@ -1,0 +1,51 @@
+import {EspalierError} from '../errors.ts';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import {isToken} from './token.ts';
+
+/** Which cookie carries a session's token, and with which attributes. */
+export interface SessionCookie {
+  readonly name: string;
+  readonly secure: boolean;
+}
+
+// Browsers let only a server, over TLS, for this host alone, set a cookie with this prefix.
+const overTls: SessionCookie = {name: '__Host-Http-sid', secure: true};
+const overPlain: SessionCookie = {name: 'sid', secure: false};
+
+/**
+ * The cookie that fits how the request came. Over plain HTTP there is one for a loopback host alone, unless `insecure`
+ * accepts that anyone on the way can take the session over: otherwise throws `SESSION_INSECURE`.
+ */
+export function cookieFor(request: Request, insecure: boolean): SessionCookie {
+  if (request.secure) return overTls;
+  if (insecure || isLoopback(request.host ?? '')) return overPlain;
+  throw new EspalierError(
+    'SESSION_INSECURE',
+    'There are no sessions over plain HTTP to a host that is not this machine. If TLS ends at a proxy, trust it: trustProxy: "loopback", or its address. If plain HTTP is really meant, say so: sessions: {insecure: true}.',
+    {status: 403},
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host);
+}
+
+/**
+ * The token that a request carries. A malformed one counts as none, and so does a repeated one: of two, nobody can say
+ * which of them another site planted.
+ */
+export function tokenIn(request: Request, {name}: SessionCookie): string | undefined {
+  const [token, ...others] = request.cookieValues(name);
+  return token !== undefined && others.length === 0 && isToken(token) ? token : undefined;
+}
+
+/** Have the browser carry this token until it closes. The session itself knows when it ends. */
+export function sendToken(token: string, {name, secure}: SessionCookie, response: Response): void {
+  response.setCookie(name, token, {secure});
+}
+
+/** Have the browser forget its token. */
+export function clearToken({name, secure}: SessionCookie, response: Response): void {
+  response.clearCookie(name, {secure});
+}

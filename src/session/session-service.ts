@@ -1,0 +1,110 @@
+import type {Clock} from '../clock.ts';
+import {EspalierError} from '../errors.ts';
+import {currentRequest} from '../http/current.ts';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import type {Logger} from '../logger.ts';
+import {EndListeners} from './end-listeners.ts';
+import type {Lifetime} from './lifetime.ts';
+import {cookieFor} from './session-cookie.ts';
+import type {SessionStore} from './session-store.ts';
+import type {Session} from './session.ts';
+import type {TokenSource} from './token.ts';
+import {Visit, type VisitParts} from './visit.ts';
+
+/** How a site keeps sessions. */
+export interface SessionOptions extends Partial<Lifetime> {
+  /** Keep sessions over plain HTTP to any host, although anyone on the way can take them over. Default: false. */
+  readonly insecure?: boolean;
+}
+
+/** What holds where `SessionOptions` are silent: idle 15 minutes, absolute 12 hours. */
+export const sessionDefaults: Required<SessionOptions> = {
+  idleTimeout: 15 * 60 * 1000,
+  absoluteTimeout: 12 * 60 * 60 * 1000,
+  insecure: false,
+};
+
+/** What a `SessionService` works with. */
+interface Parts {
+  readonly store: SessionStore;
+  readonly newToken: TokenSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Inject this to reach the visitor's session. Each method finds the request that is being answered by itself, and takes
+ * one explicitly where it is called from elsewhere; without either it rejects with `OUTSIDE_REQUEST`. Over plain HTTP to a
+ * host that is not this machine all reject with `SESSION_INSECURE`.
+ */
+export class SessionService {
+  readonly #visits = new WeakMap<Request, Visit>();
+  readonly #parts: VisitParts;
+  readonly #insecure: boolean;
+  readonly #logger: Logger;
+  #hasWarned = false;
+
+  /** The container makes it. Throws `OPTION_INVALID` for a timeout that is none. */
+  constructor({logger, ...parts}: Parts, options: SessionOptions = {}) {
+    const {idleTimeout, absoluteTimeout, insecure} = {...sessionDefaults, ...options};
+    checkTimeout('idleTimeout', idleTimeout);
+    checkTimeout('absoluteTimeout', absoluteTimeout);
+    const listeners = new EndListeners(logger);
+    parts.store.onEnd((uid, reason) => listeners.tell(uid, reason));
+    this.#parts = {...parts, listeners, lifetime: {idleTimeout, absoluteTimeout}};
+    this.#insecure = insecure;
+    this.#logger = logger;
+  }
+
+  /**
+   * The visitor's session, begun now if they have none. All calls during one request give the same object. Rejects with
+   * `SESSION_TOO_LATE` when one would have to begin after the headers were sent, and with the store's error when it fails:
+   * a visitor is never mistaken for a new one.
+   */
+  async getSession(request: Request = currentRequest()): Promise<Session> {
+    return this.#visit(request).getSession();
+  }
+
+  /** The visitor's session, or nothing. Never begins one, sends no cookie, writes no row. */
+  async findSession(request: Request = currentRequest()): Promise<Session | undefined> {
+    return this.#visit(request).findSession();
+  }
+
+  /** End the visitor's session now, and have the browser forget its cookie. Without a session it does nothing, and begins none. */
+  async expire(request: Request = currentRequest()): Promise<void> {
+    return this.#visit(request).expire();
+  }
+
+  /** The site calls this once for each request, before the headers go out. */
+  async settle(request: Request, response: Response): Promise<void> {
+    await this.#visits.get(request)?.settle(response);
+    request.isAnswered = true;
+  }
+
+  #visit(request: Request): Visit {
+    const known = this.#visits.get(request);
+    if (known) return known;
+    this.#warnOfProxy(request);
+    const visit = new Visit(request, cookieFor(request, this.#insecure), this.#parts);
+    this.#visits.set(request, visit);
+    return visit;
+  }
+
+  // The usual cause of lost sessions behind a proxy, and invisible from outside: so say it, once.
+  #warnOfProxy(request: Request): void {
+    if (this.#hasWarned || request.secure || request.headers['x-forwarded-proto'] !== 'https') return;
+    this.#hasWarned = true;
+    this.#logger.warn(
+      `A proxy at ${request.ip} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
+    );
+  }
+}
+
+function checkTimeout(name: keyof Lifetime, value: number): void {
+  if (Number.isFinite(value) && value > 0) return;
+  throw new EspalierError(
+    'OPTION_INVALID',
+    `sessions.${name} is ${value}. It must be a number of milliseconds above 0.`,
+  );
+}

@@ -1,0 +1,46 @@
+import type {Lifetime, Lived} from './lifetime.ts';
+
+/** Why a session ended. */
+export type EndReason = 'idle' | 'absolute' | 'logout' | 'evicted';
+
+/** A session as it is handed to a store for the first time. */
+export interface NewSession extends Lifetime {
+  /** The public label; it is all that a store ever learns of the cookie. */
+  readonly uid: string;
+  /** Whether it was begun over TLS, and so is never found without. */
+  readonly isSecure: boolean;
+}
+
+/** A session as a store gives it. */
+export interface SessionRecord extends NewSession, Lived {}
+
+/** A value, now or later: a store in the same process need not make anyone wait. */
+export type Awaitable<T> = T | Promise<T>;
+
+/**
+ * Where sessions rest. Every store keeps these laws, which the specs hold it to: only `create` brings a session into
+ * being, and nothing revives an ended one; past its deadline a session is gone for every caller, swept or not; a deadline
+ * moves only forward, and never past the absolute one; a session ends once, for one reason. The time is the store's own.
+ */
+export interface SessionStore {
+  /** Bring a session into being. Rejects when there is one by this uid. */
+  create(session: NewSession): Awaitable<SessionRecord>;
+
+  /**
+   * The live session by this uid, seen now: its idle timeout begins anew if that gains enough (see `gainsEnough`).
+   * `undefined` when there is none; then nothing changes.
+   */
+  touch(uid: string): Awaitable<SessionRecord | undefined>;
+
+  /** End a session. True for the one caller who ended it, false when there was none to end. */
+  end(uid: string, reason: EndReason): Awaitable<boolean>;
+
+  /** Call `listener` once for each session that ends from now on, within a second or so of the moment. It must not throw. */
+  onEnd(listener: (uid: string, reason: EndReason) => void): void;
+
+  /** Let go of timers and connections. Ends no session. */
+  close(): Awaitable<void>;
+}
+
+/** The token a `SessionStore` is bound to. */
+export const SessionStore = Symbol.for('espalier.SessionStore');

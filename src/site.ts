@@ -1,0 +1,211 @@
+import {randomUUID} from 'node:crypto';
+import {Container, type ContainerModule} from 'inversify';
+import {Clock, systemClock} from './clock.ts';
+import {Housing} from './container.ts';
+import {EspalierError} from './errors.ts';
+import {duringRequest} from './http/current.ts';
+import {problemOf, problemResponse} from './http/problem.ts';
+import {Request, type Message, type Outgoing, type RequestInit, type RequestSettings} from './http/request.ts';
+import {Response} from './http/response.ts';
+import {Server, type Listener, type ListenOptions} from './http/server.ts';
+import {compileTrust, type TrustProxy} from './http/trust.ts';
+import {fromWebRequest, toWebResponse} from './http/web.ts';
+import {Logger} from './logger.ts';
+import type {ResourceClass} from './resource/declarations.ts';
+import {respond} from './resource/respond.ts';
+import {growTree, type Branch} from './resource/tree.ts';
+import {SessionService, sessionDefaults, type SessionOptions} from './session/session-service.ts';
+import {SessionStore} from './session/session-store.ts';
+import {randomToken, TokenSource} from './session/token.ts';
+import {memoryDefaults, MemoryStore} from './store/memory.ts';
+
+/** How a site is composed. */
+export interface SiteOptions {
+  /** A container of the application's own, with what its resources ask for. Default: a new one. It serves one site at a time. */
+  readonly container?: Container;
+  /** Modules to load into the container. */
+  readonly modules?: readonly ContainerModule[];
+  /** How sessions are kept. `memoryLimit` is the most that the memory store holds; past that the oldest end. */
+  readonly sessions?: SessionOptions & {readonly memoryLimit?: number};
+  /** The most bytes a request body may have. Default: 1 MiB. */
+  readonly bodyLimit?: number;
+  /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
+  readonly trustProxy?: TrustProxy;
+  /** How many milliseconds `close()` waits for requests that are being answered. Default: 10 seconds. */
+  readonly drainTimeout?: number;
+}
+
+/** What holds where `SiteOptions` are silent. */
+export const siteDefaults = {
+  sessions: {...sessionDefaults, memoryLimit: memoryDefaults.limit},
+  bodyLimit: 1024 * 1024,
+  trustProxy: false,
+  drainTimeout: 10_000,
+} as const;
+
+/**
+ * Compose a site: bind what it needs, make every resource that can be made now, and check the tree. Throws an
+ * `EspalierError` that names the classes, the way to them and the way out.
+ */
+export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site {
+  return new Site(Root, options);
+}
+
+/** A tree of resources that answers requests. It shares nothing with other sites. Make one with `createSite`. */
+export class Site {
+  /** Where the site's resources and services are made. */
+  readonly container: Container;
+
+  readonly #housing: Housing;
+  readonly #root: Branch;
+  readonly #sessions: SessionService;
+  readonly #logger: Logger;
+  readonly #settings: RequestSettings;
+  readonly #drainTimeout: number;
+  readonly #server: Server;
+  #answering = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(Root: ResourceClass, options: SiteOptions) {
+    this.#settings = settingsOf(options);
+    this.#drainTimeout = positive('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
+    this.container = options.container ?? new Container();
+    this.#housing = new Housing(this.container);
+    bindServices(this.container, options);
+    this.#housing.watch();
+    this.#sessions = this.#housing.make(SessionService, 'SessionService');
+    this.#root = growTree(Root, (resource, trail) => this.#housing.make(resource, trail));
+    this.#logger = this.container.get<Logger>(Logger);
+    this.#server = new Server(
+      (message, outgoing) => this.#receive(message, outgoing),
+      error => this.#logger.error('A response broke off after its headers were sent.', error),
+    );
+  }
+
+  /** Answer a request without a socket. Never rejects: what fails is answered as an error. */
+  handle(request: Request | RequestInit): Promise<Response> {
+    const asked = request instanceof Request ? request : Request.from(request, this.#settings);
+    return duringRequest(asked, () => this.#answer(asked));
+  }
+
+  /** Answer a WHATWG `Request`. */
+  readonly fetch = async (request: globalThis.Request): Promise<globalThis.Response> =>
+    toWebResponse(await this.handle(fromWebRequest(request)));
+
+  /** A listener for another Node server: `http.createServer(site.handler)`, `app.use(site.handler)`. */
+  get handler(): Listener {
+    return this.#server.listener;
+  }
+
+  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`. */
+  async listen(options?: ListenOptions): Promise<string> {
+    this.#refuseWhenClosed();
+    return this.#server.listen(options);
+  }
+
+  /**
+   * Stop accepting, end streamed answers, wait for the others (`drainTimeout` at most), and end what the site brought into
+   * its container, dependents first. Doing it twice is once.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  #receive(message: Message, outgoing: Outgoing): Promise<Response> {
+    return this.handle(new Request(message, this.#settings, outgoing));
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const response = new Response();
+    this.#answering += 1;
+    try {
+      this.#refuseWhenClosed();
+      await respond(this.#root, request, response);
+      await this.#sessions.settle(request, response);
+      return response;
+    } catch (error) {
+      return await this.#answerError(error, request);
+    } finally {
+      this.#answering -= 1;
+      if (this.#answering === 0) this.#onIdle?.();
+    }
+  }
+
+  async #answerError(error: unknown, request: Request): Promise<Response> {
+    const instance = `urn:uuid:${randomUUID()}`;
+    const problem = problemOf(error, instance);
+    if (problem.instance !== undefined) {
+      this.#logger.error(`${request.method} ${request.path} failed: ${instance}`, error);
+    }
+    const response = problemResponse(problem, request);
+    response.isHead = request.method === 'HEAD';
+    await this.#sessions.settle(request, response);
+    return response;
+  }
+
+  #refuseWhenClosed(): void {
+    if (!this.#closing) return;
+    throw new EspalierError('SITE_CLOSED', 'The site is closed.', {status: 503});
+  }
+
+  async #close(): Promise<void> {
+    const closed = this.#server.close(this.#drainTimeout);
+    await Promise.all([closed, this.#idle()]);
+    await this.#housing.end();
+  }
+
+  /** Resolves when nothing is being answered any more, after the drain timeout at the latest. */
+  async #idle(): Promise<void> {
+    if (this.#answering === 0) return;
+    const {promise, resolve} = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#drainTimeout);
+    this.#onIdle = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+function settingsOf({bodyLimit, trustProxy}: SiteOptions): RequestSettings {
+  return {
+    bodyLimit: positive('bodyLimit', bodyLimit ?? siteDefaults.bodyLimit),
+    trust: compileTrust(trustProxy ?? siteDefaults.trustProxy),
+  };
+}
+
+function positive(name: string, value: number): number {
+  if (value > 0) return value;
+  throw new EspalierError('OPTION_INVALID', `${name} is ${value}. It must be a number above 0.`);
+}
+
+/** Bind what the application has not: it may replace the store, the clock, the token source and the logger. */
+function bindServices(container: Container, {modules = [], sessions = {}}: SiteOptions): void {
+  if (container.isCurrentBound(SessionService)) {
+    throw new EspalierError(
+      'CONTAINER_TAKEN',
+      'This container serves another site already. Close that one first, or give each a container, with what they share in a common parent.',
+    );
+  }
+  const ownStore = container.isBound(SessionStore);
+  container.load(...modules);
+  if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
+  if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
+  if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
+  if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? memoryDefaults.limit);
+  if (!ownStore) container.onDeactivation<SessionStore>(SessionStore, store => store.close());
+  container
+    .bind(SessionService)
+    .toResolvedValue(
+      (store: SessionStore, newToken: TokenSource, clock: Clock, logger: Logger) =>
+        new SessionService({store, newToken, clock, logger}, sessions),
+      [SessionStore, TokenSource, Clock, Logger],
+    )
+    .inSingletonScope();
+}
+
+function bindMemoryStore(container: Container, limit: number): void {
+  container
+    .bind<SessionStore>(SessionStore)
+    .toResolvedValue((clock: Clock, logger: Logger) => new MemoryStore({clock, logger, limit}), [Clock, Logger])
+    .inSingletonScope();
+}

@@ -1,0 +1,103 @@
+import type {Clock} from '../clock.ts';
+
+/** Something that is due at a moment which may move on. The wheel alone writes to it. */
+export interface Due {
+  slot: number;
+  place: number;
+}
+
+const second = 1000;
+/** How many to look at before other work gets a turn: about a millisecond's worth. */
+const chunk = 2000;
+
+/**
+ * One timer for everything that is due some time. Entries wait in a slot for each second; that a deadline has moved on is
+ * noticed only when its slot comes up, so moving it costs nothing here. Each entry is looked at once in each of its
+ * timeouts at most: ending it costs O(1), amortised.
+ */
+export class ExpiryWheel<T extends Due> {
+  readonly #slots = new Map<number, T[]>();
+  readonly #clock: Clock;
+  readonly #deadline: (entry: T) => number;
+  readonly #expire: (entry: T) => void;
+  #cancel: (() => void) | undefined;
+  /** The last slot known to be empty, and every one before it. */
+  #swept = 0;
+  #size = 0;
+
+  /** `expire` hears of each entry, off the wheel by then, within a second after its `deadline` has passed. */
+  constructor(clock: Clock, deadline: (entry: T) => number, expire: (entry: T) => void) {
+    this.#clock = clock;
+    this.#deadline = deadline;
+    this.#expire = expire;
+  }
+
+  add(entry: T): void {
+    if (this.#size === 0) this.#swept = slotOf(this.#clock.now()) - 1;
+    this.#size += 1;
+    this.#place(entry);
+    this.#cancel ??= this.#clock.after(this.#untilNextSecond(), () => this.#turn());
+  }
+
+  remove(entry: T): void {
+    const entries = this.#slots.get(entry.slot)!;
+    // The last one takes its place, so that nothing else has to move.
+    const last = entries.pop()!;
+    if (last !== entry) {
+      entries[entry.place] = last;
+      last.place = entry.place;
+    }
+    if (entries.length === 0) this.#slots.delete(entry.slot);
+    this.#size -= 1;
+  }
+
+  /** Stop the timer. Nothing expires any more. */
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #place(entry: T): void {
+    entry.slot = Math.max(slotOf(this.#deadline(entry)), this.#swept + 1);
+    const entries = this.#slots.get(entry.slot);
+    entry.place = entries?.length ?? 0;
+    if (entries) entries.push(entry);
+    else this.#slots.set(entry.slot, [entry]);
+  }
+
+  #turn(): void {
+    const isDone = this.#sweep(this.#clock.now());
+    const delay = isDone ? this.#untilNextSecond() : 0;
+    this.#cancel = this.#size > 0 ? this.#clock.after(delay, () => this.#turn()) : undefined;
+  }
+
+  #untilNextSecond(): number {
+    return second - (this.#clock.now() % second);
+  }
+
+  /** Look at what may be due. False when there is more than fits into one turn. */
+  #sweep(now: number): boolean {
+    let looked = 0;
+    while (this.#size > 0 && this.#swept < slotOf(now) - 1) {
+      const entry = this.#slots.get(this.#swept + 1)?.at(-1);
+      if (!entry) this.#swept += 1;
+      else if (looked === chunk) return false;
+      else {
+        looked += 1;
+        this.#look(entry, now);
+      }
+    }
+    return true;
+  }
+
+  #look(entry: T, now: number): void {
+    this.remove(entry);
+    if (this.#deadline(entry) <= now) return this.#expire(entry);
+    this.#size += 1;
+    this.#place(entry);
+  }
+}
+
+function slotOf(moment: number): number {
+  return Math.floor(moment / second);
+}

@@ -1,0 +1,126 @@
+import {systemClock, type Clock} from '../clock.ts';
+import {EspalierError} from '../errors.ts';
+import type {Logger} from '../logger.ts';
+import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
+import type {EndReason, NewSession, SessionRecord, SessionStore} from '../session/session-store.ts';
+import {ExpiryWheel, type Due} from './expiry-wheel.ts';
+
+/** How a `MemoryStore` is set up. */
+export interface MemoryStoreOptions {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** The most sessions it holds; past that the oldest end, with a log line. Default: 1,000,000. */
+  readonly limit?: number;
+}
+
+/** What holds where `MemoryStoreOptions` are silent. */
+export const memoryDefaults = {limit: 1_000_000};
+
+interface Entry extends SessionRecord, Due {
+  lastSeenAt: number;
+}
+
+const minute = 60_000;
+
+/**
+ * Sessions in this process's memory: fast, and gone when the process ends. It is what a site has unless it binds another
+ * store. One timer serves all sessions, however many.
+ */
+export class MemoryStore implements SessionStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #wheel: ExpiryWheel<Entry>;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #limit: number;
+  readonly #listeners: ((uid: string, reason: EndReason) => void)[] = [];
+  /** Goes through the entries once, oldest first: asking the map for its first anew would walk over all that were deleted. */
+  #oldest = this.#entries.values();
+  #evicted = 0;
+
+  constructor({clock = systemClock, logger = console, limit = memoryDefaults.limit}: MemoryStoreOptions = {}) {
+    if (!(limit >= 1))
+      throw new EspalierError('OPTION_INVALID', `limit is ${limit}. It must be a number of sessions, 1 or more.`);
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#limit = limit;
+    this.#wheel = new ExpiryWheel<Entry>(clock, idleDeadline, entry => this.#drop(entry, timeoutReason(entry)));
+  }
+
+  /** How many sessions are held; those past their deadline count until they are swept, a second or so later. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): SessionRecord {
+    if (this.#live(uid)) throw new Error('There is a session by this uid already.');
+    if (this.#entries.size >= this.#limit) this.#evictOldest();
+    const now = this.#clock.now();
+    const entry = {uid, isSecure, idleTimeout, absoluteTimeout, createdAt: now, lastSeenAt: now, slot: 0, place: 0};
+    this.#entries.set(uid, entry);
+    this.#wheel.add(entry);
+    return recordOf(entry);
+  }
+
+  touch(uid: string): SessionRecord | undefined {
+    const entry = this.#live(uid);
+    if (!entry) return undefined;
+    const now = this.#clock.now();
+    if (gainsEnough(entry, now)) entry.lastSeenAt = now;
+    return recordOf(entry);
+  }
+
+  end(uid: string, reason: EndReason): boolean {
+    const entry = this.#live(uid);
+    if (entry) this.#end(entry, reason);
+    return entry !== undefined;
+  }
+
+  onEnd(listener: (uid: string, reason: EndReason) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  close(): void {
+    this.#wheel.stop();
+  }
+
+  /** The entry, unless its deadline has passed; then it ends here, before the timer comes to it. */
+  #live(uid: string): Entry | undefined {
+    const entry = this.#entries.get(uid);
+    if (!entry || this.#clock.now() < idleDeadline(entry)) return entry;
+    this.#end(entry, timeoutReason(entry));
+    return undefined;
+  }
+
+  #end(entry: Entry, reason: EndReason): void {
+    this.#wheel.remove(entry);
+    this.#drop(entry, reason);
+  }
+
+  #drop({uid}: Entry, reason: EndReason): void {
+    this.#entries.delete(uid);
+    for (const listener of this.#listeners) listener(uid, reason);
+  }
+
+  #evictOldest(): void {
+    let oldest = this.#oldest.next().value;
+    if (!oldest) {
+      this.#oldest = this.#entries.values();
+      oldest = this.#oldest.next().value!;
+    }
+    this.#end(oldest, 'evicted');
+    this.#evicted += 1;
+    if (this.#evicted === 1) this.#clock.after(minute, () => this.#reportEvictions());
+    if (this.#evicted === 1)
+      this.#logger.warn(`${this.#limit} sessions are in memory: from now on the oldest end early.`);
+  }
+
+  #reportEvictions(): void {
+    this.#logger.warn(`${this.#evicted} sessions ended early in the last minute, for want of room.`);
+    this.#evicted = 0;
+  }
+}
+
+// A copy, so that nobody outside holds, or sees change, what is kept here.
+function recordOf({uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt}: Entry): SessionRecord {
+  return {uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt};
+}

@@ -1,0 +1,72 @@
+import {CookieJar} from 'tough-cookie';
+import type {Site} from '../site.ts';
+
+/** What a request says besides its method and path. A plain object or array as `json` is sent as JSON. */
+export interface ClientInit extends Omit<globalThis.RequestInit, 'method'> {
+  readonly json?: unknown;
+}
+
+/**
+ * A visitor of a site, without a socket: it keeps cookies as a browser does, and follows no redirects. Each client is a
+ * visitor of its own.
+ */
+export class Client {
+  /** Its cookies. */
+  readonly jar = new CookieJar();
+  readonly #site: Site;
+  readonly #origin: string;
+
+  /** `origin` is where the visitor believes the site to be; with `https:` it comes over TLS. Default: `http://localhost`. */
+  constructor(site: Site, origin = 'http://localhost') {
+    this.#site = site;
+    this.#origin = origin;
+  }
+
+  /** Send a request to a path, and give the answer. */
+  async fetch(
+    path: string,
+    {json, ...init}: ClientInit & {readonly method?: string} = {},
+  ): Promise<globalThis.Response> {
+    const request = new Request(new URL(path, this.#origin), withJson(init, json));
+    const cookies = await this.jar.getCookieString(request.url);
+    if (cookies && !request.headers.has('Cookie')) request.headers.set('Cookie', cookies);
+    const response = await this.#site.fetch(request);
+    for (const cookie of response.headers.getSetCookie()) await this.jar.setCookie(cookie, request.url);
+    return response;
+  }
+
+  get(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'GET'});
+  }
+
+  post(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'POST'});
+  }
+
+  put(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'PUT'});
+  }
+
+  patch(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'PATCH'});
+  }
+
+  delete(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'DELETE'});
+  }
+
+  head(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'HEAD'});
+  }
+
+  options(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'OPTIONS'});
+  }
+}
+
+function withJson(init: globalThis.RequestInit, json: unknown): globalThis.RequestInit {
+  if (json === undefined) return init;
+  const headers = new Headers(init.headers);
+  headers.set('Content-Type', 'application/json');
+  return {...init, headers, body: JSON.stringify(json)};
+}

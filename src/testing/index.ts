@@ -1,0 +1,3 @@
+export {Client, type ClientInit} from './client.ts';
+export {TestClock} from './test-clock.ts';
+export {testSite, type LogLine, type TestSite} from './test-site.ts';
