@@ -1,21 +1,246 @@
-import test from 'ava';
-import {Get, Resource, SessionService, inject} from 'espalier';
+import {createServer, request as httpRequest} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {once} from 'node:events';
+import express from 'express';
+import test, {type ExecutionContext} from 'ava';
+import {
+  Child,
+  Container,
+  ContainerModule,
+  Get,
+  Post,
+  Resource,
+  SessionService,
+  createError,
+  createSite,
+  inject,
+  injectable,
+  preDestroy,
+  type Request,
+  type SiteOptions,
+} from 'espalier';
 import {testSite} from 'espalier/testing';
 
+@injectable()
+class Greeting {
+  readonly text: string = 'hello';
+}
+
 @Resource()
-class Page {
-  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
-  @Get()
-  async show() {
-    return (await this.sessions.getSession()).uid;
+class Body {
+  @Post()
+  async read(request: Request) {
+    return {length: (await request.bytes()).length, ip: request.ip};
   }
 }
 
-test('x', async t => {
-  const {visitor, clock} = testSite(Page);
-  const v = visitor();
-  const a = await (await v.get('/')).text();
-  t.is(await (await v.get('/')).text(), a);
-  clock.advance(15 * 60_000);
-  t.not(await (await v.get('/')).text(), a);
+@Resource()
+class Broken {
+  @Get()
+  show() {
+    throw new Error('the password is swordfish');
+  }
+  @Post()
+  refuse() {
+    throw createError(409, 'Somebody was faster.', {headers: {'Retry-After': '3'}});
+  }
+}
+
+@Resource()
+@Child('body', Body)
+@Child('broken', Broken)
+class Home {
+  constructor(
+    @inject(Greeting) private readonly greeting: Greeting,
+    @inject(SessionService) private readonly sessions: SessionService,
+  ) {}
+
+  @Get()
+  async show() {
+    return `${this.greeting.text}, ${(await this.sessions.getSession()).uid}`;
+  }
+}
+
+const greeting = new ContainerModule(({bind}) => {
+  bind(Greeting).toSelf().inSingletonScope();
+});
+
+const site = (options: SiteOptions = {}) => createSite(Home, {modules: [greeting], ...options});
+
+/** Serve with a listener of somebody else's until the test ends; gives the URL. */
+async function serving(t: ExecutionContext, server: ReturnType<typeof createServer>): Promise<string> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('handle() answers without a socket', async t => {
+  const response = await site().handle({url: '/body', method: 'POST', body: 'four', ip: '10.0.0.1'});
+  t.is(response.status, 200);
+  t.is(response.body, '{"length":4,"ip":"10.0.0.1"}');
+});
+
+test('fetch() answers a WHATWG Request', async t => {
+  const {fetch} = site();
+  const response = await fetch(new globalThis.Request('http://localhost/body', {method: 'POST', body: 'four'}));
+  t.like(await response.json(), {length: 4});
+});
+
+test('listen() gives the URL that then answers, until close()', async t => {
+  const served = site();
+  const url = await served.listen({port: 0});
+  t.regex(await (await fetch(url)).text(), /^hello, /);
+  await served.close();
+  await t.throwsAsync(fetch(url));
+});
+
+test('the handler can be mounted in a bare node:http server', async t => {
+  const url = await serving(t, createServer(site().handler));
+  t.regex(await (await fetch(url)).text(), /^hello, /);
+  t.is((await fetch(`${url}/body`, {method: 'POST', body: 'x'.repeat(2 ** 21)})).status, 413);
+});
+
+test('the handler can be mounted below a path in Express, and redirects stay there', async t => {
+  const app = express().use('/app', site().handler);
+  const url = await serving(t, createServer(app));
+  t.regex(await (await fetch(`${url}/app`)).text(), /^hello, /);
+  const redirect = await fetch(`${url}/app/broken/?q=1`, {redirect: 'manual'});
+  t.deepEqual([redirect.status, redirect.headers.get('Location')], [308, '/app/broken?q=1']);
+});
+
+test("an application's own container gives its resources what they ask for", async t => {
+  const container = new Container();
+  container.bind(Greeting).toConstantValue({text: 'good evening'});
+  const {body} = await createSite(Home, {container}).handle({url: '/', headers: {host: 'localhost'}});
+  t.regex(String(body), /^good evening, /);
+});
+
+test('two sites in one process share no session', async t => {
+  const [one, other] = [testSite(Home, {modules: [greeting]}), testSite(Home, {modules: [greeting]})];
+  const headers = {cookie: (await one.visitor().get('/')).headers.get('Set-Cookie')!.split(';')[0]!};
+  t.deepEqual((await one.visitor().get('/', {headers})).headers.getSetCookie(), []);
+  t.is((await other.visitor().get('/', {headers})).headers.getSetCookie().length, 1);
+});
+
+test('the text of an unexpected error goes to the log with an id, and the client gets the id', async t => {
+  const {log, visitor} = testSite(Home, {modules: [greeting]});
+  const answer = await visitor().get('/broken');
+  const {instance, ...rest} = (await answer.json()) as {instance: string};
+  t.is(answer.status, 500);
+  t.deepEqual(rest, {type: 'about:blank', title: 'Internal Server Error', status: 500});
+  t.is(log[0]!.message, `GET /broken failed: ${instance}`);
+  t.is(String(log[0]!.error), 'Error: the password is swordfish');
+});
+
+test('an http-errors error is answered as it says, and not logged', async t => {
+  const {log, visitor} = testSite(Home, {modules: [greeting]});
+  const answer = await visitor().post('/broken');
+  t.deepEqual([answer.status, answer.headers.get('Retry-After')], [409, '3']);
+  t.like(await answer.json(), {title: 'Conflict', detail: 'Somebody was faster.'});
+  t.deepEqual(log, []);
+});
+
+test('a body past the limit is a 413, at the default limit of 1 MiB and at another', async t => {
+  const post = async (size: number, options?: SiteOptions) =>
+    (await site(options).handle({url: '/body', method: 'POST', body: Buffer.alloc(size)})).status;
+  t.deepEqual([await post(2 ** 20), await post(2 ** 20 + 1)], [200, 413]);
+  t.deepEqual([await post(10, {bodyLimit: 10}), await post(11, {bodyLimit: 10})], [200, 413]);
+});
+
+test('only a trusted proxy is believed whom it speaks for', async t => {
+  const ask = async (trustProxy: SiteOptions['trustProxy']) => {
+    const headers = {'X-Forwarded-For': '203.0.113.7'};
+    const asked = {url: '/body', method: 'POST', headers};
+    return String((await site({trustProxy: trustProxy!}).handle(asked)).body);
+  };
+  t.regex(await ask(false), /"ip":"127\.0\.0\.1"/);
+  t.regex(await ask('loopback'), /"ip":"203\.0\.113\.7"/);
+});
+
+test('a site that does not come about leaves the container as it was', async t => {
+  const container = new Container();
+  t.throws(() => createSite(Home, {container}), {code: 'DEPENDENCY_MISSING'});
+  t.false(container.isBound(SessionService));
+  t.is((await createSite(Home, {container, modules: [greeting]}).handle({url: '/nowhere'})).status, 404);
+});
+
+test('a module that binds what can not be bound is refused', t => {
+  class Mailer {
+    constructor(readonly host: string) {}
+  }
+  const module = new ContainerModule(({bind}) => {
+    bind(Mailer).toSelf();
+  });
+  t.throws(() => site({modules: [module]}), {
+    code: 'DEPENDENCY_FAILED',
+    message: /^A module can't be loaded: .*"Mailer"/,
+  });
+});
+
+test('options that can not be meant are refused with their name', t => {
+  t.throws(() => site({bodyLimit: 0}), {code: 'OPTION_INVALID', message: /^bodyLimit is 0\./});
+  t.throws(() => site({drainTimeout: NaN}), {code: 'OPTION_INVALID', message: /^drainTimeout is NaN\./});
+  t.throws(() => site({trustProxy: 'nonsense'}), {code: 'OPTION_INVALID', message: /^trustProxy: "nonsense"/});
+  t.throws(() => site({sessions: {memoryLimit: 0}}), {
+    code: 'OPTION_INVALID',
+    message: /^The memory store's limit is 0\./,
+  });
+});
+
+test('a closed site answers 503, listens no more, and closing it again does nothing', async t => {
+  const closed = site();
+  await closed.close();
+  await closed.close();
+  t.is((await closed.handle({url: '/'})).status, 503);
+  await t.throwsAsync(closed.listen({port: 0}), {code: 'SITE_CLOSED'});
+});
+
+test('close() lets a request in flight finish, and ends services only then', async t => {
+  const events: string[] = [];
+  const {promise: entered, resolve: enter} = Promise.withResolvers<void>();
+  const {promise: released, resolve: release} = Promise.withResolvers<void>();
+
+  @injectable()
+  class Database {
+    @preDestroy()
+    end() {
+      events.push('database ended');
+    }
+  }
+
+  @Resource()
+  class Slow {
+    constructor(@inject(Database) readonly database: Database) {}
+    @Get()
+    async show() {
+      enter();
+      await released;
+      events.push('answered');
+      return 'slow';
+    }
+  }
+
+  const database = new ContainerModule(({bind}) => {
+    bind(Database).toSelf().inSingletonScope();
+  });
+  const slow = createSite(Slow, {modules: [database]});
+  const url = await slow.listen({port: 0});
+  const answer = fetch(url).then(response => response.text());
+  await entered;
+  const closed = slow.close();
+  release();
+  t.is(await answer, 'slow');
+  await closed;
+  t.deepEqual(events, ['answered', 'database ended']);
+});
+
+test('a client that breaks off halfway through its body harms nobody', async t => {
+  const broken = site();
+  t.teardown(() => broken.close());
+  const url = await broken.listen({port: 0});
+  const half = httpRequest(`${url}/body`, {method: 'POST', headers: {'Content-Length': '100'}});
+  half.on('error', () => undefined).write('half');
+  await once(half, 'socket');
+  half.destroy();
+  t.is((await fetch(url)).status, 200);
 });

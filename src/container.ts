@@ -1,9 +1,10 @@
-import {getClassMetadata, type Binding, type BindingService} from '@inversifyjs/core';
-import {Plugin} from '@inversifyjs/plugin';
+import {getClassMetadata, type Binding} from '@inversifyjs/core';
+import {Plugin, type PluginContext} from '@inversifyjs/plugin';
 import {
   bindingTypeValues,
   LazyServiceIdentifier,
   type Container,
+  type ContainerModule,
   type Newable,
   type ServiceIdentifier,
 } from 'inversify';
@@ -23,17 +24,17 @@ interface Fault {
  * One site's hold on a container: it makes things in it, explains what can't be made, and ends what it brought, dependents
  * before what they depend on. Inversify's own interior is looked into here and nowhere else.
  */
-export class Housing {
+export class SiteContainer {
   readonly container: Container;
-  readonly #bindings: BindingService;
+  readonly #interior: PluginContext;
   readonly #before: ReadonlySet<ServiceIdentifier>;
   /** In the order of their making, so that each comes after what it depends on. */
   readonly #made = new Set<ServiceIdentifier>();
 
   constructor(container: Container) {
     this.container = container;
-    this.#bindings = bindingsOf(container);
-    this.#before = new Set(this.#bindings.getNonParentBoundServices());
+    this.#interior = interiorOf(container);
+    this.#before = new Set(this.#interior.bindingService.getNonParentBoundServices());
   }
 
   /** From now on, remember what is made of all that this site has bound. */
@@ -57,14 +58,49 @@ export class Housing {
     }
   }
 
+  /** Load modules. Throws an `EspalierError` when one binds what can't be bound. */
+  load(modules: readonly ContainerModule[]): void {
+    try {
+      this.container.load(...modules);
+    } catch (cause) {
+      if (!isInversifys(cause)) throw cause;
+      throw new EspalierError('DEPENDENCY_FAILED', `A module can't be loaded: ${messageOf(cause)}`, {cause});
+    }
+  }
+
   /** End all that this site brought into the container, each before what it depends on. */
   async end(): Promise<void> {
     const failures: unknown[] = [];
-    for (const token of new Set([...[...this.#made].toReversed(), ...this.#brought()])) {
-      if (!this.container.isCurrentBound(token)) continue;
-      await this.container.unbindAsync(token).catch((error: unknown) => failures.push(error));
+    for (const token of this.#dependentsFirst()) {
+      await this.container.unbindAsync(token).catch((error: unknown) => {
+        failures.push(error);
+        this.#drop(token);
+      });
     }
     if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be ended.');
+  }
+
+  /** As `end`, for a site that did not come about: at once, and without a word of what fails. */
+  abandon(): void {
+    for (const token of this.#dependentsFirst()) {
+      try {
+        this.container.unbind(token);
+      } catch {
+        this.#drop(token);
+      }
+    }
+  }
+
+  #dependentsFirst(): ServiceIdentifier[] {
+    const brought = new Set(this.#brought());
+    const made = [...this.#made].filter(token => brought.delete(token));
+    return [...made.toReversed(), ...brought];
+  }
+
+  // Inversify keeps what fails to end: a later site in this container would find it beside its own.
+  #drop(token: ServiceIdentifier): void {
+    this.#interior.bindingService.removeAllByServiceId(token);
+    this.#interior.planResultCacheService.clearCache();
   }
 
   #watch(token: ServiceIdentifier): void {
@@ -75,11 +111,12 @@ export class Housing {
   }
 
   #brought(): ServiceIdentifier[] {
-    return [...this.#bindings.getNonParentBoundServices()].filter(token => !this.#before.has(token));
+    return [...this.#interior.bindingService.getNonParentBoundServices()].filter(token => !this.#before.has(token));
   }
 
   #explained(type: Newable, trail: string, cause: unknown): unknown {
-    const fault = this.#faultBelow(type, [], new Set());
+    // What Inversify refuses to bind has no dependencies to look into.
+    const fault = this.container.isBound(type) ? this.#faultBelow(type, [], new Set()) : undefined;
     if (!fault && !isInversifys(cause)) return cause;
     const {code, chain, reason} = fault ?? {code: 'DEPENDENCY_FAILED', chain: [], reason: messageOf(cause)};
     const way = [trail, ...chain.slice(1).map(nameOf)].join(' → ');
@@ -92,7 +129,7 @@ export class Housing {
     if (token === undefined) return {code: 'DEPENDENCY_UNDEFINED', chain, reason: undefinedReason};
     if (above.includes(token)) return {code: 'DEPENDENCY_CYCLE', chain, reason: cycleReason};
     if (sound.has(token)) return undefined;
-    const bindings = [...this.#bindings.getChained(token)];
+    const bindings = [...this.#interior.bindingService.getChained(token)];
     if (bindings.length === 0) return {code: 'DEPENDENCY_MISSING', chain, reason: missingReason(nameOf(token))};
     try {
       for (const dependency of bindings.flatMap(dependenciesOf)) {
@@ -121,7 +158,10 @@ function dependenciesOf(binding: Binding<unknown>): Token[] {
       : binding.type === bindingTypeValues.ResolvedValue
         ? binding.metadata.arguments
         : [];
-  return elements.flatMap(element => ('value' in element && !element.optional ? [unwrapped(element.value)] : []));
+  // `chained` tells a @multiInject, which does with none.
+  return elements.flatMap(element =>
+    'value' in element && !element.optional && !('chained' in element) ? [unwrapped(element.value)] : [],
+  );
 }
 
 function classElements(implementation: Newable) {
@@ -133,11 +173,11 @@ function unwrapped(token: ServiceIdentifier | LazyServiceIdentifier | undefined)
   return LazyServiceIdentifier.is(token) ? token.unwrap() : token;
 }
 
-function bindingsOf(container: Container): BindingService {
-  const seen: BindingService[] = [];
+function interiorOf(container: Container): PluginContext {
+  const seen: PluginContext[] = [];
   class Look extends Plugin<Container> {
     load(): void {
-      seen.push(this._context.bindingService);
+      seen.push(this._context);
     }
   }
   container.register(Look);

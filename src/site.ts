@@ -1,7 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
 import {Clock, systemClock} from './clock.ts';
-import {Housing} from './container.ts';
+import {SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
 import {problemOf, problemResponse} from './http/problem.ts';
@@ -45,47 +45,60 @@ export const siteDefaults = {
 
 /**
  * Compose a site: bind what it needs, make every resource that can be made now, and check the tree. Throws an
- * `EspalierError` that names the classes, the way to them and the way out.
+ * `EspalierError` that names the classes, the way to them and the way out; then the container is left as it was.
  */
 export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site {
-  return new Site(Root, options);
+  const settings = settingsOf(options);
+  const drainTimeout = positive('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
+  const hold = new SiteContainer(options.container ?? new Container());
+  refuseTaken(hold.container);
+  try {
+    bindServices(hold, options);
+    hold.watch();
+    const sessions = hold.make(SessionService, 'SessionService');
+    const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
+    return new Site({hold, root, sessions, settings, drainTimeout});
+  } catch (error) {
+    hold.abandon();
+    throw error;
+  }
+}
+
+/** What a site is composed of. */
+interface Parts {
+  readonly hold: SiteContainer;
+  readonly root: Branch;
+  readonly sessions: SessionService;
+  readonly settings: RequestSettings;
+  readonly drainTimeout: number;
 }
 
 /** A tree of resources that answers requests. It shares nothing with other sites. Make one with `createSite`. */
 export class Site {
-  /** Where the site's resources and services are made. */
-  readonly container: Container;
-
-  readonly #housing: Housing;
-  readonly #root: Branch;
-  readonly #sessions: SessionService;
+  readonly #parts: Parts;
   readonly #logger: Logger;
-  readonly #settings: RequestSettings;
-  readonly #drainTimeout: number;
   readonly #server: Server;
   #answering = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(Root: ResourceClass, options: SiteOptions) {
-    this.#settings = settingsOf(options);
-    this.#drainTimeout = positive('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
-    this.container = options.container ?? new Container();
-    this.#housing = new Housing(this.container);
-    bindServices(this.container, options);
-    this.#housing.watch();
-    this.#sessions = this.#housing.make(SessionService, 'SessionService');
-    this.#root = growTree(Root, (resource, trail) => this.#housing.make(resource, trail));
-    this.#logger = this.container.get<Logger>(Logger);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#logger = parts.hold.container.get<Logger>(Logger);
     this.#server = new Server(
       (message, outgoing) => this.#receive(message, outgoing),
       error => this.#logger.error('A response broke off after its headers were sent.', error),
     );
   }
 
+  /** Where the site's resources and services are made. */
+  get container(): Container {
+    return this.#parts.hold.container;
+  }
+
   /** Answer a request without a socket. Never rejects: what fails is answered as an error. */
   handle(request: Request | RequestInit): Promise<Response> {
-    const asked = request instanceof Request ? request : Request.from(request, this.#settings);
+    const asked = request instanceof Request ? request : Request.from(request, this.#parts.settings);
     return duringRequest(asked, () => this.#answer(asked));
   }
 
@@ -113,7 +126,7 @@ export class Site {
   }
 
   #receive(message: Message, outgoing: Outgoing): Promise<Response> {
-    return this.handle(new Request(message, this.#settings, outgoing));
+    return this.handle(new Request(message, this.#parts.settings, outgoing));
   }
 
   async #answer(request: Request): Promise<Response> {
@@ -121,8 +134,8 @@ export class Site {
     this.#answering += 1;
     try {
       this.#refuseWhenClosed();
-      await respond(this.#root, request, response);
-      await this.#sessions.settle(request, response);
+      await respond(this.#parts.root, request, response);
+      await this.#parts.sessions.settle(request, response);
       return response;
     } catch (error) {
       return await this.#answerError(error, request);
@@ -140,7 +153,7 @@ export class Site {
     }
     const response = problemResponse(problem, request);
     response.isHead = request.method === 'HEAD';
-    await this.#sessions.settle(request, response);
+    await this.#parts.sessions.settle(request, response);
     return response;
   }
 
@@ -150,16 +163,16 @@ export class Site {
   }
 
   async #close(): Promise<void> {
-    const closed = this.#server.close(this.#drainTimeout);
+    const closed = this.#server.close(this.#parts.drainTimeout);
     await Promise.all([closed, this.#idle()]);
-    await this.#housing.end();
+    await this.#parts.hold.end();
   }
 
   /** Resolves when nothing is being answered any more, after the drain timeout at the latest. */
   async #idle(): Promise<void> {
     if (this.#answering === 0) return;
     const {promise, resolve} = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#drainTimeout);
+    const timer = setTimeout(resolve, this.#parts.drainTimeout);
     this.#onIdle = resolve;
     await promise;
     clearTimeout(timer);
@@ -178,21 +191,24 @@ function positive(name: string, value: number): number {
   throw new EspalierError('OPTION_INVALID', `${name} is ${value}. It must be a number above 0.`);
 }
 
+function refuseTaken(container: Container): void {
+  if (!container.isCurrentBound(SessionService)) return;
+  throw new EspalierError(
+    'CONTAINER_TAKEN',
+    'This container serves another site already. Close that one first, or give each a container, with what they share in a common parent.',
+  );
+}
+
 /** Bind what the application has not: it may replace the store, the clock, the token source and the logger. */
-function bindServices(container: Container, {modules = [], sessions = {}}: SiteOptions): void {
-  if (container.isCurrentBound(SessionService)) {
-    throw new EspalierError(
-      'CONTAINER_TAKEN',
-      'This container serves another site already. Close that one first, or give each a container, with what they share in a common parent.',
-    );
-  }
-  const ownStore = container.isBound(SessionStore);
-  container.load(...modules);
+function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOptions): void {
+  const {container} = hold;
+  const isStoreOurs = !container.isBound(SessionStore);
+  hold.load(modules);
   if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
   if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? memoryDefaults.limit);
-  if (!ownStore) container.onDeactivation<SessionStore>(SessionStore, store => store.close());
+  if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close());
   container
     .bind(SessionService)
     .toResolvedValue(

@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import type {Readable} from 'node:stream';
+import {finished} from 'node:stream/promises';
 import {parse as parseContentType, type ContentType} from 'content-type';
 import createError from 'http-errors';
 import {getRawBody} from 'raw-body';
@@ -15,7 +16,6 @@ export async function readBytes({stream, headers}: Incoming, limit: number): Pro
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') throw createError(415, 'A compressed body is not accepted.');
   const length = headers['transfer-encoding'] === undefined ? headers['content-length'] : undefined;
-  if (Number(length) > limit) throw tooLarge(limit);
   return getRawBody(stream, {limit, length: length ?? null}).catch((error: Error & {type?: string}) => {
     throw error.type === 'entity.too.large' ? tooLarge(limit) : error;
   });
@@ -69,23 +69,37 @@ function urlEncodedForm(text: string): FormData {
 }
 
 async function multipartForm(bytes: Uint8Array, type: string): Promise<FormData> {
-  const {Busboy} = await import('@fastify/busboy');
   const form = new FormData();
   try {
-    const parser = new Busboy({headers: {'content-type': type}});
-    await new Promise((resolve, reject) => {
-      parser.on('field', (name, value) => form.append(name, value));
-      parser.on('file', (name, stream, filename, _encoding, mimeType) => {
-        const chunks: Buffer<ArrayBuffer>[] = [];
-        stream.on('data', (chunk: Buffer<ArrayBuffer>) => chunks.push(chunk)).on('error', reject);
-        stream.on('end', () => form.append(name, new File(chunks, filename ?? '', {type: mimeType})));
-      });
-      parser.on('finish', resolve).on('error', reject).end(bytes);
-    });
+    for (const {name, value} of await multipartEntries(bytes, type)) form.append(name, value);
   } catch (error) {
     throw createError(400, 'The body is not a complete multipart form.', {cause: error});
   }
   return form;
+}
+
+interface Entry {
+  readonly name: string;
+  value: string | File;
+}
+
+async function multipartEntries(bytes: Uint8Array, type: string): Promise<Entry[]> {
+  const {Busboy} = await import('@fastify/busboy');
+  // The body's limit is the only one: Busboy would cut a long field short and say nothing.
+  const parser = new Busboy({headers: {'content-type': type}, limits: {fieldSize: Infinity}});
+  const entries: Entry[] = [];
+  parser.on('field', (name, value) => entries.push({name, value}));
+  parser.on('file', (name, stream, filename: string | undefined, _encoding, mimeType) => {
+    const chunks: Buffer<ArrayBuffer>[] = [];
+    // Its place among the fields is that of its beginning; its content comes in pieces.
+    const entry: Entry = {name, value: ''};
+    entries.push(entry);
+    stream.on('data', (chunk: Buffer<ArrayBuffer>) => chunks.push(chunk));
+    stream.on('end', () => (entry.value = new File(chunks, filename ?? '', {type: mimeType})));
+    stream.on('error', error => parser.destroy(error));
+  });
+  await finished(parser.end(bytes));
+  return entries;
 }
 
 function contentType(headers: IncomingHttpHeaders): ContentType {

@@ -1,5 +1,5 @@
-import {STATUS_CODES} from 'node:http';
-import createError from 'http-errors';
+import {STATUS_CODES, validateHeaderName, validateHeaderValue} from 'node:http';
+import createError, {type HttpError} from 'http-errors';
 import Negotiator from 'negotiator';
 import {html} from './html.ts';
 import type {Request} from './request.ts';
@@ -15,11 +15,26 @@ export interface Problem {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The problem that an error stands for: itself when it was made to be shown, otherwise a bare status and where to look. */
+/**
+ * The problem that an error stands for: itself when it was made to be shown, otherwise a bare status and where to look. One
+ * whose status or headers can't be sent is a 500.
+ */
 export function problemOf(error: unknown, instance: string): Problem {
-  if (!createError.isHttpError(error)) return {status: 500, instance};
+  if (!createError.isHttpError(error) || !canBeSent(error)) return {status: 500, instance};
   const {status, expose, message, headers} = error;
   return {status, headers, ...(expose ? {detail: message} : {instance})};
+}
+
+function canBeSent({status, headers = {}}: HttpError): boolean {
+  try {
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    }
+  } catch {
+    return false;
+  }
+  return Number.isInteger(status) && status >= 400 && status < 600;
 }
 
 /** The answer that tells of a problem: `application/problem+json`, or a small page for a client that prefers HTML. */

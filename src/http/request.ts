@@ -21,6 +21,8 @@ export interface Message extends Readable {
 export interface Outgoing {
   readonly destroyed: boolean;
   readonly writableFinished: boolean;
+  /** With HTTP/2 alone. */
+  readonly stream?: {readonly aborted: boolean};
   once(event: 'close', listener: () => void): unknown;
 }
 
@@ -62,6 +64,8 @@ export class Request {
   readonly path: string;
   /** Captured segments by name, decoded: `request.params.year` for `:year`. */
   params: Readonly<Record<string, string>> = noParams;
+  /** Used by the session service, for what it remembers of this request. A WeakMap would burden every garbage collection. */
+  visit: unknown;
   /** Used by what answers: the headers of the answer are settled. */
   isAnswered = false;
 
@@ -124,8 +128,10 @@ export class Request {
 
   /** Where the site hangs in an outer framework's paths: `/app` below `app.use('/app', site.handler)`, otherwise empty. */
   get mountPath(): string {
-    const {originalUrl} = this.#message;
-    return originalUrl?.endsWith(this.url) ? originalUrl.slice(0, -this.url.length) : '';
+    const {originalUrl = this.url} = this.#message;
+    // Express gives the root of what it mounts a slash that the visitor's URL need not have: '/app?x' becomes '/?x'.
+    const url = originalUrl.endsWith(this.url) ? this.url : this.url.replace(/^\/(?=\?|$)/, '');
+    return originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : '';
   }
 
   /** The query, parsed anew at each call. */
@@ -216,9 +222,14 @@ function lowerCased(headers: Readonly<Record<string, string | undefined>>): Inco
 function signalOf(outgoing: Outgoing | undefined): AbortSignal {
   const controller = new AbortController();
   const leave = () => controller.abort(new DOMException('The client has gone.', 'AbortError'));
-  if (outgoing?.destroyed && !outgoing.writableFinished) leave();
+  if (outgoing && hasLeft(outgoing)) leave();
   outgoing?.once('close', () => {
-    if (!outgoing.writableFinished) leave();
+    if (hasLeft(outgoing)) leave();
   });
   return controller.signal;
+}
+
+// HTTP/2 finishes an answer that the client has cut short, so there it is the stream that knows.
+function hasLeft({destroyed, writableFinished, stream}: Outgoing): boolean {
+  return stream ? stream.aborted : destroyed && !writableFinished;
 }

@@ -74,9 +74,8 @@ export class Response {
 
   /** Tell caches that the answer depends on this request header. */
   vary(name: string): void {
-    const named = this.header('Vary');
-    if (named === undefined) this.setHeader('Vary', name);
-    else if (!lists(named, name) && named !== '*') this.setHeader('Vary', `${named}, ${name}`);
+    const named = this.#values('Vary').join(', ');
+    if (!lists(named, name) && !lists(named, '*')) this.setHeader('Vary', named ? `${named}, ${name}` : name);
   }
 
   /** Every header, as name, value, name, value, with the body's length where it is known. */
@@ -87,19 +86,23 @@ export class Response {
 
   // RFC 9110, section 8.6: no length with a 204 or 304; otherwise Node would send such an answer in chunks.
   #length(): number | undefined {
-    if (this.#isBodiless() || this.#find('Content-Length', 0) >= 0) return undefined;
-    if (typeof this.body === 'string') return Buffer.byteLength(this.body);
-    if (this.body instanceof Uint8Array) return this.body.byteLength;
-    return this.body === undefined ? 0 : undefined;
+    const {status, body} = this;
+    if (status === 204 || status === 304 || this.#find('Content-Length', 0) >= 0) return undefined;
+    if (status === 205 || body === undefined) return 0;
+    if (typeof body === 'string') return Buffer.byteLength(body);
+    return body instanceof Uint8Array ? body.byteLength : undefined;
   }
 
-  /** The body as far as it is sent: not with HEAD, and not with a 204 or 304 (RFC 9110, sections 15.3.5 and 15.4.5). */
+  /** The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
   get sentBody(): Body | undefined {
-    return this.isHead || this.#isBodiless() ? undefined : this.body;
+    const {status} = this;
+    return this.isHead || status === 204 || status === 205 || status === 304 ? undefined : this.body;
   }
 
-  #isBodiless(): boolean {
-    return this.status === 204 || this.status === 304;
+  #values(name: string): string[] {
+    const values: string[] = [];
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) values.push(this.#headers[at + 1]!);
+    return values;
   }
 
   #find(name: string, from: number): number {

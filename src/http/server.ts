@@ -6,7 +6,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2';
-import type {AddressInfo, Server as NetServer} from 'node:net';
+import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {EspalierError} from '../errors.ts';
@@ -23,6 +23,9 @@ export interface ListenOptions {
   readonly tls?: {readonly key: string | Buffer; readonly cert: string | Buffer};
 }
 
+/** What holds where `ListenOptions` are silent. */
+export const listenDefaults = {port: 8080, host: 'localhost'};
+
 /** Answers a message that has come in. Never rejects. */
 type Answer = (message: Message, outgoing: Outgoing) => Promise<Response>;
 
@@ -32,11 +35,12 @@ export type Listener = (
   answer: ServerResponse | Http2ServerResponse,
 ) => void;
 
-/** The socket side of a site: takes messages in, writes answers out. The one file that touches `node:http`. */
+/** The socket side of a site: takes messages in, writes answers out. The one file that opens sockets. */
 export class Server {
   readonly #answer: Answer;
   readonly #onBroken: (error: unknown) => void;
   readonly #listening: NetServer[] = [];
+  readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #streams = new Set<Readable>();
   #closing = false;
@@ -53,14 +57,16 @@ export class Server {
     void this.#answer(message as Message, out).then(response => this.#send(response, out));
   };
 
-  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`. */
-  async listen({port = 8080, host = 'localhost', tls}: ListenOptions = {}): Promise<string> {
+  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`; then it listens nowhere. */
+  async listen({port = listenDefaults.port, host = listenDefaults.host, tls}: ListenOptions = {}): Promise<string> {
     const [first, ...others] = await addressesOf(host);
     const taken = await this.#listenAt(first!, port, host, tls);
-    // A machine without IPv6 still names ::1 as localhost; that one is left out.
     for (const address of others) {
-      await this.#listenAt(address, taken, host, tls).catch((error: NodeJS.ErrnoException) => {
-        if ((error.cause as NodeJS.ErrnoException).code !== 'EADDRNOTAVAIL') throw error;
+      await this.#listenAt(address, taken, host, tls).catch((error: EspalierError) => {
+        // A machine without IPv6 still names ::1 as localhost; that one is left out.
+        if ((error.cause as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL') return;
+        for (const server of this.#listening) server.close();
+        throw error;
       });
     }
     return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`;
@@ -69,6 +75,7 @@ export class Server {
   async #listenAt(address: string, port: number, host: string, tls: ListenOptions['tls']): Promise<number> {
     const server = tls ? this.#secureServer(tls) : createHttpServer(this.listener);
     const {promise, resolve, reject} = Promise.withResolvers<void>();
+    server.on('connection', (socket: Socket) => this.#track(socket));
     server.once('error', reject).listen({port, host: address}, resolve);
     try {
       await promise;
@@ -77,6 +84,11 @@ export class Server {
     }
     this.#listening.push(server);
     return (server.address() as AddressInfo).port;
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   #secureServer(tls: NonNullable<ListenOptions['tls']>): NetServer {
@@ -95,6 +107,8 @@ export class Server {
       if (body === undefined) out.end();
       else if (typeof body === 'string' || body instanceof Uint8Array) out.end(body);
       else await this.#stream(body, out);
+      // Node discards a body that nobody began to read. The client of one left half-way would wait for ever.
+      if (!out.req.complete) out.req.resume();
     } catch (error) {
       out.destroy();
       this.#onBroken(error);
@@ -104,13 +118,16 @@ export class Server {
   async #stream(body: Exclude<Body, string | Uint8Array>, out: ServerResponse): Promise<void> {
     const source = Readable.from(body);
     this.#streams.add(source);
+    // The pipeline does not see an HTTP/2 client go.
+    out.once('close', () => source.destroy());
     try {
       await pipeline(source, out);
     } catch (error) {
       // The client going away, or the site closing, ends a stream early: neither is a failure.
-      if (!isPrematureClose(error) && !this.#closing) throw error;
+      if (!isDeparture(error) && !this.#closing) throw error;
       out.destroy();
     } finally {
+      source.destroy();
       this.#streams.delete(source);
     }
   }
@@ -122,19 +139,16 @@ export class Server {
     for (const stream of this.#streams) stream.destroy();
     for (const session of this.#sessions) session.close();
     const force = setTimeout(() => this.#cutOff(), drainTimeout);
-    for (const server of this.#listening) closeConnections(server, 'closeIdleConnections');
+    // Node ends the connections that have had an answer; browsers also open some ahead of any request.
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
     await Promise.all(closed);
     clearTimeout(force);
   }
 
+  // Not by Node's closeAllConnections(), which the TLS server lacks, and which passes over an unfinished handshake.
   #cutOff(): void {
-    for (const session of this.#sessions) session.destroy();
-    for (const server of this.#listening) closeConnections(server, 'closeAllConnections');
+    for (const socket of this.#sockets) socket.destroy();
   }
-}
-
-function closeConnections(server: NetServer, which: 'closeIdleConnections' | 'closeAllConnections'): void {
-  (server as NetServer & {[which]?: () => void})[which]?.();
 }
 
 async function addressesOf(host: string): Promise<string[]> {
@@ -151,6 +165,8 @@ function listenError(cause: NodeJS.ErrnoException, port: number, host: string): 
   return new EspalierError('LISTEN_FAILED', `Can't listen on port ${port} of ${host}: ${cause.message}.`, {cause});
 }
 
-function isPrematureClose(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
+// The second is for a client that went before the first chunk.
+function isDeparture(error: unknown): boolean {
+  const {code} = error as NodeJS.ErrnoException;
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_UNABLE_TO_PIPE';
 }

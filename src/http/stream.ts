@@ -14,6 +14,7 @@ export async function primed(
   const inContext = AsyncLocalStorage.snapshot();
   const iterator = source[Symbol.asyncIterator]();
   const first = await iterator.next();
+  await refuseWrongChunk(first, iterator);
   let ready: IteratorResult<unknown> | undefined = first;
   const chunks: AsyncIterableIterator<Chunk> = {
     async next() {
@@ -35,6 +36,15 @@ export async function dismiss(source: AsyncIterable<unknown>): Promise<void> {
   if (source instanceof Readable) source.destroy();
   else if (source instanceof ReadableStream) await source.cancel();
   else await source[Symbol.asyncIterator]().return?.();
+}
+
+async function refuseWrongChunk(first: IteratorResult<unknown>, iterator: AsyncIterator<unknown>): Promise<void> {
+  try {
+    if (!first.done) chunk(first.value);
+  } catch (error) {
+    await iterator.return?.();
+    throw error;
+  }
 }
 
 function chunk(value: unknown): Chunk {

@@ -40,5 +40,5 @@ export async function adoptWebResponse(web: globalThis.Response, response: Respo
   }
   if (!web.body) return;
   response.body = web.body as AsyncIterable<Uint8Array>;
-  if (response.isHead) await dismiss(response.body);
+  if (response.sentBody === undefined) await dismiss(response.body);
 }

@@ -13,9 +13,10 @@ export async function render(result: unknown, response: Response, method: string
   if (result === undefined) return undefined;
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
   if (result instanceof Uint8Array) return fill(response, result, 'application/octet-stream');
-  if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
-  if (result instanceof globalThis.Response) return adoptWebResponse(result, response);
+  if (result instanceof globalThis.Response) return renderWeb(result, response, method);
+  // Before plain objects: an object literal can be an async iterable.
   if (isAsyncIterable(result)) return renderStream(result, response);
+  if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
   throw unsupported(method, describe(result));
 }
 
@@ -24,9 +25,14 @@ function fill(response: Response, body: Body, type: string): void {
   if (response.header('Content-Type') === undefined) response.setHeader('Content-Type', type);
 }
 
+async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {
+  if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
+  return adoptWebResponse(web, response);
+}
+
 async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
   response.body = source as Body;
-  if (response.isHead) return dismiss(source);
+  if (response.sentBody === undefined) return dismiss(source);
   const {first, chunks} = await primed(source);
   fill(response, chunks, typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }

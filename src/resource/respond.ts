@@ -18,15 +18,15 @@ export async function respond(root: Branch, request: Request, response: Response
   if (request.path === '*') return respondUnhandled('OPTIONS', request, response);
   const found = await traverse(root, request);
   if (!found) throw nothingHere();
-  if (found.hasExcessSlash) return redirectWithoutSlash(found.node, request, response);
-  return call(found.instance, found.node, request, response);
+  if (found.hasExcessSlash) redirectWithoutSlash(found.node, request, response);
+  else await call(found.instance, found.node, request, response);
 }
 
 async function call(instance: object, node: Node, request: Request, response: Response): Promise<void> {
   const name = handlerFor(node, request.method);
   if (name === undefined) return respondUnhandled(node.allow, request, response);
   const result = await (instance as Record<PropertyKey, Handle>)[name]!(request, response);
-  return render(result, response, `${node.resource.name}.${String(name)}()`);
+  await render(result, response, `${node.resource.name}.${String(name)}()`);
 }
 
 function handlerFor({handlers}: Node, method: string): PropertyKey | undefined {

@@ -38,35 +38,57 @@ export type Resolve = (resource: ResourceClass, trail: string) => object;
  * can't be made is known now. Throws an `EspalierError` that names the classes and the way to them.
  */
 export function growTree(Root: ResourceClass, resolve: Resolve): Branch {
-  const nodes = new Map<ResourceClass, Node>();
+  return new Growth(Root, resolve).whole();
+}
+
+/** A tree while it grows. */
+class Growth {
+  readonly #Root: ResourceClass;
+  readonly #resolve: Resolve;
+  readonly #nodes = new Map<ResourceClass, Node>();
+  // Below methods last, so that a cycle of what the container makes is met whole, whatever the order of declaration.
+  readonly #belowMethods: (() => void)[] = [];
+  #isRootBelow = false;
+
+  constructor(Root: ResourceClass, resolve: Resolve) {
+    this.#Root = Root;
+    this.#resolve = resolve;
+  }
+
+  whole(): Branch {
+    const Root = this.#Root;
+    const node = this.#grow(Root, Root.name, []);
+    for (const hang of this.#belowMethods) hang();
+    if (node.literals.has('') && !this.#isRootBelow) throw unreachable(Root);
+    return {node, instance: this.#resolve(Root, Root.name)};
+  }
 
   /** `above` are the classes from the last one that a method makes: one of them again would hang below itself for ever. */
-  function grow(resource: ResourceClass, trail: string, above: readonly ResourceClass[]): Node {
+  #grow(resource: ResourceClass, trail: string, above: readonly ResourceClass[]): Node {
     if (above.includes(resource)) throw cycle(trail);
-    const known = nodes.get(resource);
+    const known = this.#nodes.get(resource);
     if (known) return known;
     const declared = declarationsOf(resource);
     if (!declared.options) throw unmarked(resource, trail);
     const node = blankNode(resource, declared);
-    nodes.set(resource, node);
-    for (const child of declared.children.values()) hang(child, node, trail, [...above, resource]);
+    this.#nodes.set(resource, node);
+    for (const child of declared.children.values()) {
+      if (child.method === undefined) this.#hang(child, node, trail, [...above, resource]);
+      else this.#belowMethods.push(() => this.#hang(child, node, trail, []));
+    }
     return node;
   }
 
-  function hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
-    const {segment, method} = child;
+  #hang({segment, method, ...child}: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]) {
     const resource = child.resource();
     if (!resource) throw undefinedChild(segment, parent.resource);
     const way = `${trail} → ${JSON.stringify(segment)} ${resource.name}`;
-    const node = grow(resource, way, method === undefined ? above : []);
-    const origin = method === undefined ? {instance: resolve(resource, way)} : {method};
+    const node = this.#grow(resource, way, above);
+    this.#isRootBelow ||= resource === this.#Root;
+    const origin = method === undefined ? {instance: this.#resolve(resource, way)} : {method};
     if (segment.startsWith(':')) parent.capture = {node, ...origin, capture: segment.slice(1)};
     else parent.literals.set(segment, {node, ...origin});
   }
-
-  const node = grow(Root, Root.name, []);
-  if (node.literals.has('')) throw unreachable(Root);
-  return {node, instance: resolve(Root, Root.name)};
 }
 
 function blankNode(resource: ResourceClass, {options, handlers}: Declarations): Node {

@@ -39,7 +39,6 @@ interface Parts {
  * host that is not this machine all reject with `SESSION_INSECURE`.
  */
 export class SessionService {
-  readonly #visits = new WeakMap<Request, Visit>();
   readonly #parts: VisitParts;
   readonly #insecure: boolean;
   readonly #logger: Logger;
@@ -62,32 +61,40 @@ export class SessionService {
    * `SESSION_TOO_LATE` when one would have to begin after the headers were sent, and with the store's error when it fails:
    * a visitor is never mistaken for a new one.
    */
-  async getSession(request: Request = currentRequest()): Promise<Session> {
-    return this.#visit(request).getSession();
+  getSession(request?: Request): Promise<Session> {
+    return this.#during(request, visit => visit.getSession());
   }
 
   /** The visitor's session, or nothing. Never begins one, sends no cookie, writes no row. */
-  async findSession(request: Request = currentRequest()): Promise<Session | undefined> {
-    return this.#visit(request).findSession();
+  findSession(request?: Request): Promise<Session | undefined> {
+    return this.#during(request, visit => visit.findSession());
   }
 
   /** End the visitor's session now, and have the browser forget its cookie. Without a session it does nothing, and begins none. */
-  async expire(request: Request = currentRequest()): Promise<void> {
-    return this.#visit(request).expire();
+  expire(request?: Request): Promise<void> {
+    return this.#during(request, visit => visit.expire());
   }
 
   /** The site calls this once for each request, before the headers go out. */
   async settle(request: Request, response: Response): Promise<void> {
-    await this.#visits.get(request)?.settle(response);
+    if (request.visit instanceof Visit) await request.visit.settle(response);
     request.isAnswered = true;
   }
 
+  // Not an async function: one more promise for each call is a measurable part of a request.
+  #during<T>(request: Request | undefined, act: (visit: Visit) => Promise<T>): Promise<T> {
+    try {
+      return act(this.#visit(request ?? currentRequest()));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   #visit(request: Request): Visit {
-    const known = this.#visits.get(request);
-    if (known) return known;
+    if (request.visit instanceof Visit) return request.visit;
     this.#warnOfProxy(request);
     const visit = new Visit(request, cookieFor(request, this.#insecure), this.#parts);
-    this.#visits.set(request, visit);
+    request.visit = visit;
     return visit;
   }
 

@@ -28,7 +28,7 @@ export class Visit implements SessionKeeper {
   /** A token that the browser does not have yet. */
   #newToken: string | undefined;
   #hasExpired = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown> | undefined;
 
   constructor(request: Request, cookie: SessionCookie, parts: VisitParts) {
     this.#request = request;
@@ -39,7 +39,7 @@ export class Visit implements SessionKeeper {
 
   /** The visitor's session, begun now if there is none. */
   getSession(): Promise<Session> {
-    return this.#inTurn(async () => (await this.#find()) ?? this.#begin());
+    return this.#inTurn(async () => (await this.#find()) ?? (await this.#begin()));
   }
 
   /** The visitor's session, if there is one. */
@@ -67,7 +67,7 @@ export class Visit implements SessionKeeper {
 
   /** Let the response say what has become of the session, once the handler is done. */
   async settle(response: Response): Promise<void> {
-    await this.#turn;
+    await this.#turn?.catch(() => undefined);
     if (this.#newToken !== undefined) sendToken(this.#newToken, this.#cookie, response);
     else if (this.#hasExpired && this.#isCarried()) clearToken(this.#cookie, response);
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
@@ -77,8 +77,8 @@ export class Visit implements SessionKeeper {
 
   // One after the other: two calls at once share one look-up and one session, and none overtakes an expire().
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(act);
-    this.#turn = turn.catch(() => undefined);
+    const turn = this.#turn ? this.#turn.then(act, act) : act();
+    this.#turn = turn;
     return turn;
   }
 

@@ -33,13 +33,16 @@ export class MemoryStore implements SessionStore {
   readonly #logger: Logger;
   readonly #limit: number;
   readonly #listeners: ((uid: string, reason: EndReason) => void)[] = [];
-  /** Goes through the entries once, oldest first: asking the map for its first anew would walk over all that were deleted. */
-  #oldest = this.#entries.values();
+  // Oldest first, and never back: what it has passed is gone. Asking the map anew would walk over all that was deleted.
+  readonly #oldest = this.#entries.values();
   #evicted = 0;
 
   constructor({clock = systemClock, logger = console, limit = memoryDefaults.limit}: MemoryStoreOptions = {}) {
     if (!(limit >= 1))
-      throw new EspalierError('OPTION_INVALID', `limit is ${limit}. It must be a number of sessions, 1 or more.`);
+      throw new EspalierError(
+        'OPTION_INVALID',
+        `The memory store's limit is ${limit}. It must be a number of sessions, 1 or more.`,
+      );
     this.#clock = clock;
     this.#logger = logger;
     this.#limit = limit;
@@ -102,11 +105,7 @@ export class MemoryStore implements SessionStore {
   }
 
   #evictOldest(): void {
-    let oldest = this.#oldest.next().value;
-    if (!oldest) {
-      this.#oldest = this.#entries.values();
-      oldest = this.#oldest.next().value!;
-    }
+    const oldest = this.#oldest.next().value!;
     this.#end(oldest, 'evicted');
     this.#evicted += 1;
     if (this.#evicted === 1) this.#clock.after(minute, () => this.#reportEvictions());

@@ -31,8 +31,13 @@ export class Client {
     const cookies = await this.jar.getCookieString(request.url);
     if (cookies && !request.headers.has('Cookie')) request.headers.set('Cookie', cookies);
     const response = await this.#site.fetch(request);
-    for (const cookie of response.headers.getSetCookie()) await this.jar.setCookie(cookie, request.url);
+    for (const cookie of response.headers.getSetCookie()) await this.#keep(cookie, request.url);
     return response;
+  }
+
+  // A cookie that a browser would refuse is dropped without a word, as a browser does.
+  async #keep(cookie: string, url: string): Promise<void> {
+    await this.jar.setCookie(cookie, url, {ignoreError: true});
   }
 
   get(path: string, init?: ClientInit): Promise<globalThis.Response> {

@@ -1,0 +1,37 @@
+// Run it with `npm run example testing-a-site`.
+import {strict as assert} from 'node:assert';
+import {test} from 'node:test';
+import {Get, Post, Resource, SessionService, inject} from 'espalier';
+import {testSite} from 'espalier/testing';
+
+@Resource()
+class Door {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get()
+  async look() {
+    return (await this.sessions.findSession()) ? 'You are in.' : 'You are out.';
+  }
+
+  @Post()
+  async enter() {
+    await this.sessions.getSession();
+    return 'Welcome.';
+  }
+}
+
+test('who has entered is in, and nobody else', async () => {
+  const {visitor} = testSite(Door);
+  const [ada, grace] = [visitor(), visitor()];
+  await ada.post('/');
+  assert.equal(await (await ada.get('/')).text(), 'You are in.');
+  assert.equal(await (await grace.get('/')).text(), 'You are out.');
+});
+
+test('who stays away for a quarter of an hour is out', async () => {
+  const {visitor, clock} = testSite(Door);
+  const ada = visitor();
+  await ada.post('/');
+  clock.advance(15 * 60 * 1000);
+  assert.equal(await (await ada.get('/')).text(), 'You are out.');
+});

@@ -1,0 +1,533 @@
+import test from 'ava';
+import {
+  Child,
+  Container,
+  ContainerModule,
+  Get,
+  Resource,
+  SessionService,
+  createSite,
+  inject,
+  injectable,
+  postConstruct,
+  preDestroy,
+  type ResourceClass,
+} from 'espalier';
+import {testSite} from 'espalier/testing';
+import {LazyServiceIdentifier, inject as injectLazily, multiInject, optional, type Newable} from 'inversify';
+import {SiteContainer} from '../src/container.ts';
+
+const Mail = Symbol('Mail');
+const Transport = Symbol('Transport');
+const Host = Symbol('Host');
+
+@injectable()
+class Mailer {
+  constructor(@inject(Transport) readonly transport: unknown) {}
+}
+@injectable()
+class Smtp {
+  constructor(@inject(Host) readonly host: unknown) {}
+}
+@Resource()
+class Form {
+  constructor(@inject(Mail) readonly mail: Mailer) {}
+  @Get()
+  show() {
+    return 'form';
+  }
+}
+@Resource()
+@Child('form', Form)
+class Root {}
+
+@Resource()
+class Page {
+  @Get()
+  show() {
+    return 'page';
+  }
+}
+
+/** Binds each token to a class, one instance of it. */
+const binding = (...pairs: readonly (readonly [token: symbol, type: Newable])[]) =>
+  new ContainerModule(({bind}) => {
+    for (const [token, type] of pairs) bind(token).to(type).inSingletonScope();
+  });
+
+/** A root resource that asks for a token, and a container in which it is bound to `made`. */
+function asking(...made: unknown[]): {Asking: ResourceClass; container: Container} {
+  @Resource()
+  class Asking {
+    constructor(@inject(Mail) readonly mail: unknown) {}
+    @Get()
+    show() {
+      return String(this.mail);
+    }
+  }
+  const container = new Container();
+  for (const one of made) container.bind(Mail).toConstantValue(one);
+  return {Asking, container};
+}
+
+const missing = (name: string) =>
+  `nothing is bound to ${name}. Bind it in a module or container given to createSite(). [DEPENDENCY_MISSING]`;
+const cyclic =
+  'this depends on itself. Take one of these dependencies out, or look it up when it is needed. [DEPENDENCY_CYCLE]';
+
+test('a missing binding is told with the whole way from the root, behind tokens too', t => {
+  const modules = [binding([Mail, Mailer], [Transport, Smtp])];
+  t.throws(() => createSite(Root, {modules}), {
+    code: 'DEPENDENCY_MISSING',
+    message: `Root → "form" Form → Mail → Transport → Host: ${missing('Host')}`,
+  });
+});
+
+test('a missing binding that the root itself asks for is told', t => {
+  t.throws(() => createSite(asking().Asking), {
+    code: 'DEPENDENCY_MISSING',
+    message: `Asking → Mail: ${missing('Mail')}`,
+  });
+});
+
+test('a missing binding is named as its token is: a class, a string, or a symbol', t => {
+  const tokens = [
+    [Mailer, 'Mailer'],
+    ['mail', 'mail'],
+    [Symbol(''), ''],
+    [Symbol(), 'a symbol'],
+  ] as const;
+  for (const [token, name] of tokens) {
+    @Resource()
+    class Needy {
+      @inject(token)
+      readonly needed!: unknown;
+    }
+    t.throws(() => createSite(Needy), {message: `Needy → ${name}: ${missing(name)}`});
+  }
+});
+
+test('a missing binding behind a factory with tokens is told', t => {
+  const modules = [new ContainerModule(({bind}) => void bind(Mail).toResolvedValue((host: unknown) => host, [Host]))];
+  t.throws(() => createSite(Root, {modules}), {message: `Root → "form" Form → Mail → Host: ${missing('Host')}`});
+});
+
+test('a missing binding is told even where another way to a sound token comes first', t => {
+  @injectable()
+  class Both {
+    constructor(
+      @inject(Host) readonly host: unknown,
+      @inject(Transport) readonly transport: unknown,
+    ) {}
+  }
+  const {Asking, container} = asking();
+  container.bind(Mail).to(Both);
+  container.bind(Host).toConstantValue('localhost');
+  t.throws(() => createSite(Asking, {container}), {message: `Asking → Mail → Transport: ${missing('Transport')}`});
+});
+
+test('a missing binding is told at once below many services that share what they need', t => {
+  const tokens = Array.from({length: 30}, (_, level) => Symbol(`level ${level}`));
+  const {Asking, container} = asking();
+  tokens.forEach((token, level) => {
+    const next = tokens[level + 1];
+    container.bind(token).toResolvedValue((...all: unknown[]) => all, next ? [next, next] : []);
+  });
+  container.bind(Mail).toResolvedValue((...all: unknown[]) => all, [tokens[0]!, Host]);
+  t.throws(() => createSite(Asking, {container}), {message: `Asking → Mail → Host: ${missing('Host')}`});
+});
+
+test('the error of the container is the cause', t => {
+  const error = t.throws(() => createSite(asking().Asking), {code: 'DEPENDENCY_MISSING'});
+  t.true(error.cause instanceof Error);
+});
+
+test('a cycle of dependencies is told with the whole way round', t => {
+  @injectable()
+  class Wire {
+    constructor(@inject(Mail) readonly mail: unknown) {}
+  }
+  const modules = [binding([Mail, Mailer], [Transport, Wire])];
+  t.throws(() => createSite(Root, {modules}), {
+    code: 'DEPENDENCY_CYCLE',
+    message: `Root → "form" Form → Mail → Transport → Mail: ${cyclic}`,
+  });
+});
+
+test('a service that asks for itself is a cycle', t => {
+  const modules = [binding([Mail, Mailer], [Transport, Mailer])];
+  t.throws(() => createSite(Root, {modules}), {
+    code: 'DEPENDENCY_CYCLE',
+    message: `Root → "form" Form → Mail → Transport → Transport: ${cyclic}`,
+  });
+});
+
+test('a token that turns out to be undefined is told with the way to it', t => {
+  @Resource()
+  class Needy {
+    constructor(@injectLazily(new LazyServiceIdentifier(() => undefined as never)) readonly needed: unknown) {}
+  }
+  t.throws(() => createSite(Needy), {
+    code: 'DEPENDENCY_UNDEFINED',
+    message:
+      'Needy → undefined: a token to inject is undefined. If its module imports this one in a circle, move the token to a module of its own. [DEPENDENCY_UNDEFINED]',
+  });
+});
+
+test('a token that can not be looked up yet is told with the way to it', t => {
+  const token = new LazyServiceIdentifier(() => {
+    throw new ReferenceError('Not there yet.');
+  });
+  @injectable()
+  class Early {
+    constructor(@injectLazily(token) readonly needed: unknown) {}
+  }
+  const {Asking, container} = asking();
+  container.bind(Mail).to(Early);
+  t.throws(() => createSite(Asking, {container}), {
+    code: 'DEPENDENCY_FAILED',
+    message: 'Asking → Mail: Not there yet. [DEPENDENCY_FAILED]',
+  });
+});
+
+test('a constructor parameter without @inject is refused with the class that has it', t => {
+  @Resource()
+  class Needy {
+    constructor(readonly name: string) {}
+  }
+  const error = t.throws(() => createSite(Needy), {code: 'DEPENDENCY_FAILED'});
+  t.true(
+    error.message.startsWith(
+      'Needy: Found unexpected missing metadata on type "Needy". "Needy" constructor requires at least 1 arguments, found 0 instead.\nAre you using @inject,',
+    ),
+  );
+});
+
+test('a constructor parameter without @inject beside one with it is refused', t => {
+  @Resource()
+  class Needy {
+    constructor(
+      readonly name: string,
+      @inject(Mail) readonly mail: unknown,
+    ) {}
+  }
+  const error = t.throws(() => createSite(Needy, {container: asking('mail').container}), {code: 'DEPENDENCY_FAILED'});
+  t.regex(error.message, /^Needy: Found unexpected missing metadata on type "Needy" at constructor indexes "0"\./);
+});
+
+test('a dependency that is only there later is refused with what the container says', t => {
+  const {Asking, container} = asking();
+  container.bind(Mail).toDynamicValue(async () => 'mail');
+  t.throws(() => createSite(Asking, {container}), {
+    code: 'DEPENDENCY_FAILED',
+    message: 'Asking: Unexpected asynchronous service when resolving service "Asking" [DEPENDENCY_FAILED]',
+  });
+});
+
+test('a dependency that is bound twice is refused with what the container says', t => {
+  const {Asking, container} = asking('one', 'two');
+  const error = t.throws(() => createSite(Asking, {container}), {code: 'DEPENDENCY_FAILED'});
+  t.regex(error.message, /^Asking: Ambiguous bindings found for service: "Symbol\(Mail\)"\./);
+});
+
+test('what a constructor throws comes out as it is', t => {
+  const own = new TypeError('own');
+  @Resource()
+  class Failing {
+    constructor() {
+      throw own;
+    }
+  }
+  @Resource()
+  @Child('failing', Failing)
+  class Above {}
+  t.is(
+    t.throws(() => createSite(Above)),
+    own,
+  );
+});
+
+test('what the constructor of a dependency throws comes out as it is', t => {
+  const own = new TypeError('own');
+  @injectable()
+  class Failing {
+    constructor() {
+      throw own;
+    }
+  }
+  t.is(
+    t.throws(() => createSite(Root, {modules: [binding([Mail, Failing])]})),
+    own,
+  );
+});
+
+test('what a constructor throws comes out as it is where optional things are not bound', t => {
+  const own = new TypeError('own');
+  @Resource()
+  class Failing {
+    constructor(@inject(Mail) @optional() _mail: unknown, @multiInject(Host) _hosts: unknown[]) {
+      throw own;
+    }
+  }
+  t.is(
+    t.throws(() => createSite(Failing)),
+    own,
+  );
+});
+
+test('what is optional need not be bound', async t => {
+  @Resource()
+  class Relaxed {
+    constructor(
+      @inject(Mail) @optional() readonly mail: unknown,
+      @multiInject(Host) readonly hosts: unknown[],
+    ) {}
+    @Get()
+    show() {
+      return `${typeof this.mail} ${this.hosts.length}`;
+    }
+  }
+  t.is(await (await testSite(Relaxed).visitor().get('/')).text(), 'undefined 0');
+});
+
+/** A module with a chain of services, the first needing the second and so on, that write down their ends. */
+function chain(ended: string[], failing: readonly string[] = []) {
+  function end(name: string) {
+    ended.push(name);
+    if (failing.includes(name)) throw new Error(`${name} failed`);
+  }
+  @injectable()
+  class Last {
+    @preDestroy()
+    async end() {
+      end('Host');
+    }
+  }
+  @injectable()
+  class Middle extends Smtp {
+    constructor(@inject(Host) host: unknown) {
+      super(host);
+    }
+    @preDestroy()
+    end() {
+      end('Transport');
+    }
+  }
+  @injectable()
+  class First extends Mailer {
+    constructor(@inject(Transport) transport: unknown) {
+      super(transport);
+    }
+    @preDestroy()
+    end() {
+      end('Mail');
+    }
+  }
+  return {
+    inOrder: [
+      [Mail, First],
+      [Transport, Middle],
+      [Host, Last],
+    ] as const,
+    end,
+  };
+}
+
+test('services end when the site closes, each before what it depends on, in whatever order they are bound', async t => {
+  for (const arrange of [<T>(list: readonly T[]) => list, <T>(list: readonly T[]) => list.toReversed()]) {
+    const ended: string[] = [];
+    const {site} = testSite(Root, {modules: [binding(...arrange(chain(ended).inOrder))]});
+    t.deepEqual(ended, []);
+    await site.close();
+    t.deepEqual(ended, ['Mail', 'Transport', 'Host']);
+  }
+});
+
+test('a resource ends before the services it depends on', async t => {
+  const ended: string[] = [];
+  const {inOrder, end} = chain(ended);
+  @Resource()
+  class Ending extends Form {
+    @preDestroy()
+    end() {
+      end('Ending');
+    }
+  }
+  const {site} = testSite(Ending, {modules: [binding(...inOrder)]});
+  await site.close();
+  t.deepEqual(ended, ['Ending', 'Mail', 'Transport', 'Host']);
+});
+
+test('services end once, however often the site is closed', async t => {
+  const ended: string[] = [];
+  const {site} = testSite(Root, {modules: [binding(...chain(ended).inOrder)]});
+  await Promise.all([site.close(), site.close()]);
+  await site.close();
+  t.is(ended.length, 3);
+});
+
+test('a service that was made after the first requests ends before what it depends on, too', async t => {
+  const ended: string[] = [];
+  const {site} = testSite(Page, {modules: [binding(...chain(ended).inOrder)]});
+  site.container.get(Mail);
+  await site.close();
+  t.deepEqual(ended, ['Mail', 'Transport', 'Host']);
+});
+
+test('a service that was never made is not ended', async t => {
+  const ended: string[] = [];
+  const {site} = testSite(Page, {modules: [binding(...chain(ended).inOrder)]});
+  await site.close();
+  t.deepEqual(ended, []);
+});
+
+test('a service that fails to end does not stop the others, and close() rejects with what failed', async t => {
+  const ended: string[] = [];
+  const {site} = testSite(Root, {modules: [binding(...chain(ended, ['Mail', 'Host']).inOrder)]});
+  const error = await t.throwsAsync<AggregateError>(site.close(), {
+    instanceOf: AggregateError,
+    message: 'Not everything could be ended.',
+  });
+  t.deepEqual(ended, ['Mail', 'Transport', 'Host']);
+  t.deepEqual(
+    error.errors.map((one: Error) => one.message),
+    ['Mail failed', 'Host failed'],
+  );
+});
+
+test('a container can serve another site even after something failed to end', async t => {
+  const container = new Container();
+  const {site} = testSite(Root, {container, modules: [binding(...chain([], ['Mail']).inOrder)]});
+  await t.throwsAsync(site.close());
+  const {visitor} = testSite(Root, {container, modules: [binding(...chain([]).inOrder)]});
+  t.is(await (await visitor().get('/form')).text(), 'form');
+});
+
+test('a container of the application keeps its own bindings when the site closes, and nothing else', async t => {
+  const ended: string[] = [];
+  const container = new Container();
+  const {inOrder} = chain(ended);
+  container.load(binding(...inOrder.slice(1)));
+  const {site} = testSite(Root, {container, modules: [binding(...inOrder.slice(0, 1))]});
+  const transport = container.get(Transport);
+  await site.close();
+  t.deepEqual(ended, ['Mail']);
+  t.is(container.get(Transport), transport);
+  for (const token of [Mail, Root, Form, SessionService]) t.false(container.isBound(token));
+});
+
+test('a container of the application can serve one site after another, each with resources of its own', async t => {
+  let made = 0;
+  @Resource()
+  class Numbered {
+    readonly number = (made += 1);
+    @Get()
+    show() {
+      return `${this.number}`;
+    }
+  }
+  const container = new Container();
+  for (const number of ['1', '2', '3']) {
+    const {site, visitor} = testSite(Numbered, {container});
+    t.is(await (await visitor().get('/')).text(), number);
+    await site.close();
+  }
+});
+
+test('a second site on the same container at once is refused, and the first goes on', async t => {
+  const container = new Container();
+  const {visitor} = testSite(Page, {container});
+  t.throws(() => createSite(Page, {container}), {
+    code: 'CONTAINER_TAKEN',
+    message:
+      'This container serves another site already. Close that one first, or give each a container, with what they share in a common parent. [CONTAINER_TAKEN]',
+  });
+  t.is((await visitor().get('/')).status, 200);
+});
+
+test('two sites with containers of one parent share what the parent has, and nothing else', async t => {
+  const parent = asking('mail').container;
+  @Resource()
+  class Counter {
+    #count = 0;
+    constructor(@inject(Mail) readonly mail: string) {}
+    @Get()
+    count() {
+      return `${this.mail} ${(this.#count += 1)}`;
+    }
+  }
+  const [one, two] = [1, 2].map(() => testSite(Counter, {container: new Container({parent})}));
+  await one!.visitor().get('/');
+  t.is(await (await one!.visitor().get('/')).text(), 'mail 2');
+  t.is(await (await two!.visitor().get('/')).text(), 'mail 1');
+  await one!.site.close();
+  t.is(await (await two!.visitor().get('/')).text(), 'mail 2');
+  t.is(parent.get(Mail), 'mail');
+});
+
+test('two sites share nothing: not the container, not a resource, not a service of one module', async t => {
+  const modules = [binding([Mail, class Service {}])];
+  const [one, two] = [testSite(Root, {modules}).site, testSite(Root, {modules}).site];
+  t.not(one.container, two.container);
+  for (const token of [Mail, Root, Form, SessionService]) t.not(one.container.get(token), two.container.get(token));
+  await one.close();
+  t.true(two.container.isBound(Mail));
+});
+
+test('a resource class in two places is one instance in a site, and the container gives it', t => {
+  @Resource()
+  @Child('here', Page)
+  @Child('there', Page)
+  class Above {}
+  const {container} = createSite(Above);
+  t.is(container.get(Page), container.get(Page));
+});
+
+test('a resource that the application has bound itself is taken as it is, and kept', async t => {
+  const container = new Container();
+  const own = Object.assign(new Page(), {show: () => 'own'});
+  container.bind(Page).toConstantValue(own);
+  const {site, visitor} = testSite(Page, {container});
+  t.is(await (await visitor().get('/')).text(), 'own');
+  await site.close();
+  t.is(container.get(Page), own);
+});
+
+test('a resource is made ready by @postConstruct', async t => {
+  @Resource()
+  class Ready {
+    #state = 'raw';
+    @postConstruct()
+    prepare() {
+      this.#state = 'ready';
+    }
+    @Get()
+    show() {
+      return this.#state;
+    }
+  }
+  t.is(await (await testSite(Ready).visitor().get('/')).text(), 'ready');
+});
+
+test('a SiteContainer makes one instance of a class, and ends it', async t => {
+  const ended: string[] = [];
+  class Thing {
+    @preDestroy()
+    end() {
+      ended.push('Thing');
+    }
+  }
+  const housing = new SiteContainer(new Container());
+  t.is(housing.make(Thing, 'Thing'), housing.make(Thing, 'Thing'));
+  await housing.end();
+  t.deepEqual(ended, ['Thing']);
+  t.false(housing.container.isBound(Thing));
+});
+
+test('a SiteContainer tells the trail it was given before the way through the dependencies', t => {
+  const housing = new SiteContainer(new Container());
+  housing.container.bind(Mail).to(Mailer);
+  t.throws(() => housing.make(Form, 'the very way'), {
+    message: `the very way → Mail → Transport: ${missing('Transport')}`,
+  });
+});

@@ -1,0 +1,236 @@
+import {Readable} from 'node:stream';
+import test from 'ava';
+import {isHttpError} from 'http-errors';
+import {decodeForm, decodeJson, decodeText, readBytes} from '../../src/http/body.ts';
+
+/** A body that comes in these chunks, with these headers. */
+function incoming(chunks: readonly string[], headers: Record<string, string> = {}) {
+  return {stream: Readable.from(chunks.map(chunk => Buffer.from(chunk))), headers};
+}
+
+/** The status and text of the error that this ends in. */
+async function refusal(act: () => unknown): Promise<[number, string] | undefined> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    return isHttpError(error) ? [error.status, error.message] : [0, String(error)];
+  }
+}
+
+/** A multipart body as a browser sends it. */
+async function multipart(entries: readonly (readonly [string, string | File])[]) {
+  const form = new FormData();
+  for (const [name, value] of entries) form.append(name, value as string);
+  const sent = new Response(form);
+  return {bytes: await sent.bytes(), headers: {'content-type': sent.headers.get('content-type')!}};
+}
+
+const json = {'content-type': 'application/json'};
+const urlEncoded = {'content-type': 'application/x-www-form-urlencoded'};
+
+test('a body is all of its chunks', async t => {
+  t.is(String(await readBytes(incoming(['Hel', '', 'lo']), 5)), 'Hello');
+  t.is((await readBytes(incoming([]), 5)).length, 0);
+});
+
+test('a length past the limit is a 413 before anything is read', async t => {
+  const body = incoming(['Hello!'], {'content-length': '6'});
+  t.deepEqual(await refusal(() => readBytes(body, 5)), [413, 'The body is larger than 5 bytes.']);
+  t.false(body.stream.readableDidRead);
+});
+
+test('a body without a length is a 413 as soon as it passes the limit', async t => {
+  const body = incoming(['Hel', 'lo!', 'never', 'read'], {'transfer-encoding': 'chunked'});
+  t.deepEqual(await refusal(() => readBytes(body, 5)), [413, 'The body is larger than 5 bytes.']);
+  t.false(body.stream.readableEnded);
+});
+
+test('a length beside chunks means nothing', async t => {
+  const headers = {'transfer-encoding': 'chunked', 'content-length': '99'};
+  t.is(String(await readBytes(incoming(['Hello'], headers), 5)), 'Hello');
+});
+
+test('a body that ends before its length is a 400', async t => {
+  const body = incoming(['Hel'], {'content-length': '5'});
+  t.is((await refusal(() => readBytes(body, 100)))?.[0], 400);
+});
+
+for (const encoding of ['gzip', 'deflate', 'br', 'zstd', 'GZIP', 'identity, gzip']) {
+  test(`a compressed body is a 415: ${encoding}`, async t => {
+    const body = incoming(['x'], {'content-encoding': encoding});
+    t.deepEqual(await refusal(() => readBytes(body, 5)), [415, 'A compressed body is not accepted.']);
+  });
+}
+
+test('identity is no compression', async t => {
+  t.is(String(await readBytes(incoming(['x'], {'content-encoding': 'Identity'}), 5)), 'x');
+});
+
+test('text is UTF-8 unless its type names another charset', t => {
+  const bytes = Buffer.from('é');
+  t.is(decodeText(bytes, {}), 'é');
+  t.is(decodeText(bytes, {'content-type': 'text/plain'}), 'é');
+  t.is(decodeText(bytes, {'content-type': 'text/plain; charset="UTF-8"'}), 'é');
+  t.is(decodeText(Buffer.from([0xe9]), {'content-type': 'text/plain; charset=ISO-8859-1'}), 'é');
+});
+
+test('bytes that are not text of the charset are a 400', async t => {
+  t.deepEqual(await refusal(() => decodeText(Buffer.from([0xff]), {})), [400, 'The body is not utf-8 text.']);
+});
+
+test('an unknown charset is a 415', async t => {
+  const headers = {'content-type': 'text/plain; charset=klingon'};
+  t.deepEqual(await refusal(() => decodeText(Buffer.from('x'), headers)), [
+    415,
+    'The charset "klingon" is not known here.',
+  ]);
+});
+
+for (const type of [
+  'application/json',
+  'Application/JSON; charset=utf-8',
+  'application/problem+json',
+  'application/json ;a=b',
+]) {
+  test(`JSON is taken as ${type}`, t => {
+    t.deepEqual(decodeJson(Buffer.from('{"a":[1,null]}'), {'content-type': type}), {a: [1, null]});
+  });
+}
+
+for (const type of [
+  '',
+  'text/plain',
+  'text/json',
+  'application/jsonp',
+  'application/x-www-form-urlencoded',
+  'json',
+  'a/b, application/json',
+]) {
+  test(`JSON as another type is a 415: ${JSON.stringify(type)}`, async t => {
+    const headers = {'content-type': type};
+    t.deepEqual(await refusal(() => decodeJson(Buffer.from('{}'), headers)), [
+      415,
+      'The body must be application/json.',
+    ]);
+  });
+}
+
+for (const text of ['', '{', '{"a":}', "{'a':1}", 'undefined', '1 2']) {
+  test(`what is not JSON is a 400 that does not repeat it: ${JSON.stringify(text)}`, async t => {
+    t.deepEqual(await refusal(() => decodeJson(Buffer.from(text), json)), [400, 'The body is not JSON.']);
+  });
+}
+
+test('JSON in no UTF-8 is a 400, in an unknown charset a 415', async t => {
+  t.is((await refusal(() => decodeJson(Buffer.from([0x22, 0xff, 0x22]), json)))?.[0], 400);
+  const headers = {'content-type': 'application/json; charset=klingon'};
+  t.is((await refusal(() => decodeJson(Buffer.from('1'), headers)))?.[0], 415);
+});
+
+test('__proto__ in JSON is a name like any other and pollutes nothing', t => {
+  const value = decodeJson(Buffer.from('{"__proto__":{"isAdmin":true}}'), json) as object;
+  t.deepEqual(Object.keys(value), ['__proto__']);
+  t.is(Object.getPrototypeOf(value), Object.prototype);
+  t.false('isAdmin' in {});
+});
+
+test('a URL-encoded form has every field, in order, decoded', async t => {
+  const form = await decodeForm(Buffer.from('a=1&b=x+y%26z&a=%C3%A9&__proto__=p&c'), urlEncoded);
+  t.deepEqual(
+    [...form],
+    [
+      ['a', '1'],
+      ['b', 'x y&z'],
+      ['a', 'é'],
+      ['__proto__', 'p'],
+      ['c', ''],
+    ],
+  );
+});
+
+test('an empty URL-encoded form has no field', async t => {
+  t.deepEqual([...(await decodeForm(Buffer.alloc(0), urlEncoded))], []);
+});
+
+test('a multipart form has its fields, in their charset', async t => {
+  const {bytes, headers} = await multipart([
+    ['a', 'é\n€'],
+    ['a', ''],
+    ['__proto__', 'p'],
+  ]);
+  t.deepEqual(
+    [...(await decodeForm(bytes, headers))],
+    [
+      ['a', 'é\r\n€'],
+      ['a', ''],
+      ['__proto__', 'p'],
+    ],
+  );
+});
+
+test('a file of a multipart form is a File with its name, type and bytes', async t => {
+  const {bytes, headers} = await multipart([['up', new File(['a\0', 'é'], 'naïve "x".txt', {type: 'text/x-a'})]]);
+  const file = (await decodeForm(bytes, headers)).get('up') as File;
+  t.is(file.name, 'naïve %22x%22.txt', 'as the browser encodes it');
+  t.is(file.type, 'text/x-a');
+  t.deepEqual(Buffer.from(await file.arrayBuffer()), Buffer.from('a\0é'));
+});
+
+test('fields and files keep the order they were sent in', async t => {
+  const file = () => new File(['x'.repeat(200_000)], 'x');
+  const {bytes, headers} = await multipart([
+    ['a', '1'],
+    ['up', file()],
+    ['b', '2'],
+    ['up', file()],
+    ['c', '3'],
+  ]);
+  t.deepEqual([...(await decodeForm(bytes, headers)).keys()], ['a', 'up', 'b', 'up', 'c']);
+});
+
+test('a field of several megabytes is not cut short', async t => {
+  const {bytes, headers} = await multipart([['long', 'x'.repeat(3_000_000)]]);
+  t.is(((await decodeForm(bytes, headers)).get('long') as string).length, 3_000_000);
+});
+
+test('a file input left empty is a File without name and bytes', async t => {
+  const {bytes, headers} = await multipart([['up', new File([], '')]]);
+  const file = (await decodeForm(bytes, headers)).get('up') as File;
+  t.deepEqual([file.name, file.size], ['', 0]);
+});
+
+test('a file’s name holds no path', async t => {
+  const {bytes, headers} = await multipart([['up', new File(['x'], '../../etc/passwd')]]);
+  t.is(((await decodeForm(bytes, headers)).get('up') as File).name, 'passwd');
+});
+
+for (const missing of [1, 4, 40, 1000]) {
+  test(`a multipart form that lacks its last ${missing} bytes is a 400`, async t => {
+    const {bytes, headers} = await multipart([
+      ['a', '1'],
+      ['up', new File(['x'.repeat(2000)], 'x')],
+    ]);
+    const cut = bytes.subarray(0, bytes.length - 4 - missing);
+    t.deepEqual(await refusal(() => decodeForm(cut, headers)), [400, 'The body is not a complete multipart form.']);
+  });
+}
+
+test('a multipart form with nothing in it, no boundary or another one is a 400', async t => {
+  const {bytes, headers} = await multipart([['a', '1']]);
+  for (const [body, type] of [
+    [Buffer.alloc(0), headers['content-type']],
+    [bytes, 'multipart/form-data'],
+    [bytes, 'multipart/form-data; boundary=other'],
+  ] as const) {
+    t.is((await refusal(() => decodeForm(body, {'content-type': type})))?.[0], 400, type);
+  }
+});
+
+for (const type of ['', 'text/plain', 'application/json', 'multipart/mixed; boundary=x']) {
+  test(`a form as another type is a 415: ${JSON.stringify(type)}`, async t => {
+    const headers = {'content-type': type};
+    const expected = 'The body must be application/x-www-form-urlencoded or multipart/form-data.';
+    t.deepEqual(await refusal(() => decodeForm(Buffer.from('a=1'), headers)), [415, expected]);
+  });
+}

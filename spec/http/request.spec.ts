@@ -1,0 +1,300 @@
+import {once} from 'node:events';
+import {createServer, get} from 'node:http';
+import {connect as connectHttp2, constants, createServer as createHttp2Server} from 'node:http2';
+import {connect, type AddressInfo, type Server as NetServer} from 'node:net';
+import test, {type ExecutionContext} from 'ava';
+import express from 'express';
+import {isHttpError} from 'http-errors';
+import {Get, Post, Resource, type Response, type SiteOptions} from 'espalier';
+import {testSite} from 'espalier/testing';
+import {Request, type Message, type RequestSettings} from '../../src/http/request.ts';
+
+/** What a site says that believes the proxies at 10.0.0.1 and 10.0.0.2. */
+const behindProxies: RequestSettings = {bodyLimit: 100, trust: address => /^10\.0\.0\.[12]$/.test(address)};
+
+/** A request from this address with these headers, to a site behind proxies. */
+function proxied(ip: string, headers: Record<string, string>): Request {
+  return Request.from({ip, headers}, behindProxies);
+}
+
+/** The status of the error that this ends in. */
+async function statusOf(act: () => unknown): Promise<number | undefined> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    return isHttpError(error) ? error.status : 0;
+  }
+}
+
+/** A site whose root answers GET and POST by this. */
+function answering(answer: (request: Request, response: Response) => unknown, options?: SiteOptions) {
+  @Resource({leaf: true})
+  class Root {
+    @Get()
+    @Post()
+    answer(request: Request, response: Response) {
+      return answer(request, response);
+    }
+  }
+  return testSite(Root, options);
+}
+
+/** The port that this server now listens on. */
+async function portOf(t: ExecutionContext, server: NetServer): Promise<number> {
+  t.teardown(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+test('a request that says nothing is a GET of the root, from this machine', async t => {
+  const request = Request.from({});
+  t.is(request.method, 'GET');
+  t.is(request.url, '/');
+  t.is(request.ip, '127.0.0.1');
+  t.false(request.secure);
+  t.is(request.host, undefined);
+  t.is(await request.text(), '');
+});
+
+test('path and query are as sent', t => {
+  const request = Request.from({url: '/a%20b/?c=%C3%A9&c=2'});
+  t.is(request.url, '/a%20b/?c=%C3%A9&c=2');
+  t.is(request.path, '/a%20b/');
+  t.is(request.search, '?c=%C3%A9&c=2');
+  t.deepEqual(request.segments, ['a b', '']);
+  t.deepEqual(request.query.getAll('c'), ['é', '2']);
+  t.is(Request.from({url: '/a?'}).search, '');
+});
+
+test('the absolute form of a target is read as path and query', t => {
+  const request = Request.from({url: 'http://example.org/a?b=c'});
+  t.is(request.path, '/a');
+  t.is(request.query.get('b'), 'c');
+});
+
+test('nothing is parsed before it is asked for', async t => {
+  const headers = {cookie: 'a=%', 'content-type': 'application/json', 'x-forwarded-for': '?'};
+  const request = Request.from({method: 'POST', url: '/%ff?%', headers, body: '{'}, behindProxies);
+  t.is(request.path, '/%ff');
+  t.is(await statusOf(() => request.segments), 400);
+  t.is(await statusOf(() => request.json()), 400);
+});
+
+test('a body is not read before it is asked for', async t => {
+  let isRead = false;
+  async function* body() {
+    isRead = true;
+    yield Buffer.from('x');
+  }
+  const request = Request.from({method: 'POST', body: body()});
+  t.deepEqual([request.segments, request.cookies, isRead], [[], {}, false]);
+  t.is(await request.text(), 'x');
+  t.true(isRead);
+});
+
+test('the segments are told apart into those walked and those left', t => {
+  const request = Request.from({url: '/a/b/c'});
+  t.deepEqual([request.prepath, request.postpath], [[], ['a', 'b', 'c']]);
+  request.walk();
+  t.deepEqual([request.prepath, request.postpath], [['a'], ['b', 'c']]);
+});
+
+test('there are no params before a segment is captured, nor any that every object has', t => {
+  t.is(Request.from({}).params['constructor'], undefined);
+  t.throws(() => Object.assign(Request.from({}).params, {a: '1'}), {instanceOf: TypeError});
+});
+
+test('headers go by their lower-case name', t => {
+  t.is(Request.from({headers: {'X-A': '1'}}).headers['x-a'], '1');
+});
+
+test('cookies are decoded, the first of a name wins, and __proto__ is a name like any other', t => {
+  const request = Request.from({headers: {Cookie: 'a=%C3%A9; a=2; b=%; __proto__=p'}});
+  t.deepEqual([request.cookies['a'], request.cookies['b'], request.cookies['__proto__']], ['é', '%', 'p']);
+  t.is(request.cookies['toString'], undefined);
+  t.deepEqual(request.cookieValues('a'), ['%C3%A9', '2']);
+});
+
+test('the host is as sent', t => {
+  t.is(Request.from({headers: {host: 'Example.org:81'}}).host, 'Example.org:81');
+});
+
+test('over HTTP/2 the host is the authority', async t => {
+  const {site} = answering(request => request.host);
+  const port = await portOf(t, createHttp2Server(site.handler));
+  const client = connectHttp2(`http://127.0.0.1:${port}`);
+  t.is(String(Buffer.concat(await client.request({':path': '/'}).toArray())), `127.0.0.1:${port}`);
+  client.close();
+});
+
+test('a visitor is secure over TLS, whatever a header says', t => {
+  t.true(Request.from({secure: true, headers: {'X-Forwarded-Proto': 'http'}}).secure);
+  t.false(Request.from({secure: false}).secure);
+});
+
+test('a trusted proxy says whether the visitor came over TLS', t => {
+  t.true(proxied('10.0.0.1', {'X-Forwarded-Proto': 'https'}).secure);
+  t.true(proxied('10.0.0.1', {'X-Forwarded-Proto': 'HTTPS , http'}).secure);
+  t.false(proxied('10.0.0.1', {'X-Forwarded-Proto': 'http'}).secure);
+  t.false(proxied('10.0.0.1', {'X-Forwarded-Proto': 'httpsx'}).secure);
+  t.false(proxied('10.0.0.1', {}).secure);
+});
+
+test('nobody else says so', t => {
+  t.false(proxied('10.0.0.3', {'X-Forwarded-Proto': 'https'}).secure);
+  t.false(Request.from({headers: {'X-Forwarded-Proto': 'https'}}).secure, 'nobody is trusted by default');
+});
+
+test('the address is the socket’s, unless a trusted proxy tells of another', t => {
+  const headers = {'X-Forwarded-For': '203.0.113.9'};
+  t.is(proxied('10.0.0.3', headers).ip, '10.0.0.3');
+  t.is(proxied('10.0.0.1', headers).ip, '203.0.113.9');
+  t.is(proxied('10.0.0.1', {}).ip, '10.0.0.1');
+});
+
+test('the address is the nearest that is no trusted proxy, so a visitor can’t make one up', t => {
+  const headers = {'X-Forwarded-For': '1.1.1.1, 203.0.113.9, 10.0.0.2'};
+  t.is(proxied('10.0.0.1', headers).ip, '203.0.113.9');
+});
+
+test('the mount path is empty where nothing is mounted', t => {
+  t.is(Request.from({url: '/a'}).mountPath, '');
+});
+
+for (const [url, mountPath, path] of [
+  ['/app', '/app', '/'],
+  ['/app?x=/', '/app', '/'],
+  ['/app/', '/app', '/'],
+  ['/app/?x', '/app', '/'],
+  ['/app/a/b?x', '/app', '/a/b'],
+  ['/app/app', '/app', '/app'],
+] as const) {
+  test(`below a path of Express the mount path is that path: ${url}`, async t => {
+    const {site} = answering(request => [request.mountPath, request.path]);
+    const port = await portOf(t, createServer(express().use('/app', site.handler)));
+    t.deepEqual(await (await fetch(`http://127.0.0.1:${port}${url}`)).json(), [mountPath, path]);
+  });
+}
+
+test('a URL that an outer framework has rewritten tells of no mount path', t => {
+  const message = Object.assign(Object.create(null), {url: '/new', originalUrl: '/old', headers: {}}) as Message;
+  t.is(new Request(message).mountPath, '');
+});
+
+test('a body can be read again, in any of its shapes', async t => {
+  const headers = {'Content-Type': 'application/json'};
+  const request = Request.from({method: 'POST', headers, body: '{"a":1}'});
+  t.deepEqual(await Promise.all([request.json(), request.json()]), [{a: 1}, {a: 1}]);
+  t.is(await request.text(), '{"a":1}');
+  t.is((await request.bytes()).length, 7);
+});
+
+test('a body past the site’s limit is a 413, and again a 413', async t => {
+  const request = Request.from({method: 'POST', body: 'x'.repeat(101)}, behindProxies);
+  t.is(await statusOf(() => request.text()), 413);
+  t.is(await statusOf(() => request.bytes()), 413);
+  t.is((await Request.from({body: 'x'.repeat(100)}, behindProxies).text()).length, 100);
+});
+
+test('a limit of a handler’s own goes before the site’s, up and down', async t => {
+  const body = 'x'.repeat(101);
+  const post = () => Request.from({method: 'POST', body}, behindProxies);
+  t.is(await post().text({limit: 101}), body);
+  t.is(await statusOf(() => post().json({limit: 50})), 413);
+  t.is(await statusOf(() => post().form({limit: 50})), 413);
+});
+
+test('a form is read', async t => {
+  const headers = {'Content-Type': 'application/x-www-form-urlencoded'};
+  t.is((await Request.from({headers, body: 'a=1'}).form()).get('a'), '1');
+});
+
+test('a body that a client leaves half-way is a 400', async t => {
+  const {promise: status, resolve} = Promise.withResolvers<unknown>();
+  const {promise: asked, resolve: ask} = Promise.withResolvers<void>();
+  const {site} = answering(async request => {
+    const reading = statusOf(() => request.text());
+    ask();
+    resolve(await reading);
+  });
+  const client = connect(await portOf(t, createServer(site.handler)), '127.0.0.1');
+  client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
+  await asked;
+  client.destroy();
+  t.is(await status, 400);
+});
+
+test('the signal is aborted when the client goes', async t => {
+  const {promise: reason, resolve} = Promise.withResolvers<unknown>();
+  const {promise: asked, resolve: ask} = Promise.withResolvers<void>();
+  const {site} = answering(async ({signal}) => {
+    ask();
+    await once(signal, 'abort');
+    resolve(signal.reason);
+  });
+  const client = get({port: await portOf(t, createServer(site.handler)), host: '127.0.0.1'}).on('error', () => {});
+  await asked;
+  client.destroy();
+  t.like(await reason, {name: 'AbortError', message: 'The client has gone.'});
+});
+
+test('the signal is aborted when an HTTP/2 client goes, from the stream or altogether', async t => {
+  const signals: AbortSignal[] = [];
+  const {promise: bothGone, resolve} = Promise.withResolvers<void>();
+  const {site} = answering(async function* ({signal}) {
+    signals.push(signal);
+    signal.addEventListener('abort', () => signals.every(each => each.aborted) && signals.length === 2 && resolve());
+    yield 'x';
+    await once(signal, 'abort');
+  });
+  const client = connectHttp2(`http://127.0.0.1:${await portOf(t, createHttp2Server(site.handler))}`);
+  const streams = [client.request({':path': '/'}), client.request({':path': '/'})] as const;
+  await Promise.all(streams.map(stream => once(stream, 'data')));
+  streams[0].close(constants.NGHTTP2_CANCEL);
+  client.destroy();
+  await bothGone;
+  t.is(signals.length, 2);
+});
+
+test('the signal of a client that has gone already is aborted at once', async t => {
+  const {promise: wasAborted, resolve} = Promise.withResolvers<boolean>();
+  const {promise: asked, resolve: ask} = Promise.withResolvers<void>();
+  const {site} = answering(request => resolve(request.signal.aborted));
+  const server = createServer((message, out) => {
+    ask();
+    out.once('close', () => site.handler(message, out));
+  });
+  const client = get({port: await portOf(t, server), host: '127.0.0.1'}).on('error', () => {});
+  await asked;
+  client.destroy();
+  t.true(await wasAborted);
+});
+
+test('the signal is not aborted when the client has its whole answer', async t => {
+  const {promise: signal, resolve} = Promise.withResolvers<AbortSignal>();
+  const {site} = answering(request => {
+    resolve(request.signal);
+    return 'x'.repeat(100_000);
+  });
+  const {promise: closed, resolve: close} = Promise.withResolvers<void>();
+  const server = createServer((message, out) => site.handler(message, out.once('close', close)));
+  await (await fetch(`http://127.0.0.1:${await portOf(t, server)}`)).text();
+  await closed;
+  t.false((await signal).aborted);
+});
+
+test('nor when an HTTP/2 client has', async t => {
+  const {promise: signal, resolve} = Promise.withResolvers<AbortSignal>();
+  const {promise: closed, resolve: close} = Promise.withResolvers<void>();
+  const {site} = answering(request => {
+    resolve(request.signal);
+    return 'x'.repeat(100_000);
+  });
+  const server = createHttp2Server((message, out) => site.handler(message, out.once('close', close)));
+  const client = connectHttp2(`http://127.0.0.1:${await portOf(t, server)}`);
+  await client.request({':path': '/'}).toArray();
+  await closed;
+  t.false((await signal).aborted);
+  client.close();
+});

@@ -1,0 +1,185 @@
+import test from 'ava';
+import {lists, Response} from '../../src/http/response.ts';
+
+/** A response with this body and status. */
+function answer(body?: Response['body'], status?: number): Response {
+  const response = new Response();
+  response.body = body;
+  if (status !== undefined) response.status = status;
+  return response;
+}
+
+async function* stream() {
+  yield 'a';
+}
+
+test('the status is 200 with a body and 204 without, unless it is set', t => {
+  t.is(answer('').status, 200);
+  t.is(answer().status, 204);
+  t.is(answer(undefined, 201).status, 201);
+  t.is(answer('x', 404).status, 404);
+});
+
+for (const status of [0, 99, 100, 101, 199, 600, 1000, 200.5, NaN, Infinity, '200' as unknown as number]) {
+  test(`what is no final status is a RangeError: ${typeof status} ${status}`, t => {
+    const response = answer('x', 201);
+    t.throws(() => (response.status = status), {instanceOf: RangeError});
+    t.is(response.status, 201);
+  });
+}
+
+test('the first and the last final status are taken', t => {
+  t.is(answer('', 200).status, 200);
+  t.is(answer('', 599).status, 599);
+});
+
+test('a header is found by its name in any case', t => {
+  const response = new Response();
+  response.setHeader('X-Count', 3);
+  t.is(response.header('x-count'), '3');
+  t.is(response.header('x-coun'), undefined);
+});
+
+test('setting a header takes all by its name away, appending adds one beside', t => {
+  const response = answer('');
+  response.appendHeader('Link', '<a>');
+  response.appendHeader('link', '<b>');
+  t.is(response.header('LINK'), '<a>');
+  t.deepEqual(response.headerList(), ['Link', '<a>', 'link', '<b>', 'Content-Length', '0']);
+  response.setHeader('LINK', '<c>');
+  t.deepEqual(response.headerList(), ['LINK', '<c>', 'Content-Length', '0']);
+});
+
+test('removing a header removes every one by its name and no other', t => {
+  const response = answer();
+  for (const name of ['A', 'a', 'B', 'A']) response.appendHeader(name, '1');
+  response.removeHeader('a');
+  response.removeHeader('c');
+  t.deepEqual(response.headerList(), ['B', '1']);
+});
+
+test('a header whose value is another’s name is not mistaken for it', t => {
+  const response = answer();
+  response.setHeader('A', 'B');
+  t.is(response.header('B'), undefined);
+  response.removeHeader('B');
+  t.deepEqual(response.headerList(), ['A', 'B']);
+});
+
+for (const [name, value] of [
+  ['X', 'a\r\nSet-Cookie: b'],
+  ['X', 'a\nb'],
+  ['X', 'a\rb'],
+  ['X', 'a\0'],
+  ['X', '€'],
+  ['X\r\nY', 'a'],
+  ['X:', 'a'],
+  ['X Y', 'a'],
+  ['', 'a'],
+] as const) {
+  test(`a header that HTTP does not allow is a TypeError: ${JSON.stringify([name, value])}`, t => {
+    const response = answer();
+    t.throws(() => response.setHeader(name, value), {instanceOf: TypeError});
+    t.throws(() => response.appendHeader(name, value), {instanceOf: TypeError});
+    t.deepEqual(response.headerList(), []);
+  });
+}
+
+test('a location can’t smuggle in a header', t => {
+  t.throws(() => answer().redirect('/\r\nSet-Cookie: a=b'), {instanceOf: TypeError});
+});
+
+test('each cookie is a header of its own', t => {
+  const response = answer();
+  response.setCookie('a', '1');
+  response.setCookie('b', '2', {path: '/b'});
+  t.deepEqual(response.headerList(), [
+    'Set-Cookie',
+    'a=1; Path=/; HttpOnly; SameSite=Lax',
+    'Set-Cookie',
+    'b=2; Path=/b; HttpOnly; SameSite=Lax',
+  ]);
+});
+
+test('a cookie is forgotten where it was set', t => {
+  const response = answer();
+  response.clearCookie('a', {path: '/b', domain: 'example.org'});
+  t.is(response.header('Set-Cookie'), 'a=; Max-Age=0; Domain=example.org; Path=/b; HttpOnly; SameSite=Lax');
+});
+
+test('a redirect is a 303 unless told otherwise', t => {
+  const response = answer();
+  response.redirect('/a');
+  t.is(response.status, 303);
+  t.is(response.header('Location'), '/a');
+  response.redirect('/b', 308);
+  t.is(response.status, 308);
+  t.deepEqual(response.headerList(), ['Location', '/b', 'Content-Length', '0']);
+});
+
+test('vary lists each request header once, in any case', t => {
+  const response = answer();
+  for (const name of ['Accept', 'Cookie', 'accept', 'COOKIE']) response.vary(name);
+  t.is(response.header('Vary'), 'Accept, Cookie');
+});
+
+test('an answer that varies by everything varies by nothing more', t => {
+  const response = answer();
+  response.setHeader('Vary', '*');
+  response.vary('Cookie');
+  t.is(response.header('Vary'), '*');
+});
+
+test('vary keeps what several headers listed', t => {
+  const response = answer();
+  response.appendHeader('Vary', 'Accept');
+  response.appendHeader('Vary', 'Origin');
+  response.vary('Cookie');
+  t.is(response.header('Vary'), 'Accept, Origin, Cookie');
+});
+
+test('a body’s length is counted in bytes', t => {
+  t.deepEqual(answer('é€').headerList(), ['Content-Length', '5']);
+  t.deepEqual(answer(new Uint8Array(7)).headerList(), ['Content-Length', '7']);
+  t.deepEqual(answer('').headerList(), ['Content-Length', '0']);
+});
+
+test('a stream has no length, unless the handler knows it', t => {
+  t.deepEqual(answer(stream()).headerList(), []);
+  const known = answer(stream());
+  known.setHeader('content-length', 1);
+  t.deepEqual(known.headerList(), ['content-length', '1']);
+});
+
+for (const status of [204, 304]) {
+  test(`a ${status} has neither body nor length, whatever the handler returned`, t => {
+    t.deepEqual(answer('text', status).headerList(), []);
+    t.is(answer('text', status).sentBody, undefined);
+    t.deepEqual(answer(undefined, status).headerList(), []);
+  });
+}
+
+test('a 205 has the length 0 and no body, whatever the handler returned', t => {
+  t.deepEqual(answer('text', 205).headerList(), ['Content-Length', '0']);
+  t.is(answer('text', 205).sentBody, undefined);
+});
+
+test('another status without a body has the length 0', t => {
+  t.deepEqual(answer(undefined, 200).headerList(), ['Content-Length', '0']);
+  t.deepEqual(answer(undefined, 404).headerList(), ['Content-Length', '0']);
+});
+
+test('an answer to HEAD has the length of the body that it does not send', t => {
+  const response = answer('Hello');
+  response.isHead = true;
+  t.deepEqual(response.headerList(), ['Content-Length', '5']);
+  t.is(response.sentBody, undefined);
+  t.is(answer('Hello').sentBody, 'Hello');
+});
+
+test('a word is listed in any case, and only as a whole', t => {
+  t.true(lists('Accept, ACCEPT-Encoding', 'accept-encoding'));
+  t.true(lists('no-cache; private', 'Private'));
+  t.false(lists('Accept-Encoding', 'Accept'));
+  t.false(lists('', 'Accept'));
+});

@@ -1,0 +1,379 @@
+import {lookup} from 'node:dns/promises';
+import {once, type EventEmitter} from 'node:events';
+import {Agent, createServer, get, request as httpRequest, type ClientRequest, type IncomingMessage} from 'node:http';
+import {connect as connectHttp2, type ClientHttp2Session} from 'node:http2';
+import {Agent as TlsAgent, get as getTls} from 'node:https';
+import {connect, type AddressInfo, type Socket} from 'node:net';
+import {networkInterfaces} from 'node:os';
+import test, {type ExecutionContext} from 'ava';
+import {Get, Post, Request, Resource, Response} from 'espalier';
+import {testSite} from 'espalier/testing';
+import {selfSigned} from '../certificate.ts';
+import {Server} from '../../src/http/server.ts';
+
+const tls = await selfSigned();
+const rejectUnauthorized = false;
+/** A drain timeout that no test lives to see. */
+const never = 1_000_000;
+
+type Fill = (response: Response, request: Request) => unknown;
+
+const hello: Fill = response => {
+  response.body = 'Hello';
+};
+
+/** A server that answers by this, and what it heard of broken streams. */
+function served(t: ExecutionContext, fill: Fill = hello) {
+  const broken: unknown[] = [];
+  const answer: ConstructorParameters<typeof Server>[0] = async (message, outgoing) => {
+    const response = new Response();
+    await fill(response, new Request(message, undefined, outgoing));
+    return response;
+  };
+  const server = new Server(answer, error => broken.push(error));
+  t.teardown(() => server.close(1));
+  return {server, broken};
+}
+
+/** An answer that waits to be let go; `begun` says that it was asked for. */
+function waiting() {
+  const {promise: begun, resolve: begin} = Promise.withResolvers<Request>();
+  const {promise: released, resolve: release} = Promise.withResolvers<void>();
+  const fill: Fill = async (response, request) => {
+    begin(request);
+    await released;
+    response.body = 'Hello';
+  };
+  return {fill, begun, release};
+}
+
+/** A body without end, that says when it was ended. */
+function endless() {
+  const {promise: ended, resolve} = Promise.withResolvers<string>();
+  async function* chunks() {
+    try {
+      for (;;) yield 'x'.repeat(1024);
+    } finally {
+      resolve('ended');
+    }
+  }
+  return {chunks, ended};
+}
+
+/** An HTTP/2 client, that may lose its connection. */
+function http2Client(url: string): ClientHttp2Session {
+  return connectHttp2(url, {rejectUnauthorized}).on('error', () => {});
+}
+
+/** Resolves when this is closed, by an error or not. */
+function closing(emitter: EventEmitter): Promise<void> {
+  return new Promise(resolve => emitter.on('error', () => {}).once('close', resolve));
+}
+
+async function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
+}
+
+async function textOf(message: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of message) text += String(chunk);
+  return text;
+}
+
+function portIn(url: string): number {
+  return Number(new URL(url).port);
+}
+
+/** A connection to this port, on which this much was said. */
+async function said(url: string, text: string): Promise<Socket> {
+  const socket = connect(portIn(url), '127.0.0.1').on('error', () => {});
+  await once(socket, 'connect');
+  if (text) await new Promise(resolve => socket.write(text, resolve));
+  return socket;
+}
+
+test('port 0 takes a free one, which is in the URL', async t => {
+  const {server} = served(t);
+  const url = await server.listen({port: 0});
+  t.regex(url, /^http:\/\/localhost:[1-9]\d+$/);
+  t.is(await (await fetch(url)).text(), 'Hello');
+});
+
+test('a taken port is PORT_TAKEN, with a way out', async t => {
+  const port = portIn(await served(t).server.listen({port: 0}));
+  const error = await t.throwsAsync(served(t).server.listen({port}), {code: 'PORT_TAKEN'});
+  t.is(
+    error.message,
+    `Port ${port} of localhost is taken. Stop what listens there, or choose another port (PORT=8081). [PORT_TAKEN]`,
+  );
+  t.like(error.cause, {code: 'EADDRINUSE'});
+});
+
+test('an address that is not this machine’s is LISTEN_FAILED', async t => {
+  const error = await t.throwsAsync(served(t).server.listen({port: 0, host: '192.0.2.1'}), {code: 'LISTEN_FAILED'});
+  t.regex(error.message, /^Can't listen on port 0 of 192\.0\.2\.1: .*EADDRNOTAVAIL/);
+});
+
+test('localhost is reachable on each of its addresses that the machine has', async t => {
+  const port = portIn(await served(t).server.listen({port: 0}));
+  const own = new Set(Object.values(networkInterfaces()).flatMap(all => all!.map(({address}) => address)));
+  const named = (await lookup('localhost', {all: true})).map(({address}) => address);
+  for (const host of ['127.0.0.1', ...named.filter(address => own.has(address))]) {
+    t.is(await textOf(await responseTo(get({host, port}))), 'Hello', host);
+  }
+});
+
+test('an IPv6 address stands in brackets in the URL', async t => {
+  const {server} = served(t);
+  const hasIpv6 = Object.values(networkInterfaces()).some(all => all!.some(({address}) => address === '::1'));
+  if (!hasIpv6) {
+    t.pass('This machine has no IPv6.');
+    return;
+  }
+  const url = await server.listen({port: 0, host: '::1'});
+  t.regex(url, /^http:\/\/\[::1\]:\d+$/);
+  t.is(await (await fetch(url)).text(), 'Hello');
+});
+
+test('each cookie is a header of its own', async t => {
+  const {server} = served(t, response => {
+    response.setCookie('a', '1');
+    response.setCookie('b', '2');
+  });
+  const url = await server.listen({port: 0});
+  const response = await fetch(url);
+  t.is(response.status, 204);
+  t.deepEqual(
+    response.headers.getSetCookie().map(cookie => cookie.slice(0, 3)),
+    ['a=1', 'b=2'],
+  );
+});
+
+test('with a key and a certificate one port speaks HTTP/1.1 and HTTP/2 over TLS', async t => {
+  const {server} = served(t, (response, {secure, host}) => {
+    response.body = `${secure} ${host}`;
+    response.setCookie('a', '1');
+    response.setCookie('b', '2');
+  });
+  const url = await server.listen({port: 0, tls});
+  t.regex(url, /^https:\/\/localhost:\d+$/);
+  const {host} = new URL(url);
+  const http1 = await responseTo(getTls(url, {rejectUnauthorized}));
+  t.deepEqual([http1.httpVersion, await textOf(http1)], ['1.1', `true ${host}`]);
+  const client = http2Client(url);
+  const http2 = client.request({':path': '/'});
+  const [headers] = await once(http2, 'response');
+  t.deepEqual([headers[':status'], headers['set-cookie'].length, await textOf(http2)], [200, 2, `true ${host}`]);
+  client.close();
+});
+
+test('a stream goes out over HTTP/2, and what breaks it resets it', async t => {
+  const {server, broken} = served(t, response => {
+    response.body = (async function* () {
+      yield 'first';
+      throw new Error('broken');
+    })();
+  });
+  const client = http2Client(await server.listen({port: 0, tls}));
+  const stream = client.request({':path': '/'});
+  await t.throwsAsync(textOf(stream), {code: 'ERR_HTTP2_STREAM_ERROR'});
+  t.like(broken, [{message: 'broken'}]);
+  client.close();
+});
+
+test('the listener answers for another server', async t => {
+  const {server} = served(t);
+  const other = createServer(server.listener).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  t.is(await (await fetch(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)).text(), 'Hello');
+});
+
+test('an answer that can’t be written breaks its connection alone, and is told', async t => {
+  const {server, broken} = served(t);
+  const other = createServer((message, answer) => {
+    if (message.url === '/taken') answer.write('mine');
+    server.listener(message, answer);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  await t.throwsAsync(async () => (await fetch(`${url}/taken`)).text());
+  t.like(broken, [{code: 'ERR_HTTP_HEADERS_SENT'}]);
+  t.is(await (await fetch(url)).text(), 'Hello');
+});
+
+test('closing ends an idle connection at once', async t => {
+  const {server} = served(t);
+  const agent = new Agent({keepAlive: true});
+  const response = await responseTo(get(await server.listen({port: 0}), {agent}));
+  const {socket} = response;
+  await textOf(response);
+  await Promise.all([server.close(never), closing(socket)]);
+  t.true(socket.destroyed);
+});
+
+test('closing ends an idle connection at once, over TLS and HTTP/1.1 too', async t => {
+  const {server} = served(t);
+  const agent = new TlsAgent({keepAlive: true, rejectUnauthorized});
+  const response = await responseTo(getTls(await server.listen({port: 0, tls}), {agent}));
+  const {socket} = response;
+  await textOf(response);
+  await Promise.all([server.close(never), closing(socket)]);
+  t.true(socket.destroyed);
+});
+
+test('closing ends an idle HTTP/2 connection at once', async t => {
+  const {server} = served(t);
+  const client = http2Client(await server.listen({port: 0, tls}));
+  await textOf(client.request({':path': '/'}));
+  await Promise.all([server.close(never), closing(client)]);
+  t.true(client.destroyed);
+});
+
+for (const [what, options] of Object.entries({'in the clear': {port: 0}, 'before TLS': {port: 0, tls}})) {
+  test(`closing ends a connection that has said nothing at once: ${what}`, async t => {
+    const {server} = served(t);
+    const url = await server.listen(options);
+    const silent = await said(url, '');
+    // An answered request on a later connection shows that the earlier one was accepted.
+    const client = 'tls' in options ? getTls(url, {rejectUnauthorized}) : get(url);
+    await textOf(await responseTo(client));
+    await Promise.all([server.close(never), closing(silent)]);
+    t.true(silent.destroyed);
+  });
+}
+
+test('closing waits for a request that is being answered, and takes no new one', async t => {
+  const {fill, begun, release} = waiting();
+  const {server} = served(t, fill);
+  const url = await server.listen({port: 0});
+  const answer = responseTo(get(url, {agent: new Agent({keepAlive: true})}));
+  await begun;
+  const closed = server.close(never);
+  await t.throwsAsync(once(get(url), 'response'), {code: 'ECONNREFUSED'});
+  release();
+  const response = await answer;
+  t.is(response.headers.connection, 'close');
+  t.is(await textOf(response), 'Hello');
+  await closed;
+});
+
+test('closing waits for a request that is being answered over HTTP/2', async t => {
+  const {fill, begun, release} = waiting();
+  const {server} = served(t, fill);
+  const client = http2Client(await server.listen({port: 0, tls}));
+  const text = textOf(client.request({':path': '/'}));
+  await begun;
+  const closed = server.close(never);
+  release();
+  t.is(await text, 'Hello');
+  await closed;
+});
+
+test('closing cuts off an answer that takes longer than the drain timeout, and aborts its signal', async t => {
+  const {fill, begun} = waiting();
+  const {server, broken} = served(t, fill);
+  const answer = once(get(await server.listen({port: 0})), 'response');
+  const {signal} = await begun;
+  const aborted = once(signal, 'abort');
+  await Promise.all([server.close(1), t.throwsAsync(answer, {code: 'ECONNRESET'}), aborted]);
+  t.deepEqual(broken, []);
+});
+
+test('closing cuts off over TLS too: HTTP/1.1, HTTP/2 and a half-done handshake', async t => {
+  const {fill, begun} = waiting();
+  const {server} = served(t, fill);
+  const url = await server.listen({port: 0, tls});
+  const answer = once(getTls(url, {rejectUnauthorized}), 'response');
+  const client = http2Client(url);
+  const stream = client.request({':path': '/'});
+  const half = await said(url, '\x16\x03\x01');
+  await Promise.all([begun, once(client, 'remoteSettings')]);
+  const gone = [closing(half), closing(stream), t.throwsAsync(answer, {code: 'ECONNRESET'})];
+  await Promise.all([server.close(1), ...gone]);
+});
+
+for (const version of ['HTTP/1.1', 'HTTP/2']) {
+  test(`closing ends a streamed answer at once: ${version}`, async t => {
+    const {chunks, ended} = endless();
+    const {server, broken} = served(t, response => {
+      response.body = chunks();
+    });
+    const url = await server.listen({port: 0, tls});
+    const client = version === 'HTTP/2' ? http2Client(url) : undefined;
+    const stream = client?.request({':path': '/'}) ?? (await responseTo(getTls(url, {rejectUnauthorized})));
+    await once(
+      stream.on('error', () => {}),
+      'data',
+    );
+    await server.close(never);
+    t.is(await ended, 'ended');
+    t.deepEqual(broken, []);
+  });
+}
+
+test('closing a server that does not listen is done at once', async t => {
+  await t.notThrowsAsync(served(t).server.close(never));
+});
+
+/** A site that takes a body of 1 MiB, listening. */
+async function taking(t: ExecutionContext) {
+  @Resource()
+  class Root {
+    @Get()
+    show() {
+      return 'Hello';
+    }
+    @Post()
+    async take(request: Request) {
+      return (await request.text()).length.toString();
+    }
+  }
+  const {site, log} = testSite(Root);
+  const url = await site.listen({port: 0});
+  t.teardown(() => site.close());
+  return {url, log};
+}
+
+for (const headers of [{'Content-Length': 10_000_000}, {'Transfer-Encoding': 'chunked'}]) {
+  test(`a body of 10 MB is a 413, and its connection goes on: ${Object.keys(headers).join()}`, async t => {
+    const {url, log} = await taking(t);
+    const agent = new Agent({keepAlive: true, maxSockets: 1});
+    t.teardown(() => agent.destroy());
+    const post = httpRequest(url, {method: 'POST', agent, headers});
+    for (let i = 0; i < 10; i += 1) post.write(Buffer.alloc(1_000_000));
+    post.end();
+    const refused = await responseTo(post);
+    t.is(refused.statusCode, 413);
+    t.is(JSON.parse(await textOf(refused)).detail, 'The body is larger than 1048576 bytes.');
+    const next = get(url, {agent});
+    t.is(await textOf(await responseTo(next)), 'Hello');
+    t.is(next.socket, post.socket);
+    t.deepEqual(log, []);
+  });
+}
+
+const half = {
+  'within the request line': 'GET / HT',
+  'within a header': 'GET / HTTP/1.1\r\nHost: exam',
+  'within the body': 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf',
+  'within a chunk': 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf',
+};
+for (const [where, text] of Object.entries(half)) {
+  test(`a thousand clients that go ${where} leave the server answering`, async t => {
+    const {url, log} = await taking(t);
+    for (let batch = 0; batch < 10; batch += 1) {
+      const sockets = await Promise.all(Array.from({length: 100}, () => said(url, text)));
+      await Promise.all(sockets.map(socket => closing(socket.destroy())));
+    }
+    t.is(await (await fetch(url)).text(), 'Hello');
+    t.deepEqual(log, []);
+  });
+}
+
+test('what is no HTTP is a 400', async t => {
+  const {url} = await taking(t);
+  t.regex(await textOf(await said(url, 'Hello there\r\n\r\n')), /^HTTP\/1\.1 400 Bad Request\r\n/);
+});

@@ -1,0 +1,112 @@
+import test from 'ava';
+import {Child, Get, Post, Resource} from 'espalier';
+import {classOf, declarationsOf, declarationsOn, refuseStandardCall} from '../../src/resource/declarations.ts';
+
+class Base {}
+class Middle extends Base {}
+class Sub extends Middle {}
+
+test('what stands on a class is one thing, however often it is asked for', t => {
+  t.is(declarationsOn(Base), declarationsOn(Base));
+  t.not(declarationsOn(Base), declarationsOn(Sub));
+});
+
+test('a class without declarations has none', t => {
+  const {options, children, handlers} = declarationsOf(class Bare {});
+  t.is(options, undefined);
+  t.deepEqual([children.size, handlers.size], [0, 0]);
+});
+
+test('decorators write to the class they stand on, not to its base', t => {
+  class Page {
+    @Get()
+    show() {}
+  }
+  class Form extends Page {
+    @Post()
+    save() {}
+  }
+  t.deepEqual([...declarationsOn(Page).handlers], [['GET', 'show']]);
+  t.deepEqual([...declarationsOn(Form).handlers], [['POST', 'save']]);
+});
+
+test('declarations of every base class hold, and those of the nearest class win', t => {
+  class Page {
+    @Get()
+    show() {}
+    @Post()
+    save() {}
+  }
+  class Between extends Page {}
+  class Form extends Between {
+    @Get()
+    form() {}
+  }
+  t.deepEqual(
+    [...declarationsOf(Form).handlers],
+    [
+      ['GET', 'form'],
+      ['POST', 'save'],
+    ],
+  );
+  t.deepEqual([...declarationsOf(Between).handlers.values()], ['show', 'save']);
+});
+
+test('a child that is declared anew replaces the inherited one', t => {
+  @Child('a', Base)
+  @Child('b', Base)
+  class Page {}
+  @Child('b', Sub)
+  class Form extends Page {}
+  const classes = [...declarationsOf(Form).children].map(([slot, child]) => [slot, child.resource()]);
+  t.deepEqual(classes, [
+    ['b', Sub],
+    ['a', Base],
+  ]);
+});
+
+test('a capture replaces an inherited capture of another name', t => {
+  @Child(':year', Base)
+  class Page {}
+  @Child(':month', Sub)
+  class Form extends Page {}
+  t.deepEqual(
+    [...declarationsOf(Form).children.values()].map(child => child.segment),
+    [':month'],
+  );
+});
+
+test('@Resource() and its options hold for the very class alone', t => {
+  @Resource({leaf: true})
+  class Page {}
+  class Plain extends Page {}
+  @Resource()
+  class Form extends Page {}
+  t.deepEqual(declarationsOf(Page).options, {leaf: true});
+  t.is(declarationsOf(Plain).options, undefined);
+  t.deepEqual(declarationsOf(Form).options, {});
+});
+
+test('a decorated method belongs to the class that has it', t => {
+  t.is(classOf(Sub.prototype, '@Get()', 'show'), Sub);
+});
+
+test('a decorator on a static method is refused with the name of the method', t => {
+  t.throws(() => classOf(Base, '@Get()', 'show'), {
+    code: 'DECORATOR_MISPLACED',
+    message: '@Get() stands on the static method Base.show. Put it on an instance method. [DECORATOR_MISPLACED]',
+  });
+});
+
+test('a decorator that is called the TC39 way is refused with the compiler option that helps', t => {
+  const message =
+    '@Get() was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json. [DECORATOR_MISPLACED]';
+  t.throws(() => classOf(() => {}, '@Get()', {kind: 'method', name: 'show'}), {code: 'DECORATOR_MISPLACED', message});
+  t.throws(() => refuseStandardCall('@Get()', {kind: 'class'}), {code: 'DECORATOR_MISPLACED', message});
+});
+
+test('a decorator that is called the legacy way is not refused', t => {
+  for (const context of [undefined, 'show', Symbol('show'), 0, null]) {
+    t.notThrows(() => refuseStandardCall('@Get()', context));
+  }
+});

@@ -1,0 +1,226 @@
+import {Readable} from 'node:stream';
+import test from 'ava';
+import {Get, Resource, Response, createError, html, type Request} from 'espalier';
+import {testSite} from 'espalier/testing';
+import {render} from '../../src/resource/render.ts';
+
+/** A site whose root answers GET with what `make` gives. */
+function giving(make: (response: Response) => unknown) {
+  @Resource()
+  class Page {
+    @Get()
+    give(_request: Request, response: Response) {
+      return make(response);
+    }
+  }
+  return testSite(Page);
+}
+
+/** The answer to GET. */
+const answer = (make: (response: Response) => unknown) => giving(make).visitor().get('/');
+
+async function* generated() {
+  yield 'a ';
+  yield 'stream';
+}
+
+/** Something that can be awaited but is no promise. */
+const thenable = (value: unknown) => ({
+  // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+  then: (resolve: (value: unknown) => void) => resolve(value),
+});
+
+const bytes = new TextEncoder().encode('bytes');
+
+/** Everything a handler can return: what it is, how it is made, and the status, type and text it is answered with. */
+const kinds: [kind: string, make: () => unknown, status: number, type: string | null, text: string][] = [
+  ['a string', () => 'a <b>', 200, 'text/plain; charset=utf-8', 'a <b>'],
+  ['an empty string', () => '', 200, 'text/plain; charset=utf-8', ''],
+  ['html`…`', () => html`<p>${'<b>'}</p>`, 200, 'text/html; charset=utf-8', '<p>&lt;b&gt;</p>'],
+  ['a plain object', () => ({a: [1, null]}), 200, 'application/json', '{"a":[1,null]}'],
+  ['an object without prototype', () => Object.assign(Object.create(null), {a: 1}), 200, 'application/json', '{"a":1}'],
+  ['an array', () => [1, 'b'], 200, 'application/json', '[1,"b"]'],
+  ['a Uint8Array', () => bytes, 200, 'application/octet-stream', 'bytes'],
+  ['a part of a buffer', () => bytes.subarray(1, 3), 200, 'application/octet-stream', 'yt'],
+  ['a Buffer', () => Buffer.from('bytes'), 200, 'application/octet-stream', 'bytes'],
+  ['a Node stream of text', () => Readable.from(['a ', 'stream']), 200, 'text/plain; charset=utf-8', 'a stream'],
+  ['a Node stream of bytes', () => Readable.from([bytes, bytes]), 200, 'application/octet-stream', 'bytesbytes'],
+  ['a web stream', () => new Blob(['a ', 'stream']).stream(), 200, 'application/octet-stream', 'a stream'],
+  ['an async generator', generated, 200, 'text/plain; charset=utf-8', 'a stream'],
+  [
+    'an object literal that is an async iterable',
+    () => ({[Symbol.asyncIterator]: generated}),
+    200,
+    'text/plain; charset=utf-8',
+    'a stream',
+  ],
+  ['a stream of nothing', () => Readable.from([]), 200, 'application/octet-stream', ''],
+  [
+    'a WHATWG Response',
+    () => new globalThis.Response('tea', {status: 418, headers: {'Content-Type': 'text/tea'}}),
+    418,
+    'text/tea',
+    'tea',
+  ],
+  ['a WHATWG Response without a body', () => new globalThis.Response(null, {status: 202}), 202, null, ''],
+  ['nothing', () => undefined, 204, null, ''],
+];
+
+for (const [kind, make, status, type, text] of kinds) {
+  const promised = type === null ? `${status} without a type` : `${status} ${type}`;
+
+  test(`${kind} is answered as ${promised}, returned, promised or in any thenable`, async t => {
+    for (const wrap of [make, async () => make(), () => thenable(make())]) {
+      const response = await answer(wrap);
+      t.deepEqual([response.status, response.headers.get('Content-Type'), await response.text()], [status, type, text]);
+    }
+  });
+}
+
+class Account {
+  readonly password = 'hunter2';
+}
+const circular: Record<string, unknown> = {password: 'hunter2'};
+circular.self = circular;
+
+const returns = 'Return a string, html`…`, a plain object or array, bytes, a stream, a Response, or nothing.';
+
+/** What a handler can't return: what it is, how it is made, and what the log says of it. */
+const refused: [kind: string, make: () => unknown, complaint: string][] = [
+  ['a number', () => 4711, `returned a number. ${returns}`],
+  ['zero', () => 0, `returned a number. ${returns}`],
+  ['true', () => true, `returned a boolean. ${returns}`],
+  ['false', () => false, `returned a boolean. ${returns}`],
+  ['null', () => null, `returned null. ${returns}`],
+  ['a BigInt', () => 4711n, `returned a bigint. ${returns}`],
+  ['a symbol', () => Symbol('hunter2'), `returned a symbol. ${returns}`],
+  ['a function', () => () => 'hunter2', `returned a function. ${returns}`],
+  ['a Date', () => new Date(0), `returned an object of class Date. ${returns}`],
+  ['a Map', () => new Map([['password', 'hunter2']]), `returned an object of class Map. ${returns}`],
+  ['an instance of a class', () => new Account(), `returned an object of class Account. ${returns}`],
+  ['an error', () => new Error('hunter2'), `returned an object of class Error. ${returns}`],
+  ['a String object', () => Object('hunter2'), `returned an object of class String. ${returns}`],
+  ['a synchronous generator', () => ['hunter2'].values(), `returned an object of class Iterator. ${returns}`],
+  ['a BigInt inside an object', () => ({password: 4711n}), "returned an object that JSON can't express."],
+  ['a circular object', () => circular, "returned an object that JSON can't express."],
+];
+
+for (const [kind, make, complaint] of refused) {
+  test(`${kind} is a 500 whose log line names the method, and the client learns nothing of it`, async t => {
+    const {visitor, log} = giving(make);
+    const response = await visitor().get('/');
+    const {instance} = (await response.clone().json()) as {instance: string};
+    t.is(response.status, 500);
+    t.deepEqual(await response.json(), {type: 'about:blank', title: 'Internal Server Error', status: 500, instance});
+    t.is(log.length, 1);
+    t.is(log[0]!.message, `GET / failed: ${instance}`);
+    t.like(log[0]!.error, {code: 'RESULT_UNSUPPORTED', message: `Page.give() ${complaint} [RESULT_UNSUPPORTED]`});
+  });
+}
+
+test('what is refused is refused when it is promised, too', async t => {
+  const {visitor, log} = giving(async () => 4711);
+  t.is((await visitor().get('/')).status, 500);
+  t.like(log[0]!.error, {message: `Page.give() returned a number. ${returns} [RESULT_UNSUPPORTED]`});
+});
+
+test('the reason why JSON fails is the cause of the error', async t => {
+  const error = await t.throwsAsync(render(circular, new Response(), 'Page.give()'), {code: 'RESULT_UNSUPPORTED'});
+  t.true(error.cause instanceof TypeError);
+});
+
+test('a status set by the handler is kept', async t => {
+  for (const make of [() => 'made', () => ({a: 1}), () => bytes, generated, () => undefined]) {
+    const response = await answer(ours => {
+      ours.status = 201;
+      return make();
+    });
+    t.is(response.status, 201);
+  }
+});
+
+test('a type set by the handler is kept, for every kind of body', async t => {
+  for (const make of [() => 'a', () => html`a`, () => ({}), () => [], () => bytes, generated]) {
+    const response = await answer(ours => {
+      ours.setHeader('content-type', 'text/special');
+      return make();
+    });
+    t.is(response.headers.get('Content-Type'), 'text/special');
+  }
+});
+
+test('a handler that returns nothing can still set a status and headers', async t => {
+  const response = await answer(ours => ours.redirect('/elsewhere'));
+  t.deepEqual([response.status, response.headers.get('Location')], [303, '/elsewhere']);
+});
+
+test('a WHATWG Response wins over the status and the headers set before', async t => {
+  const response = await answer(ours => {
+    ours.status = 404;
+    ours.setHeader('X-Who', 'handler');
+    ours.setHeader('X-Kept', 'yes');
+    return new globalThis.Response('x', {headers: {'X-Who': 'web'}});
+  });
+  t.deepEqual([response.status, response.headers.get('X-Who'), response.headers.get('X-Kept')], [200, 'web', 'yes']);
+});
+
+test('every cookie of a WHATWG Response is sent, beside those the handler set', async t => {
+  const response = await answer(ours => {
+    ours.setCookie('a', '1');
+    const headers = new Headers();
+    headers.append('Set-Cookie', 'b=2; Expires=Fri, 01 Jan 2038 00:00:00 GMT');
+    headers.append('Set-Cookie', 'c=3');
+    return new globalThis.Response('x', {headers});
+  });
+  t.deepEqual(response.headers.getSetCookie(), [
+    'a=1; Path=/; HttpOnly; SameSite=Lax',
+    'b=2; Expires=Fri, 01 Jan 2038 00:00:00 GMT',
+    'c=3',
+  ]);
+});
+
+test('a WHATWG Response that was already read is a 500', async t => {
+  const {visitor, log} = giving(async () => {
+    const web = new globalThis.Response('x');
+    await web.text();
+    return web;
+  });
+  t.is((await visitor().get('/')).status, 500);
+  const complaint = `returned a Response whose body has a reader already. ${returns}`;
+  t.like(log[0]!.error, {message: `Page.give() ${complaint} [RESULT_UNSUPPORTED]`});
+});
+
+test('a stream that fails before its first chunk is answered as that failure', async t => {
+  const response = await answer(async function* () {
+    yield* [];
+    throw createError(409, 'Not now.');
+  });
+  t.is(response.status, 409);
+  t.like(await response.json(), {detail: 'Not now.'});
+});
+
+test('a stream is not read for HEAD, and gives back what it holds', async t => {
+  const node = Readable.from(['a']);
+  let cancelled = 0;
+  const web = () => new ReadableStream({cancel: () => void (cancelled += 1)});
+  for (const make of [() => node, web, () => new globalThis.Response(web())]) {
+    const response = await giving(make).visitor().head('/');
+    t.deepEqual([response.status, await response.text()], [200, '']);
+  }
+  t.true(node.destroyed);
+  t.is(cancelled, 2);
+});
+
+test('the method that is named in the log is that of the class in the tree', async t => {
+  class Base {
+    @Get()
+    show() {
+      return 1;
+    }
+  }
+  @Resource()
+  class Sub extends Base {}
+  const {visitor, log} = testSite(Sub);
+  await visitor().get('/');
+  t.like(log[0]!.error, {message: `Sub.show() returned a number. ${returns} [RESULT_UNSUPPORTED]`});
+});

@@ -1,0 +1,74 @@
+import {globSync, readFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import test from 'ava';
+
+/**
+ * The floors of the house, from the ground up: a folder is a room, and so is a file that has none. A file may import from
+ * its own room and from the floors below; rooms on one floor do not know each other.
+ */
+const floors = [
+  ['errors.ts', 'clock.ts', 'logger.ts'],
+  ['http', 'container.ts'],
+  ['resource', 'session'],
+  ['store', 'builtin'],
+  ['site.ts'],
+  ['serve.ts', 'testing', 'cli'],
+  ['index.ts'],
+];
+
+const files = (pattern: string) => globSync(pattern, {exclude: ['node_modules/**']}).toSorted();
+const source = (file: string) => readFileSync(file, 'utf8');
+const importsIn = (file: string) =>
+  [...source(file).matchAll(/(?:from|import) '([^']+)'|import\('([^']+)'\)/g)].map(match => match[1] ?? match[2]!);
+const roomOf = (file: string) => file.split('/')[1]!;
+const floorOf = (file: string) => floors.findIndex(rooms => rooms.includes(roomOf(file)));
+
+const inner = files('src/**/*.ts').flatMap(file =>
+  importsIn(file)
+    .filter(target => target.startsWith('.'))
+    .map(target => ({file, target: join(dirname(file), target)})),
+);
+
+test('every file has its floor', t => {
+  t.deepEqual(
+    files('src/**/*.ts').filter(file => floorOf(file) < 0),
+    [],
+  );
+});
+
+test('imports go down, those of types too', t => {
+  const climbing = inner.filter(
+    ({file, target}) => roomOf(file) !== roomOf(target) && floorOf(target) >= floorOf(file),
+  );
+  t.deepEqual(climbing, []);
+  t.true(inner.length > 50);
+});
+
+test('inside a room nobody goes through its door, index.ts, which is for users', t => {
+  t.deepEqual(
+    inner.filter(({target}) => target.endsWith('/index.ts')),
+    [],
+  );
+});
+
+test('Inversify is known to the decorators, the container, the site, the test site and the door alone', t => {
+  const knowing = files('src/**/*.ts').filter(file => importsIn(file).some(name => /^@?inversify/.test(name)));
+  const decorators = ['src/resource/inject.ts', 'src/resource/resource.ts'];
+  const composing = ['src/container.ts', 'src/site.ts', 'src/testing/test-site.ts'];
+  t.deepEqual(knowing, ['src/index.ts', ...decorators, ...composing].toSorted());
+});
+
+test('sockets are known to the server alone', t => {
+  const listening = files('src/**/*.ts').filter(file =>
+    importsIn(file).some(name => /^node:(?:net|tls|http2)$/.test(name)),
+  );
+  t.deepEqual(listening, ['src/http/server.ts']);
+});
+
+test('examples know the public doors alone, by the name of the package', t => {
+  const imported = new Set(files('examples/*.ts').flatMap(importsIn));
+  t.deepEqual(
+    [...imported].filter(name => !/^(?:espalier(?:\/[\w/]+)?|node:\w+|ava)$/.test(name)),
+    [],
+  );
+});

@@ -1,0 +1,24 @@
+import test from 'ava';
+import {absoluteDeadline, gainsEnough, idleDeadline, timeoutReason} from '../../src/session/lifetime.ts';
+
+const lived = {createdAt: 1000, lastSeenAt: 5000, idleTimeout: 2000, absoluteTimeout: 10_000};
+
+test('the idle deadline counts from when the session was last seen', t => {
+  t.is(idleDeadline(lived), 7000);
+  t.is(timeoutReason(lived), 'idle');
+});
+
+test('the absolute deadline counts from the beginning', t => {
+  t.is(absoluteDeadline(lived), 11_000);
+});
+
+test('the idle deadline never passes the absolute one', t => {
+  const late = {...lived, lastSeenAt: 10_500};
+  t.is(idleDeadline(late), 11_000);
+  t.is(timeoutReason(late), 'absolute');
+});
+
+test('being seen is worth a write when it gains more than a twentieth of the idle timeout', t => {
+  t.false(gainsEnough(lived, 5100));
+  t.true(gainsEnough(lived, 5101));
+});

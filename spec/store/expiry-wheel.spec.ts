@@ -1,0 +1,99 @@
+import test from 'ava';
+import {TestClock} from 'espalier/testing';
+import {ExpiryWheel} from '../../src/store/expiry-wheel.ts';
+
+/** A wheel of entries that carry their own deadline, how often it was asked for, and those that have expired. */
+function wheel() {
+  const clock = new TestClock(0);
+  const expired: string[] = [];
+  const looks = {count: 0};
+  const turning = new ExpiryWheel<{name: string; due: number; slot: number; place: number}>(
+    clock,
+    entry => {
+      looks.count += 1;
+      return entry.due;
+    },
+    entry => expired.push(entry.name),
+  );
+  const add = (name: string, due: number) => {
+    const entry = {name, due, slot: 0, place: 0};
+    turning.add(entry);
+    return entry;
+  };
+  return {clock, expired, looks, turning, add};
+}
+
+test('an entry expires in the second after its deadline, and not before it', t => {
+  const {clock, expired, add} = wheel();
+  add('a', 5300);
+  clock.advance(5299);
+  t.deepEqual(expired, []);
+  clock.advance(1000);
+  t.deepEqual(expired, ['a']);
+});
+
+test('an entry whose deadline has moved on expires at the new one', t => {
+  const {clock, expired, add} = wheel();
+  const entry = add('a', 5000);
+  entry.due = 20_000;
+  clock.advance(20_000);
+  t.deepEqual(expired, []);
+  clock.advance(1000);
+  t.deepEqual(expired, ['a']);
+});
+
+test('a deadline that moves a thousand times costs one look in each timeout', t => {
+  const {clock, looks, add} = wheel();
+  const entry = add('a', 10_000);
+  for (let i = 0; i < 1000; i += 1) {
+    clock.advance(100);
+    entry.due = clock.now() + 10_000;
+  }
+  t.true(looks.count <= 25, `${looks.count} looks in 100 seconds: two for each slot it was found in, and the first`);
+});
+
+test('a removed entry never expires, and those beside it do', t => {
+  const {clock, expired, turning, add} = wheel();
+  const [a, , c] = [add('a', 1000), add('b', 1000), add('c', 1000)];
+  turning.remove(a);
+  turning.remove(c);
+  clock.advance(3000);
+  t.deepEqual(expired, ['b']);
+});
+
+test('an entry that is due already expires with the next turn', t => {
+  const {clock, expired, add} = wheel();
+  clock.advance(50_000);
+  add('a', 10);
+  clock.advance(2000);
+  t.deepEqual(expired, ['a']);
+});
+
+test('after hours of standstill everything that is due expires', t => {
+  const {clock, expired, turning, add} = wheel();
+  turning.stop();
+  for (let i = 0; i < 5000; i += 1) add(String(i), 1000 + i);
+  clock.advance(12 * 60 * 60 * 1000);
+  t.is(expired.length, 5000);
+});
+
+test('more than a portion due in one second takes several turns', t => {
+  const {clock, expired, add} = wheel();
+  for (let i = 0; i < 5000; i += 1) add(String(i), 1000);
+  const between: number[] = [];
+  clock.after(2000, () => between.push(expired.length));
+  clock.advance(1999);
+  t.is(expired.length, 0);
+  clock.advance(1);
+  t.is(expired.length, 5000);
+  t.true(between[0]! < 5000, 'something else due at the same moment had its turn before the last portion');
+});
+
+test('an empty wheel sets no timer, and a stopped one has none', t => {
+  const {clock, turning, add} = wheel();
+  t.is(clock.pending, 0);
+  add('a', 1000);
+  t.is(clock.pending, 1);
+  turning.stop();
+  t.is(clock.pending, 0);
+});

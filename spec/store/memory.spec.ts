@@ -1,0 +1,76 @@
+import test from 'ava';
+import type {Logger} from 'espalier';
+import {TestClock} from 'espalier/testing';
+import {MemoryStore} from 'espalier/store/memory';
+import {keepsTheStoreContract} from './contract.ts';
+
+keepsTheStoreContract(clock => new MemoryStore({clock}));
+
+/** A store with room for three, and what it has logged and told. */
+function smallStore() {
+  const clock = new TestClock();
+  const warnings: string[] = [];
+  const logger: Logger = {error: t => t, warn: message => warnings.push(message)};
+  const store = new MemoryStore({clock, logger, limit: 3});
+  const evicted: string[] = [];
+  store.onEnd((uid, reason) => reason === 'evicted' && evicted.push(uid));
+  const begin = (uid: string) => store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
+  return {clock, store, warnings, evicted, begin};
+}
+
+test('past its limit the oldest session ends, and no other', t => {
+  const {store, evicted, begin} = smallStore();
+  for (const uid of ['a', 'b', 'c', 'd']) begin(uid);
+  t.deepEqual(evicted, ['a']);
+  t.deepEqual(
+    ['a', 'b', 'c', 'd'].map(uid => store.touch(uid) !== undefined),
+    [false, true, true, true],
+  );
+  t.is(store.size, 3);
+});
+
+test('sessions that ended by themselves make room before any is evicted', t => {
+  const {store, evicted, begin} = smallStore();
+  for (const uid of ['a', 'b', 'c']) begin(uid);
+  store.end('b', 'logout');
+  begin('d');
+  t.deepEqual(evicted, []);
+  begin('e');
+  begin('f');
+  t.deepEqual(evicted, ['a', 'c']);
+});
+
+test('the limit holds however often all its sessions have been replaced', t => {
+  const {store, evicted, begin} = smallStore();
+  const uids = Array.from({length: 30}, (_, i) => String(i));
+  for (const uid of uids) begin(uid);
+  t.deepEqual(evicted, uids.slice(0, 27));
+  for (const uid of uids.slice(27)) store.end(uid, 'logout');
+  for (const uid of ['x', 'y', 'z', 'w']) begin(uid);
+  t.deepEqual(evicted.slice(27), ['x']);
+});
+
+test('evictions are logged at the first one, and as a number for the minute after it', t => {
+  const {clock, warnings, begin} = smallStore();
+  for (let i = 0; i < 8; i += 1) begin(String(i));
+  t.deepEqual(warnings, ['3 sessions are in memory: from now on the oldest end early.']);
+  clock.advance(60_000);
+  t.is(warnings[1], '5 sessions ended early in the last minute, for want of room.');
+});
+
+test('a limit that is no number of sessions is refused', t => {
+  for (const limit of [0, -1, NaN]) {
+    t.throws(() => new MemoryStore({limit}), {message: new RegExp(`limit is ${limit}\\.`)});
+  }
+});
+
+test('one timer serves all sessions, and none is left when there are none', t => {
+  const {clock, store, begin} = smallStore();
+  t.is(clock.pending, 0);
+  begin('a');
+  begin('b');
+  store.touch('a');
+  t.is(clock.pending, 1);
+  clock.advance(902_000);
+  t.deepEqual([store.size, clock.pending], [0, 0]);
+});
