@@ -1,6 +1,6 @@
 // npm run bench: the seed example beside a bare node:http server that does the same by hand, in one interleaved run.
 // Prints requests per second and the server's CPU time per request, medians of the rounds, as ratios to the bare server.
-import {spawn} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
 import {readFileSync} from 'node:fs';
 import {cpus} from 'node:os';
@@ -11,9 +11,14 @@ import autocannon from 'autocannon';
 const {ROUNDS = 7, WARM_UP = 12, SECONDS = 4, CONNECTIONS = 64} = process.env;
 const contenders = {'bare node:http': './bare.js', Espalier: '../dist/examples/session-basics.js'};
 
+/** Whether there are two processors to be had, one for the server and one for the load (Linux). */
+const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
+
 /** The server process, with the cookie of a session that it knows. */
 async function start([name, file]) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
+  const program = [process.execPath, fileURLToPath(new URL(file, import.meta.url))];
+  const [command, ...args] = canPin ? ['taskset', '--cpu-list', '0', ...program] : program;
+  const child = spawn(command, args, {
     env: {...process.env, PORT: '0', HOST: '127.0.0.1'},
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -62,7 +67,7 @@ function report(servers) {
   const [bare] = servers;
   const ratio = (server, figure) => median(server.rounds.map((r, i) => figure(r, bare.rounds[i])));
   console.log(
-    `\nNode ${process.version}, ${cpus().length} × ${cpus()[0].model}, ${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections`,
+    `\nNode ${process.version}, ${cpus().length} × ${cpus()[0].model}, ${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections${canPin ? ', pinned' : ''}`,
   );
   console.table(
     Object.fromEntries(
@@ -79,6 +84,8 @@ function report(servers) {
     ),
   );
 }
+
+if (canPin) spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', '1', String(process.pid)]);
 
 const servers = await Promise.all(Object.entries(contenders).map(start));
 try {

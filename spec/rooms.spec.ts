@@ -7,7 +7,7 @@ import test from 'ava';
  * its own room and from the floors below; rooms on one floor do not know each other.
  */
 const floors = [
-  ['errors.ts', 'clock.ts', 'logger.ts'],
+  ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts'],
   ['http', 'container.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],

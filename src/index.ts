@@ -1,3 +1,4 @@
+export type {Awaitable} from './awaitable.ts';
 export {Clock, systemClock} from './clock.ts';
 export {EspalierError, type ErrorCode} from './errors.ts';
 export type {CookieOptions} from './http/cookie.ts';
@@ -14,13 +15,7 @@ export {Delete, Get, Head, Options, Patch, Post, Put} from './resource/verbs.ts'
 export {serve, type ServeOptions} from './serve.ts';
 export type {Lifetime} from './session/lifetime.ts';
 export {SessionService, type SessionOptions} from './session/session-service.ts';
-export {
-  SessionStore,
-  type Awaitable,
-  type EndReason,
-  type NewSession,
-  type SessionRecord,
-} from './session/session-store.ts';
+export {SessionStore, type EndReason, type NewSession, type SessionRecord} from './session/session-store.ts';
 export type {EndListener, Session} from './session/session.ts';
 export {TokenSource} from './session/token.ts';
 export {createSite, type Site, type SiteOptions} from './site.ts';

@@ -1,11 +1,12 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
+import {isPromised, proceed, type Awaitable} from './awaitable.ts';
 import {Clock, systemClock} from './clock.ts';
 import {SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
 import {problemOf, problemResponse} from './http/problem.ts';
-import {Request, type Message, type Outgoing, type RequestInit, type RequestSettings} from './http/request.ts';
+import {Request, type RequestInit, type RequestSettings} from './http/request.ts';
 import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
@@ -86,7 +87,7 @@ export class Site {
     this.#parts = parts;
     this.#logger = parts.hold.container.get<Logger>(Logger);
     this.#server = new Server(
-      (message, outgoing) => this.#receive(message, outgoing),
+      (message, outgoing) => this.#answer(new Request(message, parts.settings, outgoing)),
       error => this.#logger.error('A response broke off after its headers were sent.', error),
     );
   }
@@ -97,9 +98,8 @@ export class Site {
   }
 
   /** Answer a request without a socket. Never rejects: what fails is answered as an error. */
-  handle(request: Request | RequestInit): Promise<Response> {
-    const asked = request instanceof Request ? request : Request.from(request, this.#parts.settings);
-    return duringRequest(asked, () => this.#answer(asked));
+  async handle(request: Request | RequestInit): Promise<Response> {
+    return this.#answer(request instanceof Request ? request : Request.from(request, this.#parts.settings));
   }
 
   /** Answer a WHATWG `Request`. */
@@ -125,27 +125,28 @@ export class Site {
     return (this.#closing ??= this.#close());
   }
 
-  #receive(message: Message, outgoing: Outgoing): Promise<Response> {
-    return this.handle(new Request(message, this.#parts.settings, outgoing));
+  #answer(request: Request): Awaitable<Response> {
+    this.#answering += 1;
+    return duringRequest(request, () => this.#respond(request));
   }
 
-  async #answer(request: Request): Promise<Response> {
+  #respond(request: Request): Awaitable<Response> {
     const response = new Response();
-    this.#answering += 1;
     try {
       this.#refuseWhenClosed();
-      await respond(this.#parts.root, request, response);
-      await this.#parts.sessions.settle(request, response);
-      return response;
+      const responded = respond(this.#parts.root, request, response);
+      if (!isPromised(responded)) return this.#finish(request, response);
+      return responded.then(
+        () => this.#finish(request, response),
+        error => this.#fail(error, request),
+      );
     } catch (error) {
-      return await this.#answerError(error, request);
-    } finally {
-      this.#answering -= 1;
-      if (this.#answering === 0) this.#onIdle?.();
+      return this.#fail(error, request);
     }
   }
 
-  async #answerError(error: unknown, request: Request): Promise<Response> {
+  /** The answer to a request that failed. An unexpected error is told to the log alone. */
+  #fail(error: unknown, request: Request): Awaitable<Response> {
     const instance = `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined) {
@@ -153,8 +154,15 @@ export class Site {
     }
     const response = problemResponse(problem, request);
     response.isHead = request.method === 'HEAD';
-    await this.#parts.sessions.settle(request, response);
-    return response;
+    return this.#finish(request, response);
+  }
+
+  #finish(request: Request, response: Response): Awaitable<Response> {
+    return proceed(this.#parts.sessions.settle(request, response), () => {
+      this.#answering -= 1;
+      if (this.#answering === 0) this.#onIdle?.();
+      return response;
+    });
   }
 
   #refuseWhenClosed(): void {
@@ -208,7 +216,7 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
   if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? memoryDefaults.limit);
-  if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close());
+  if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, async store => store.close());
   container
     .bind(SessionService)
     .toResolvedValue(

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {lists, Response} from '../../src/http/response.ts';
+import {Response} from '../../src/http/response.ts';
 
 /** A response with this body and status. */
 function answer(body?: Response['body'], status?: number): Response {
@@ -177,9 +177,22 @@ test('an answer to HEAD has the length of the body that it does not send', t => 
   t.is(answer('Hello').sentBody, 'Hello');
 });
 
-test('a word is listed in any case, and only as a whole', t => {
-  t.true(lists('Accept, ACCEPT-Encoding', 'accept-encoding'));
-  t.true(lists('no-cache; private', 'Private'));
-  t.false(lists('Accept-Encoding', 'Accept'));
-  t.false(lists('', 'Accept'));
+test('keepPrivate() keeps the answer out of every cache, unless it is said to be private', t => {
+  const said = (...controls: string[]) => {
+    const response = new Response();
+    for (const control of controls) response.appendHeader('cache-control', control);
+    response.keepPrivate();
+    return response.header('Cache-Control');
+  };
+  t.is(said(), 'no-store');
+  t.is(said('public, max-age=60'), 'no-store');
+  t.is(said('privately'), 'no-store');
+  t.is(said('max-age=60, Private'), 'max-age=60, Private');
+});
+
+test('defaultType() gives a type where none is set', t => {
+  const response = new Response();
+  response.defaultType('text/a');
+  response.defaultType('text/b');
+  t.is(response.header('content-type'), 'text/a');
 });

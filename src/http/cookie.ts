@@ -16,11 +16,16 @@ export function setCookieText(name: string, value: string, options: CookieOption
  * spaces and tabs are trimmed, so that no look-alike of a prefixed name passes for it (CVE-2026-39410).
  */
 export function cookieValues(header: string | undefined, name: string): string[] {
-  if (!header?.includes(name)) return [];
   const values: string[] = [];
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals >= 0 && trimBlanks(pair.slice(0, equals)) === name) values.push(trimBlanks(pair.slice(equals + 1)));
+  if (!header?.includes(name)) return values;
+  for (let start = 0; start < header.length;) {
+    const next = header.indexOf(';', start);
+    const end = next < 0 ? header.length : next;
+    const equals = header.indexOf('=', start);
+    if (equals >= 0 && equals < end && trimBlanks(header.slice(start, equals)) === name) {
+      values.push(trimBlanks(header.slice(equals + 1, end)));
+    }
+    start = end + 1;
   }
   return values;
 }

@@ -37,14 +37,13 @@ export class Response {
 
   /** Set a header in place of all by its name. Throws a TypeError for a name or value that HTTP does not allow. */
   setHeader(name: string, value: string | number): void {
-    this.removeHeader(name);
-    this.appendHeader(name, value);
+    checkHeader(name, String(value));
+    this.#set(name, String(value));
   }
 
   /** Add a header beside those by its name. Throws a TypeError for a name or value that HTTP does not allow. */
   appendHeader(name: string, value: string | number): void {
-    validateHeaderName(name);
-    validateHeaderValue(name, String(value));
+    checkHeader(name, String(value));
     this.#headers.push(name, String(value));
   }
 
@@ -75,7 +74,19 @@ export class Response {
   /** Tell caches that the answer depends on this request header. */
   vary(name: string): void {
     const named = this.#values('Vary').join(', ');
-    if (!lists(named, name) && !lists(named, '*')) this.setHeader('Vary', named ? `${named}, ${name}` : name);
+    if (!named) this.#headers.push('Vary', name);
+    else if (!lists(named, name) && !lists(named, '*')) this.setHeader('Vary', `${named}, ${name}`);
+  }
+
+  /** Keep the answer out of every cache, or where the handler has said `private`, out of those that others share. */
+  keepPrivate(): void {
+    const control = this.header('Cache-Control');
+    if (control === undefined || !lists(control, 'private')) this.#set('Cache-Control', 'no-store');
+  }
+
+  /** Used by what renders: the type of the body, unless the handler has set one. */
+  defaultType(type: string): void {
+    if (this.#find('Content-Type', 0) < 0) this.#headers.push('Content-Type', type);
   }
 
   /** Every header, as name, value, name, value, with the body's length where it is known. */
@@ -99,6 +110,11 @@ export class Response {
     return this.isHead || status === 204 || status === 205 || status === 304 ? undefined : this.body;
   }
 
+  #set(name: string, value: string): void {
+    this.removeHeader(name);
+    this.#headers.push(name, value);
+  }
+
   #values(name: string): string[] {
     const values: string[] = [];
     for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) values.push(this.#headers[at + 1]!);
@@ -108,14 +124,20 @@ export class Response {
   #find(name: string, from: number): number {
     const wanted = name.toLowerCase();
     for (let at = from; at < this.#headers.length; at += 2) {
-      if (this.#headers[at]!.toLowerCase() === wanted) return at;
+      const given = this.#headers[at]!;
+      if (given.length === name.length && given.toLowerCase() === wanted) return at;
     }
     return -1;
   }
 }
 
+function checkHeader(name: string, value: string): void {
+  validateHeaderName(name);
+  validateHeaderValue(name, value);
+}
+
 /** Whether a comma-separated header value lists this word, in any case. */
-export function lists(value: string, word: string): boolean {
+function lists(value: string, word: string): boolean {
   return value
     .toLowerCase()
     .split(/\s*[,;]\s*/)

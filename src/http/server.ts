@@ -9,6 +9,7 @@ import {
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
+import {proceed, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
@@ -27,7 +28,7 @@ export interface ListenOptions {
 export const listenDefaults = {port: 8080, host: 'localhost'};
 
 /** Answers a message that has come in. Never rejects. */
-type Answer = (message: Message, outgoing: Outgoing) => Promise<Response>;
+type Answer = (message: Message, outgoing: Outgoing) => Awaitable<Response>;
 
 /** A listener for `node:http` and `node:http2` servers. */
 export type Listener = (
@@ -54,7 +55,7 @@ export class Server {
   /** Takes requests from any Node server: `http.createServer(listener)`, `app.use(listener)`. */
   readonly listener: Listener = (message, outgoing) => {
     const out = outgoing as ServerResponse;
-    void this.#answer(message as Message, out).then(response => this.#send(response, out));
+    void proceed(this.#answer(message as Message, out), response => this.#send(response, out));
   };
 
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`; then it listens nowhere. */
@@ -99,23 +100,26 @@ export class Server {
     });
   }
 
-  async #send(response: Response, out: ServerResponse): Promise<void> {
+  #send(response: Response, out: ServerResponse): void {
     if (this.#closing && out.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
-    const body = response.sentBody;
     try {
+      const body = response.sentBody;
       out.writeHead(response.status, response.headerList());
-      if (body === undefined) out.end();
-      else if (typeof body === 'string' || body instanceof Uint8Array) out.end(body);
-      else await this.#stream(body, out);
+      if (isStream(body)) void this.#stream(body, out);
+      else out.end(body);
       // Node discards a body that nobody began to read. The client of one left half-way would wait for ever.
       if (!out.req.complete) out.req.resume();
     } catch (error) {
-      out.destroy();
-      this.#onBroken(error);
+      this.#breakOff(error, out);
     }
   }
 
-  async #stream(body: Exclude<Body, string | Uint8Array>, out: ServerResponse): Promise<void> {
+  #breakOff(error: unknown, out: ServerResponse): void {
+    out.destroy();
+    this.#onBroken(error);
+  }
+
+  async #stream(body: AsyncIterable<string | Uint8Array>, out: ServerResponse): Promise<void> {
     const source = Readable.from(body);
     this.#streams.add(source);
     // The pipeline does not see an HTTP/2 client go.
@@ -124,8 +128,8 @@ export class Server {
       await pipeline(source, out);
     } catch (error) {
       // The client going away, or the site closing, ends a stream early: neither is a failure.
-      if (!isDeparture(error) && !this.#closing) throw error;
-      out.destroy();
+      if (isDeparture(error) || this.#closing) out.destroy();
+      else this.#breakOff(error, out);
     } finally {
       source.destroy();
       this.#streams.delete(source);
@@ -149,6 +153,10 @@ export class Server {
   #cutOff(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function isStream(body: Body | undefined): body is AsyncIterable<string | Uint8Array> {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
 }
 
 async function addressesOf(host: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import type {Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
 import type {Body, Response} from '../http/response.ts';
@@ -8,7 +9,7 @@ import {adoptWebResponse} from '../http/web.ts';
  * Turn what a handler returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and the kind
  * of thing it returned, never its text.
  */
-export async function render(result: unknown, response: Response, method: string): Promise<void> {
+export function render(result: unknown, response: Response, method: string): Awaitable<void> {
   if (typeof result === 'string') return fill(response, result, 'text/plain; charset=utf-8');
   if (result === undefined) return undefined;
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
@@ -22,7 +23,7 @@ export async function render(result: unknown, response: Response, method: string
 
 function fill(response: Response, body: Body, type: string): void {
   response.body = body;
-  if (response.header('Content-Type') === undefined) response.setHeader('Content-Type', type);
+  response.defaultType(type);
 }
 
 async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {

@@ -1,4 +1,5 @@
 import createError from 'http-errors';
+import {proceed, type Awaitable} from '../awaitable.ts';
 import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
@@ -9,24 +10,26 @@ import type {Branch, Node} from './tree.ts';
 type Handle = (request: Request, response: Response) => unknown;
 
 /**
- * Fill in the response to a request: walk the tree, call the handler, render what it returned. Throws what is to be
- * answered as an error.
+ * Fill in the response to a request: walk the tree, call the handler, render what it returned. Throws, or rejects with,
+ * what is to be answered as an error.
  */
-export async function respond(root: Branch, request: Request, response: Response): Promise<void> {
+export function respond(root: Branch, request: Request, response: Response): Awaitable<void> {
   response.isHead = request.method === 'HEAD';
   // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
   if (request.path === '*') return respondUnhandled('OPTIONS', request, response);
-  const found = await traverse(root, request);
-  if (!found) throw nothingHere();
-  if (found.hasExcessSlash) redirectWithoutSlash(found.node, request, response);
-  else await call(found.instance, found.node, request, response);
+  return proceed(traverse(root, request), found => {
+    if (!found) throw nothingHere();
+    return found.hasExcessSlash
+      ? redirectWithoutSlash(found.node, request, response)
+      : call(found.instance, found.node, request, response);
+  });
 }
 
-async function call(instance: object, node: Node, request: Request, response: Response): Promise<void> {
+function call(instance: object, node: Node, request: Request, response: Response): Awaitable<void> {
   const name = handlerFor(node, request.method);
   if (name === undefined) return respondUnhandled(node.allow, request, response);
-  const result = await (instance as Record<PropertyKey, Handle>)[name]!(request, response);
-  await render(result, response, `${node.resource.name}.${String(name)}()`);
+  const result = (instance as Record<PropertyKey, Handle>)[name]!(request, response);
+  return proceed(result, value => render(value, response, `${node.resource.name}.${String(name)}()`));
 }
 
 function handlerFor({handlers}: Node, method: string): PropertyKey | undefined {

@@ -1,3 +1,4 @@
+import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
 import type {Branch, Node} from './tree.ts';
 
@@ -9,28 +10,38 @@ export interface Found {
   readonly hasExcessSlash: boolean;
 }
 
-type MakeChild = (segment: string, request: Request) => object | undefined | Promise<object | undefined>;
+type MakeChild = (segment: string, request: Request) => Awaitable<object | undefined>;
 
 /** Walk from the root along the segments of the request, to the resource they lead to or to nothing. */
-export async function traverse(root: Branch, request: Request): Promise<Found | undefined> {
+export function traverse(root: Branch, request: Request): Awaitable<Found | undefined> {
+  return walk(root.node, root.instance!, 0, request);
+}
+
+/** Go on from a resource, `at` so many segments. */
+function walk(from: Node, resource: object, at: number, request: Request): Awaitable<Found | undefined> {
   const {segments} = request;
-  const last = segments.length - 1;
-  let {node} = root;
-  let instance = root.instance!;
-  for (let at = 0; at <= last && !node.leaf; at += 1) {
-    const segment = segments[at]!;
-    // The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured.
-    if (segment === '' && at < last) return undefined;
-    const branch = node.literals.get(segment) ?? (segment === '' ? undefined : node.capture);
-    if (!branch) return segment === '' ? {node, instance, hasExcessSlash: true} : undefined;
+  let node = from;
+  let instance = resource;
+  for (let i = at; i < segments.length && !node.leaf; i += 1) {
+    const segment = segments[i]!;
+    const branch = branchFor(node, segment, i === segments.length - 1);
+    if (!branch)
+      return segment === '' && i === segments.length - 1 ? {node, instance, hasExcessSlash: true} : undefined;
     request.walk();
     if (branch.capture !== undefined) capture(request, branch.capture, segment);
-    const child = branch.instance ?? (await make(instance, branch.method!, segment, request));
+    const child = branch.instance ?? make(instance, branch.method!, segment, request);
+    if (isPromised(child)) return proceed(child, made => made && walk(branch.node, made, i + 1, request));
     if (!child) return undefined;
     ({node} = branch);
     instance = child;
   }
   return {node, instance, hasExcessSlash: false};
+}
+
+/** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */
+function branchFor(node: Node, segment: string, isLast: boolean): Branch | undefined {
+  if (segment === '') return isLast ? node.literals.get('') : undefined;
+  return node.literals.get(segment) ?? node.capture;
 }
 
 function make(parent: object, method: PropertyKey, segment: string, request: Request): ReturnType<MakeChild> {

@@ -1,3 +1,4 @@
+import type {Awaitable} from '../awaitable.ts';
 import type {Lifetime, Lived} from './lifetime.ts';
 
 /** Why a session ended. */
@@ -13,9 +14,6 @@ export interface NewSession extends Lifetime {
 
 /** A session as a store gives it. */
 export interface SessionRecord extends NewSession, Lived {}
-
-/** A value, now or later: a store in the same process need not make anyone wait. */
-export type Awaitable<T> = T | Promise<T>;
 
 /**
  * Where sessions rest. Every store keeps these laws, which the specs hold it to: only `create` brings a session into

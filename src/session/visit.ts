@@ -1,7 +1,8 @@
+import {isPromised, proceed, promised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
-import {lists, type Response} from '../http/response.ts';
+import type {Response} from '../http/response.ts';
 import type {EndListeners} from './end-listeners.ts';
 import type {Lifetime} from './lifetime.ts';
 import {clearToken, sendToken, tokenIn, type SessionCookie} from './session-cookie.ts';
@@ -39,7 +40,7 @@ export class Visit implements SessionKeeper {
 
   /** The visitor's session, begun now if there is none. */
   getSession(): Promise<Session> {
-    return this.#inTurn(async () => (await this.#find()) ?? (await this.#begin()));
+    return this.#inTurn(() => proceed(this.#find(), session => session ?? this.#begin()));
   }
 
   /** The visitor's session, if there is one. */
@@ -49,53 +50,72 @@ export class Visit implements SessionKeeper {
 
   /** End the visitor's session, or the one by `uid` where that is another. */
   expire(uid?: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(() => {
       const own = this.#token && uidOf(this.#token);
       const ending = uid ?? own;
-      if (ending !== undefined) await this.#parts.store.end(ending, 'logout');
-      if (ending === own) this.#forget();
+      const ended = ending === undefined ? false : this.#parts.store.end(ending, 'logout');
+      return proceed(ended, () => {
+        if (ending === own) this.#forget();
+      });
     });
   }
 
-  async touch(uid: string): Promise<SessionRecord | undefined> {
-    return this.#parts.store.touch(uid);
+  touch(uid: string): Promise<SessionRecord | undefined> {
+    return promised(() => this.#parts.store.touch(uid));
   }
 
   notifyOnEnd(uid: string, listener: EndListener): () => void {
     return this.#parts.listeners.add(uid, listener);
   }
 
-  /** Let the response say what has become of the session, once the handler is done. */
-  async settle(response: Response): Promise<void> {
-    await this.#turn?.catch(() => undefined);
+  /** Let the response say what has become of the session, once the handler is done and what it began is too. */
+  settle(response: Response): Awaitable<void> {
+    const tell = () => this.#tell(response);
+    return this.#turn ? this.#turn.then(tell, tell) : tell();
+  }
+
+  #tell(response: Response): void {
     if (this.#newToken !== undefined) sendToken(this.#newToken, this.#cookie, response);
     else if (this.#hasExpired && this.#isCarried()) clearToken(this.#cookie, response);
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
     response.vary('Cookie');
-    if (!lists(response.header('Cache-Control') ?? '', 'private')) response.setHeader('Cache-Control', 'no-store');
+    response.keepPrivate();
   }
 
   // One after the other: two calls at once share one look-up and one session, and none overtakes an expire().
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const turn = this.#turn ? this.#turn.then(act, act) : act();
+  #inTurn<T>(act: () => Awaitable<T>): Promise<T> {
+    if (this.#turn) return this.#queue(this.#turn.then(act, act));
+    try {
+      const done = act();
+      return isPromised(done) ? this.#queue(Promise.resolve(done)) : Promise.resolve(done);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #queue<T>(turn: Promise<T>): Promise<T> {
     this.#turn = turn;
     return turn;
   }
 
-  async #find(): Promise<Session | undefined> {
-    if (this.#session) return (await this.#isAlive(this.#session)) ? this.#session : undefined;
+  #find(): Awaitable<Session | undefined> {
+    const session = this.#session;
+    if (session) return proceed(this.#isAlive(session), isAlive => (isAlive ? session : undefined));
     if (this.#token === undefined) return undefined;
-    const record = await this.#parts.store.touch(uidOf(this.#token));
+    return proceed(this.#parts.store.touch(uidOf(this.#token)), record => this.#found(record));
+  }
+
+  #found(record: SessionRecord | undefined): Session | undefined {
     // A session begun over plain HTTP, where its token could be read, is not one over TLS, nor the other way round.
     if (record?.isSecure !== this.#cookie.secure) return undefined;
     return (this.#session = new Session(record, this));
   }
 
-  async #isAlive(session: Session): Promise<boolean> {
+  #isAlive(session: Session): Awaitable<boolean> {
     return this.#parts.clock.now() < session.idleDeadline || session.touch();
   }
 
-  async #begin(): Promise<Session> {
+  #begin(): Awaitable<Session> {
     if (this.#request.isAnswered) {
       throw new EspalierError(
         'SESSION_TOO_LATE',
@@ -104,9 +124,11 @@ export class Visit implements SessionKeeper {
     }
     const {store, lifetime} = this.#parts;
     const token = this.#drawToken();
-    const record = await store.create({uid: uidOf(token), isSecure: this.#cookie.secure, ...lifetime});
-    this.#token = this.#newToken = token;
-    return (this.#session = new Session(record, this));
+    const begun = store.create({uid: uidOf(token), isSecure: this.#cookie.secure, ...lifetime});
+    return proceed(begun, record => {
+      this.#token = this.#newToken = token;
+      return (this.#session = new Session(record, this));
+    });
   }
 
   #drawToken(): string {
