@@ -5,8 +5,8 @@ import {Child, Get, Post, Resource, createError, serve, type Request} from 'espa
 class Orders {
   @Post()
   async place(request: Request) {
-    const {amount} = (await request.json()) as {amount: number};
-    if (!(amount > 0)) throw createError(422, 'An order needs an amount above 0.');
+    const {amount} = Object(await request.json()) as {amount?: unknown};
+    if (typeof amount !== 'number' || amount <= 0) throw createError(422, 'An order needs an amount above 0.');
     return {amount};
   }
 }

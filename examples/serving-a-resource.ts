@@ -1,5 +1,5 @@
 // Run it with `npm run example serving-a-resource`.
-import {Child, Delete, Get, Post, Resource, html, serve, type Request, type Response} from 'espalier';
+import {Child, Delete, Get, Post, Resource, createError, html, serve, type Request, type Response} from 'espalier';
 
 @Resource()
 class Notes {
@@ -12,7 +12,8 @@ class Notes {
 
   @Post()
   async add(request: Request, response: Response) {
-    const {note} = (await request.json()) as {note: string};
+    const {note} = Object(await request.json()) as {note?: unknown};
+    if (typeof note !== 'string') throw createError(422, 'A note is a text.');
     this.#notes.push(note);
     response.status = 201;
     return {note, count: this.#notes.length};

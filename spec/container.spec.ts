@@ -14,7 +14,7 @@ import {
   type ResourceClass,
 } from 'espalier';
 import {testSite} from 'espalier/testing';
-import {LazyServiceIdentifier, inject as injectLazily, multiInject, optional, type Newable} from 'inversify';
+import {LazyServiceIdentifier, inject as injectLazily, multiInject, optional, type Bind, type Newable} from 'inversify';
 import {SiteContainer} from '../src/container.ts';
 
 const Mail = Symbol('Mail');
@@ -436,13 +436,13 @@ test('a container of the application can serve one site after another, each with
 
 test('a second site on the same container at once is refused, and the first goes on', async t => {
   const container = new Container();
-  const {visitor} = testSite(Page, {container});
+  const first = createSite(Page, {container});
   t.throws(() => createSite(Page, {container}), {
     code: 'CONTAINER_TAKEN',
     message:
       'This container serves another site already. Close that one first, or give each a container, with what they share in a common parent. [CONTAINER_TAKEN]',
   });
-  t.is((await visitor().get('/')).status, 200);
+  t.is((await first.handle({url: '/'})).status, 200);
 });
 
 test('two sites with containers of one parent share what the parent has, and nothing else', async t => {
@@ -529,5 +529,33 @@ test('a SiteContainer tells the trail it was given before the way through the de
   housing.container.bind(Mail).to(Mailer);
   t.throws(() => housing.make(Form, 'the very way'), {
     message: `the very way → Mail → Transport: ${missing('Transport')}`,
+  });
+});
+
+test('what an application binds while its site is there stays when the site has gone', async t => {
+  const container = new Container();
+  const site = createSite(Page, {container});
+  container.bind('later').toConstantValue(1);
+  await site.close();
+  t.is(container.get('later'), 1);
+});
+
+test('what a module adds to a token of the application goes with the site', async t => {
+  const container = new Container();
+  container.bind('plugin').toConstantValue('application');
+  const module = new ContainerModule(({bind}) => {
+    bind('plugin').toConstantValue('module');
+  });
+  const site = createSite(Page, {container, modules: [module]});
+  t.deepEqual(container.getAll('plugin'), ['application', 'module']);
+  await site.close();
+  t.deepEqual(container.getAll('plugin'), ['application']);
+});
+
+test('a module whose function gives something back is refused with the way out', t => {
+  const module = new ContainerModule((({bind}: {bind: Bind}) => bind('a').toConstantValue(1)) as never);
+  t.throws(() => createSite(Page, {modules: [module]}), {
+    code: 'DEPENDENCY_FAILED',
+    message: /^A module can't be loaded: The function of a module must give nothing back: put braces around its body\./,
   });
 });

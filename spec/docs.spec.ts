@@ -8,7 +8,7 @@ import test from 'ava';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
 import {siteDefaults} from '../src/site.ts';
-import {memoryDefaults} from '../src/store/memory.ts';
+import {MemoryStore} from '../src/store/memory.ts';
 import {exchangesIn, replay} from './dialogue.ts';
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md').toSorted()];
@@ -73,7 +73,7 @@ test('the defaults in the tables of options are those in the code', t => {
   t.deepEqual(stated('session', sessions), actual(sessions));
   t.deepEqual(stated('site', site), actual(site));
   t.deepEqual(stated('site', listenDefaults), actual(listenDefaults));
-  t.deepEqual(stated('store', memoryDefaults), actual(memoryDefaults));
+  t.deepEqual(stated('store', MemoryStore.defaults), actual(MemoryStore.defaults));
 });
 
 test('every option that the types name stands in a table, and no other', t => {
@@ -86,8 +86,34 @@ test('every option that the types name stands in a table, and no other', t => {
   t.deepEqual(tables('site'), declared.toSorted());
   t.deepEqual(tables('session'), Object.keys(siteDefaults.sessions).toSorted());
   t.deepEqual(tables('resource'), optionsIn('src/resource/declarations.ts', 'ResourceOptions'));
-  t.deepEqual(tables('store'), Object.keys(memoryDefaults));
+  t.deepEqual(tables('store'), Object.keys(MemoryStore.defaults));
 });
+
+/** The members of a class as its users see them, in the declarations that are published. */
+function membersOf(declarations: string, type: string): string[] {
+  const [, body] = new RegExp(`class ${type}[^{]*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(
+    read(`dist/src/${declarations}.d.ts`),
+  )!;
+  const names = [...body!.matchAll(/^ {4}(?:static |readonly |get |set )*(\w+)(?=[(:?<])/gm)].map(([, name]) => name!);
+  return [...new Set(names)].filter(name => name !== 'constructor');
+}
+
+for (const [page, ...types] of [
+  ['http', 'http/request Request', 'http/response Response'],
+  ['session', 'session/session Session', 'session/session-service SessionService'],
+  ['site', 'site Site'],
+  ['testing', 'testing/client Client', 'testing/test-clock TestClock'],
+]) {
+  test(`docs/reference/${page}.md names every member that users see of ${types.join(', ')}`, t => {
+    const members = types.flatMap(type => membersOf(...(type.split(' ') as [string, string])));
+    const reference = read(`docs/reference/${page}.md`);
+    t.deepEqual(
+      members.filter(name => !new RegExp(`\`(?:Request\\.)?${name}\\b`).test(reference)),
+      [],
+    );
+    t.true(members.length > 2);
+  });
+}
 
 test('every link between pages leads somewhere', t => {
   for (const page of pages) {

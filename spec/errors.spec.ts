@@ -1,6 +1,6 @@
 import test from 'ava';
 import {EspalierError} from 'espalier';
-import {errorCodes} from '../src/errors.ts';
+import {describe, errorCodes} from '../src/errors.ts';
 
 test('an error carries its code, also in its message, and what caused it', t => {
   const cause = new Error('below');
@@ -15,4 +15,10 @@ test('an error is shown to the client only where it was given a status', t => {
 
 test('the codes are in order, each once', t => {
   t.deepEqual([...errorCodes], [...new Set(errorCodes)].toSorted());
+});
+
+test('a value is described by its kind, never by its text', t => {
+  class Secret {}
+  const described = [null, 'secret', 7, new Secret(), Object.create(null)].map(describe);
+  t.deepEqual(described, ['null', 'a string', 'a number', 'an object of class Secret', 'an object']);
 });

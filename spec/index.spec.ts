@@ -6,11 +6,11 @@ test('espalier gives these names, and no others', t => {
   const types = 'Clock EspalierError Html Logger Request Response SessionService SessionStore TokenSource';
   const decorators = 'Child Delete Get Head Options Patch Post Put Resource inject';
   const functions = 'createError createSite html serve systemClock';
-  const inversifys = 'Container ContainerModule injectable postConstruct preDestroy';
+  const inversifys = 'Container ContainerModule injectable multiInject named optional postConstruct preDestroy';
   const names = [types, decorators, functions, inversifys].flatMap(line => line.split(' '));
   t.deepEqual(Object.keys(espalier).toSorted(), names.toSorted());
 });
 
 test('espalier/store/memory gives these names, and no others', t => {
-  t.deepEqual(Object.keys(memory), ['MemoryStore', 'memoryDefaults']);
+  t.deepEqual(Object.keys(memory), ['MemoryStore']);
 });

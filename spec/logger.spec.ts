@@ -9,16 +9,25 @@ class Broken {
   }
 }
 
+const logTo = (logger: Logger) => [
+  new ContainerModule(({bind}) => {
+    bind(Logger).toConstantValue(logger);
+  }),
+];
+
 test('a site logs to the logger that is bound', async t => {
   const lines: unknown[][] = [];
-  const logger: Logger = {error: (...line) => lines.push(line), warn: () => t.fail()};
-  const modules = [
-    new ContainerModule(({bind}) => {
-      bind(Logger).toConstantValue(logger);
-    }),
-  ];
+  const modules = logTo({error: (...line) => lines.push(line), warn: () => t.fail()});
   await createSite(Broken, {modules}).handle({url: '/'});
   t.is(lines.length, 1);
   t.regex(String(lines[0]![0]), /^GET \/ failed: urn:uuid:[\da-f-]{36}$/);
   t.is(String(lines[0]![1]), 'Error: the reason');
+});
+
+test('a logger that fails does not fail the answer', async t => {
+  const error = () => {
+    throw new Error('disk full');
+  };
+  const site = createSite(Broken, {modules: logTo({error, warn: error})});
+  t.is((await site.handle({url: '/'})).status, 500);
 });

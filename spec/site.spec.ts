@@ -5,12 +5,14 @@ import express from 'express';
 import test, {type ExecutionContext} from 'ava';
 import {
   Child,
+  Clock,
   Container,
   ContainerModule,
   Get,
   Post,
   Resource,
   SessionService,
+  SessionStore,
   createError,
   createSite,
   inject,
@@ -159,8 +161,11 @@ test('only a trusted proxy is believed whom it speaks for', async t => {
 
 test('a site that does not come about leaves the container as it was', async t => {
   const container = new Container();
-  t.throws(() => createSite(Home, {container}), {code: 'DEPENDENCY_MISSING'});
-  t.false(container.isBound(SessionService));
+  const adding = new ContainerModule(({bind}) => {
+    bind('added').toConstantValue(1);
+  });
+  t.throws(() => createSite(Home, {container, modules: [adding]}), {code: 'DEPENDENCY_MISSING'});
+  for (const token of [SessionService, SessionStore, Clock, Home, 'added']) t.false(container.isBound(token));
   t.is((await createSite(Home, {container, modules: [greeting]}).handle({url: '/nowhere'})).status, 404);
 });
 
@@ -179,12 +184,48 @@ test('a module that binds what can not be bound is refused', t => {
 
 test('options that can not be meant are refused with their name', t => {
   t.throws(() => site({bodyLimit: 0}), {code: 'OPTION_INVALID', message: /^bodyLimit is 0\./});
-  t.throws(() => site({drainTimeout: NaN}), {code: 'OPTION_INVALID', message: /^drainTimeout is NaN\./});
+  for (const drainTimeout of [NaN, 0, Infinity, 2 ** 31]) {
+    t.throws(() => site({drainTimeout}), {
+      code: 'OPTION_INVALID',
+      message: new RegExp(`^drainTimeout is ${drainTimeout}\\.`),
+    });
+  }
   t.throws(() => site({trustProxy: 'nonsense'}), {code: 'OPTION_INVALID', message: /^trustProxy: "nonsense"/});
   t.throws(() => site({sessions: {memoryLimit: 0}}), {
     code: 'OPTION_INVALID',
     message: /^The memory store's limit is 0\./,
   });
+});
+
+test('a site that is closed while it begins to listen listens nowhere', async t => {
+  const hasty = site();
+  const listening = t.throwsAsync(hasty.listen({port: 0}), {code: 'SITE_CLOSED'});
+  await hasty.close();
+  await listening;
+});
+
+test('what a system refuses is LISTEN_FAILED: a port that is none, a certificate that is none', async t => {
+  await t.throwsAsync(site().listen({port: 70_000}), {
+    code: 'LISTEN_FAILED',
+    message: /^Can't listen on port 70000 of localhost: /,
+  });
+  await t.throwsAsync(site().listen({port: 0, tls: {key: 'key', cert: 'cert'}}), {code: 'LISTEN_FAILED'});
+});
+
+test('a port that is taken for a second listen() leaves the first alone', async t => {
+  const twice = site();
+  t.teardown(() => twice.close());
+  const url = await twice.listen({port: 0, host: '127.0.0.1'});
+  await t.throwsAsync(twice.listen({port: Number(new URL(url).port), host: '127.0.0.1'}), {code: 'PORT_TAKEN'});
+  t.is((await fetch(url)).status, 200);
+});
+
+test('below a path that takes any name, a redirect still leads nowhere else', async t => {
+  const url = await serving(t, createServer(express().use('/:tenant', site().handler)));
+  const {port} = new URL(url);
+  const asked = httpRequest({port, path: '/\\evil.example/broken/'}).end();
+  const [answer] = await once(asked, 'response');
+  t.deepEqual([answer.statusCode, answer.headers.location], [308, '/%5Cevil.example/broken']);
 });
 
 test('a closed site answers 503, listens no more, and closing it again does nothing', async t => {

@@ -1,6 +1,6 @@
 /**
- * What time it is, and when something is due. Everything here that depends on time asks a clock, so that a spec can turn
- * one by hand. Bind another to the token `Clock` to replace it.
+ * What time it is, and when something is due. All that depends on time in the life of a session asks a clock, so that a
+ * spec can turn one by hand; a closing site drains by the machine's own. Bind another to the token `Clock` to replace it.
  */
 export interface Clock {
   /** Milliseconds since the epoch. */

@@ -27,19 +27,22 @@ interface Fault {
 export class SiteContainer {
   readonly container: Container;
   readonly #interior: PluginContext;
-  readonly #before: ReadonlySet<ServiceIdentifier>;
+  /** What this site has bound, and nobody before it. */
+  readonly #brought = new Set<ServiceIdentifier>();
+  readonly #modules: ContainerModule[] = [];
   /** In the order of their making, so that each comes after what it depends on. */
   readonly #made = new Set<ServiceIdentifier>();
 
   constructor(container: Container) {
     this.container = container;
     this.#interior = interiorOf(container);
-    this.#before = new Set(this.#interior.bindingService.getNonParentBoundServices());
   }
 
-  /** From now on, remember what is made of all that this site has bound. */
-  watch(): void {
-    for (const token of this.#brought()) this.#watch(token);
+  /** Bind what a site needs: what is not bound yet is this site's own, and ends with it. */
+  bring(bind: () => void): void {
+    const before = new Set(this.#bound());
+    bind();
+    for (const token of this.#bound()) if (!before.has(token)) this.#adopt(token);
   }
 
   /**
@@ -50,7 +53,7 @@ export class SiteContainer {
     try {
       if (!this.container.isBound(type)) {
         this.container.bind(type).toSelf().inSingletonScope();
-        this.#watch(type);
+        this.#adopt(type);
       }
       return this.container.get(type);
     } catch (cause) {
@@ -64,8 +67,11 @@ export class SiteContainer {
       this.container.load(...modules);
     } catch (cause) {
       if (!isInversifys(cause)) throw cause;
-      throw new EspalierError('DEPENDENCY_FAILED', `A module can't be loaded: ${messageOf(cause)}`, {cause});
+      const wayOut = 'The function of a module must give nothing back: put braces around its body.';
+      const reason = /asynchronous module/.test(messageOf(cause)) ? wayOut : messageOf(cause);
+      throw new EspalierError('DEPENDENCY_FAILED', `A module can't be loaded: ${reason}`, {cause});
     }
+    this.#modules.push(...modules);
   }
 
   /** End all that this site brought into the container, each before what it depends on. */
@@ -77,24 +83,22 @@ export class SiteContainer {
         this.#drop(token);
       });
     }
+    // What a module has added to a token of the application's.
+    await this.container.unloadAsync(...this.#modules).catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be ended.');
   }
 
   /** As `end`, for a site that did not come about: at once, and without a word of what fails. */
   abandon(): void {
     for (const token of this.#dependentsFirst()) {
-      try {
-        this.container.unbind(token);
-      } catch {
-        this.#drop(token);
-      }
+      this.container.unbindAsync(token).catch(() => undefined);
+      this.#drop(token);
     }
+    this.container.unloadAsync(...this.#modules).catch(() => undefined);
   }
 
   #dependentsFirst(): ServiceIdentifier[] {
-    const brought = new Set(this.#brought());
-    const made = [...this.#made].filter(token => brought.delete(token));
-    return [...made.toReversed(), ...brought];
+    return [...new Set([...[...this.#made].toReversed(), ...this.#brought])];
   }
 
   // Inversify keeps what fails to end: a later site in this container would find it beside its own.
@@ -103,15 +107,16 @@ export class SiteContainer {
     this.#interior.planResultCacheService.clearCache();
   }
 
-  #watch(token: ServiceIdentifier): void {
+  #adopt(token: ServiceIdentifier): void {
+    this.#brought.add(token);
     this.container.onActivation(token, (_context, made) => {
       this.#made.add(token);
       return made;
     });
   }
 
-  #brought(): ServiceIdentifier[] {
-    return [...this.#interior.bindingService.getNonParentBoundServices()].filter(token => !this.#before.has(token));
+  #bound(): Iterable<ServiceIdentifier> {
+    return this.#interior.bindingService.getNonParentBoundServices();
   }
 
   #explained(type: Newable, trail: string, cause: unknown): unknown {

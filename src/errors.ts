@@ -18,6 +18,7 @@ export const errorCodes = [
   'RESOURCE_UNMARKED',
   'RESULT_UNSUPPORTED',
   'SESSION_INSECURE',
+  'SESSION_TAKEN',
   'SESSION_TOKEN_INVALID',
   'SESSION_TOO_LATE',
   'SITE_CLOSED',
@@ -28,7 +29,7 @@ export const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number];
 
 interface EspalierErrorOptions extends ErrorOptions {
-  /** The HTTP status of the answer, and leave to show the message to the client. Without it the client gets a bare 500. */
+  /** The HTTP status of the answer. Giving one also shows the message to the client; without it the client gets a bare 500. */
   readonly status?: number;
 }
 
@@ -38,9 +39,13 @@ interface EspalierErrorOptions extends ErrorOptions {
  */
 export class EspalierError extends Error {
   override readonly name = 'EspalierError';
+  /** What kind of failure it is. */
   readonly code: ErrorCode;
+  /** The HTTP status it is answered with. */
   readonly status: number;
+  /** The same, by the name that `http-errors` also gives it. */
   readonly statusCode: number;
+  /** Whether the client is shown the message. */
   readonly expose: boolean;
 
   constructor(code: ErrorCode, message: string, {status, ...options}: EspalierErrorOptions = {}) {
@@ -49,4 +54,12 @@ export class EspalierError extends Error {
     this.status = this.statusCode = status ?? 500;
     this.expose = status !== undefined;
   }
+}
+
+/** What kind of thing a value is, without telling the value. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const name = (value as {constructor?: {name?: string}}).constructor?.name;
+  return name ? `an object of class ${name}` : 'an object';
 }

@@ -20,4 +20,13 @@ export type {EndListener, Session} from './session/session.ts';
 export {TokenSource} from './session/token.ts';
 export {createSite, type Site, type SiteOptions} from './site.ts';
 export {default as createError} from 'http-errors';
-export {Container, ContainerModule, injectable, postConstruct, preDestroy} from 'inversify';
+export {
+  Container,
+  ContainerModule,
+  injectable,
+  multiInject,
+  named,
+  optional,
+  postConstruct,
+  preDestroy,
+} from 'inversify';

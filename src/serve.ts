@@ -7,8 +7,8 @@ import {createSite, type Site, type SiteOptions} from './site.ts';
 export interface ServeOptions extends SiteOptions, ListenOptions {}
 
 /**
- * Compose a site, listen, print its URL, and close it on SIGINT or SIGTERM. The variables `PORT` and `HOST` come before
- * the options. What Espalier refuses, a tree that can't be grown or a port that is taken, is printed, and ends the process
+ * Compose a site, listen, print its URL, and close it on SIGINT or SIGTERM; a second signal ends the process at once. What
+ * else keeps the process alive is yours to end. The variables `PORT` and `HOST` come before the options. What Espalier refuses, a tree that can't be grown or a port that is taken, is printed, and ends the process
  * with code 1.
  */
 export async function serve(Root: ResourceClass, options: ServeOptions = {}): Promise<Site> {

@@ -11,14 +11,14 @@ import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
-import {Logger} from './logger.ts';
+import {Logger, report} from './logger.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
 import {growTree, type Branch} from './resource/tree.ts';
 import {SessionService, sessionDefaults, type SessionOptions} from './session/session-service.ts';
 import {SessionStore} from './session/session-store.ts';
 import {randomToken, TokenSource} from './session/token.ts';
-import {memoryDefaults, MemoryStore} from './store/memory.ts';
+import {MemoryStore} from './store/memory.ts';
 
 /** How a site is composed. */
 export interface SiteOptions {
@@ -32,13 +32,13 @@ export interface SiteOptions {
   readonly bodyLimit?: number;
   /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
   readonly trustProxy?: TrustProxy;
-  /** How many milliseconds `close()` waits for requests that are being answered. Default: 10 seconds. */
+  /** How many milliseconds `close()` waits for requests that are being answered. Default: 10 seconds; 24 days at most. */
   readonly drainTimeout?: number;
 }
 
 /** What holds where `SiteOptions` are silent. */
 export const siteDefaults = {
-  sessions: {...sessionDefaults, memoryLimit: memoryDefaults.limit},
+  sessions: {...sessionDefaults, memoryLimit: MemoryStore.defaults.limit},
   bodyLimit: 1024 * 1024,
   trustProxy: false,
   drainTimeout: 10_000,
@@ -50,12 +50,11 @@ export const siteDefaults = {
  */
 export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site {
   const settings = settingsOf(options);
-  const drainTimeout = positive('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
+  const drainTimeout = timerDelay('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
-    bindServices(hold, options);
-    hold.watch();
+    hold.bring(() => bindServices(hold, options));
     const sessions = hold.make(SessionService, 'SessionService');
     const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
     return new Site({hold, root, sessions, settings, drainTimeout});
@@ -88,21 +87,24 @@ export class Site {
     this.#logger = parts.hold.container.get<Logger>(Logger);
     this.#server = new Server(
       (message, outgoing) => this.#answer(new Request(message, parts.settings, outgoing)),
-      error => this.#logger.error('A response broke off after its headers were sent.', error),
+      error => report(this.#logger, 'A response could not be sent whole.', error),
     );
   }
 
-  /** Where the site's resources and services are made. */
+  /** Where the site's resources and services are made, until it is closed. */
   get container(): Container {
     return this.#parts.hold.container;
   }
 
-  /** Answer a request without a socket. Never rejects: what fails is answered as an error. */
+  /**
+   * Answer a request without a socket. Never rejects: what fails is answered as an error. A `Request` is answered once, and
+   * keeps the body limit and the trust that it was made with; those of this site go with the fields of one.
+   */
   async handle(request: Request | RequestInit): Promise<Response> {
     return this.#answer(request instanceof Request ? request : Request.from(request, this.#parts.settings));
   }
 
-  /** Answer a WHATWG `Request`. */
+  /** Answer a WHATWG `Request`. It has no address of its own, so it counts as coming from 127.0.0.1. */
   readonly fetch = async (request: globalThis.Request): Promise<globalThis.Response> =>
     toWebResponse(await this.handle(fromWebRequest(request)));
 
@@ -150,7 +152,7 @@ export class Site {
     const instance = `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined) {
-      this.#logger.error(`${request.method} ${request.path} failed: ${instance}`, error);
+      report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
     }
     const response = problemResponse(problem, request);
     response.isHead = request.method === 'HEAD';
@@ -195,7 +197,7 @@ function settingsOf({bodyLimit, trustProxy}: SiteOptions): RequestSettings {
 }
 
 function positive(name: string, value: number): number {
-  if (value > 0) return value;
+  if (typeof value === 'number' && value > 0) return value;
   throw new EspalierError('OPTION_INVALID', `${name} is ${value}. It must be a number above 0.`);
 }
 
@@ -207,6 +209,15 @@ function refuseTaken(container: Container): void {
   );
 }
 
+// Node's timers take no more: 2³¹ milliseconds would be one.
+function timerDelay(name: string, value: number): number {
+  if (Number.isFinite(value) && value > 0 && value < 2 ** 31) return value;
+  throw new EspalierError(
+    'OPTION_INVALID',
+    `${name} is ${value}. It must be a number of milliseconds above 0, of 24 days at most.`,
+  );
+}
+
 /** Bind what the application has not: it may replace the store, the clock, the token source and the logger. */
 function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOptions): void {
   const {container} = hold;
@@ -215,8 +226,8 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
   if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
-  if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? memoryDefaults.limit);
-  if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, async store => store.close());
+  if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? MemoryStore.defaults.limit);
+  if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close() as Promise<void> | void);
   container
     .bind(SessionService)
     .toResolvedValue(
@@ -224,7 +235,8 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
         new SessionService({store, newToken, clock, logger}, sessions),
       [SessionStore, TokenSource, Clock, Logger],
     )
-    .inSingletonScope();
+    .inSingletonScope()
+    .onDeactivation(service => service.close());
 }
 
 function bindMemoryStore(container: Container, limit: number): void {

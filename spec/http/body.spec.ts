@@ -177,6 +177,12 @@ test('a file of a multipart form is a File with its name, type and bytes', async
   t.deepEqual(Buffer.from(await file.arrayBuffer()), Buffer.from('a\0é'));
 });
 
+test('a part without a name makes a form a 400', async t => {
+  const body = '--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n';
+  const headers = {'content-type': 'multipart/form-data; boundary=b'};
+  await t.throwsAsync(decodeForm(Buffer.from(body), headers), {message: 'The body is not a complete multipart form.'});
+});
+
 test('fields and files keep the order they were sent in', async t => {
   const file = () => new File(['x'.repeat(200_000)], 'x');
   const {bytes, headers} = await multipart([

@@ -196,3 +196,7 @@ test('defaultType() gives a type where none is set', t => {
   response.defaultType('text/b');
   t.is(response.header('content-type'), 'text/a');
 });
+
+test('vary takes no name that could smuggle in another header', t => {
+  t.throws(() => new Response().vary('a\r\nSet-Cookie: b'), {instanceOf: TypeError});
+});

@@ -224,3 +224,16 @@ test('the method that is named in the log is that of the class in the tree', asy
   await visitor().get('/');
   t.like(log[0]!.error, {message: `Sub.show() returned a number. ${returns} [RESULT_UNSUPPORTED]`});
 });
+
+test('a web response whose stream fails before its first chunk is a 500', async t => {
+  const failing = () => new globalThis.Response(new ReadableStream({pull: () => Promise.reject(new Error('early'))}));
+  const {visitor, log} = giving(failing);
+  t.is((await visitor().get('/')).status, 500);
+  t.is(String(log[0]!.error), 'Error: early');
+});
+
+test('an object that JSON leaves out altogether is a 500', async t => {
+  const {visitor, log} = giving(() => ({toJSON: () => undefined}));
+  t.is((await visitor().get('/')).status, 500);
+  t.like(log[0]!.error, {message: "Page.give() returned an object that JSON can't express. [RESULT_UNSUPPORTED]"});
+});

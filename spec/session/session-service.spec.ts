@@ -280,3 +280,23 @@ test('ten thousand requests that ask for no session leave no row', async t => {
   await text('/');
   t.is(store.size, 1);
 });
+
+test('a request that one site hands on to another takes no session along', async t => {
+  const [one, other] = [world(), world()];
+  const request = Request.from({headers: {host: 'localhost'}});
+  const [first, second] = [(await one.site.handle(request)).body, (await other.site.handle(request)).body];
+  t.is(typeof second, 'string');
+  t.not(first, second);
+});
+
+test('a timeout that is not given is the default one', async t => {
+  const {clock, text} = world({sessions: {idleTimeout: undefined}});
+  const uid = await text('/');
+  clock.advance(15 * minutes - 1);
+  t.is(await text('/'), uid);
+});
+
+test('the host of an absolute target counts, not the Host header beside it', async t => {
+  const {site} = world();
+  t.is((await site.handle({url: 'http://example.com/', headers: {host: 'localhost'}})).status, 403);
+});

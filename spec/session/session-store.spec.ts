@@ -30,7 +30,9 @@ class RemoteStore implements SessionStore {
   async end(uid: string, reason: Parameters<SessionStore['end']>[1]) {
     return this.#near.end(uid, reason);
   }
-  onEnd(): void {}
+  onEnd() {
+    return () => undefined;
+  }
   async close() {
     this.isClosed = true;
   }

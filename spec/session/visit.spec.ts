@@ -1,6 +1,16 @@
+import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
-import {Get, Resource, SessionService, SessionStore, inject, type Response} from 'espalier';
-import type {MemoryStore} from 'espalier/store/memory';
+import {
+  ContainerModule,
+  Get,
+  Resource,
+  SessionService,
+  SessionStore,
+  inject,
+  type NewSession,
+  type Response,
+} from 'espalier';
+import {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
 
 type Act = (sessions: SessionService, response: Response) => unknown;
@@ -178,4 +188,34 @@ test('a session that the browser has can still be reached, and ended, after the 
   const uid = await text();
   t.is(await text(), `first ${uid}`);
   t.is(store.size, 0);
+});
+
+test('with a store that takes its time, too, what was begun without being awaited reaches the browser, or is refused', async t => {
+  @Resource()
+  class Home {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+    @Get()
+    async show() {
+      await this.sessions.getSession();
+      void this.#renew();
+      return 'done';
+    }
+    async #renew() {
+      await this.sessions.expire();
+      await this.sessions.getSession();
+    }
+  }
+  class SlowStore extends MemoryStore {
+    override create(session: NewSession) {
+      return setImmediate(super.create(session)) as never;
+    }
+  }
+  const store = new SlowStore();
+  const slow = new ContainerModule(({bind}) => {
+    bind(SessionStore).toConstantValue(store);
+  });
+  const answer = await testSite(Home, {modules: [slow]})
+    .visitor()
+    .get('/');
+  t.is(answer.headers.getSetCookie().length, store.size);
 });

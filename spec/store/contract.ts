@@ -30,7 +30,7 @@ export function keepsTheStoreContract(makeStore: (clock: TestClock) => SessionSt
     const {clock, begin, store} = world();
     const {createdAt} = await begin('a');
     clock.advance(1000);
-    await t.throwsAsync(begin('a', {isSecure: true}));
+    await t.throwsAsync(begin('a', {isSecure: true}), {code: 'SESSION_TAKEN'});
     t.like(await store.touch('a'), {createdAt, isSecure: false});
   });
 
@@ -162,6 +162,14 @@ export function keepsTheStoreContract(makeStore: (clock: TestClock) => SessionSt
     t.deepEqual(second, ['a logout']);
   });
 
+  test('who has taken a listener back hears of no more ends', async t => {
+    const {begin, store, ends} = world();
+    store.onEnd(() => t.fail())();
+    await begin('a');
+    await store.end('a', 'logout');
+    t.is(ends.length, 1);
+  });
+
   test('a session that nobody asks for is told of as ended within a second after its deadline', async t => {
     const {clock, begin, ends} = world();
     await begin('a');
@@ -194,5 +202,6 @@ export function keepsTheStoreContract(makeStore: (clock: TestClock) => SessionSt
     await store.close();
     clock.advance(absoluteTimeout);
     t.deepEqual(ends, []);
+    t.is(clock.pending, 0);
   });
 }

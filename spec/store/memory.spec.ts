@@ -64,6 +64,16 @@ test('a limit that is no number of sessions is refused', t => {
   }
 });
 
+test('a closed store has no timer left, an eviction reported or not', t => {
+  const {clock, store, begin} = smallStore();
+  for (let i = 0; i < 8; i += 1) begin(String(i));
+  store.close();
+  t.is(clock.pending, 0);
+  store.end('7', 'logout');
+  begin('after');
+  t.is(clock.pending, 0);
+});
+
 test('one timer serves all sessions, and none is left when there are none', t => {
   const {clock, store, begin} = smallStore();
   t.is(clock.pending, 0);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {Get, Logger, Resource, SessionService, inject} from 'espalier';
+import {Clock, Container, ContainerModule, Get, Logger, Resource, SessionService, inject, systemClock} from 'espalier';
 import {testSite} from 'espalier/testing';
 
 @Resource()
@@ -12,19 +12,46 @@ class Home {
   @Get()
   async show() {
     this.logger.warn('somebody came');
-    return (await this.sessions.getSession()).createdAt;
+    return String((await this.sessions.getSession()).createdAt);
   }
 }
 
 test('the site lives by the clock it comes with', async t => {
-  const {clock, log, visitor} = testSite(Home);
-  await visitor().get('/');
-  t.like(log[1]?.error, {code: 'RESULT_UNSUPPORTED'});
-  t.is(clock.now(), Date.UTC(2030, 0, 1));
+  const {clock, visitor} = testSite(Home);
+  clock.advance(5000);
+  t.is(await (await visitor().get('/')).text(), String(Date.UTC(2030, 0, 1) + 5000));
 });
 
 test('what the site logs is there to be looked at', async t => {
   const {log, visitor} = testSite(Home);
   await visitor().get('/');
-  t.deepEqual(log[0], {level: 'warn', message: 'somebody came'});
+  t.deepEqual(log, [{level: 'warn', message: 'somebody came'}]);
+});
+
+test("an application's own container and modules may bind a clock and a logger: the test's own come before them", async t => {
+  const logger: Logger = {error: () => t.fail(), warn: () => t.fail()};
+  const container = new Container();
+  container.bind(Logger).toConstantValue(logger);
+  const modules = [
+    new ContainerModule(({bind}) => {
+      bind(Clock).toConstantValue(systemClock);
+    }),
+  ];
+  const {clock, log, visitor} = testSite(Home, {container, modules});
+  t.is(await (await visitor().get('/')).text(), String(clock.now()));
+  t.is(log.length, 1);
+  t.is(container.get(Logger), logger);
+});
+
+test('to replace a service its other binding must be left out: two are refused', t => {
+  class Greeter {}
+  @Resource()
+  class Page {
+    constructor(@inject(Greeter) readonly greeter: Greeter) {}
+  }
+  const binding = () =>
+    new ContainerModule(({bind}) => {
+      bind(Greeter).toConstantValue(new Greeter());
+    });
+  t.throws(() => testSite(Page, {modules: [binding(), binding()]}), {code: 'DEPENDENCY_FAILED'});
 });

@@ -88,11 +88,14 @@ async function multipartEntries(bytes: Uint8Array, type: string): Promise<Entry[
   // The body's limit is the only one: Busboy would cut a long field short and say nothing.
   const parser = new Busboy({headers: {'content-type': type}, limits: {fieldSize: Infinity}});
   const entries: Entry[] = [];
-  parser.on('field', (name, value) => entries.push({name, value}));
-  parser.on('file', (name, stream, filename: string | undefined, _encoding, mimeType) => {
+  parser.on('field', (name: string | undefined, value) => {
+    if (name === undefined) parser.destroy(new Error('A part has no name.'));
+    else entries.push({name, value});
+  });
+  parser.on('file', (name: string | undefined, stream, filename: string | undefined, _encoding, mimeType) => {
     const chunks: Buffer<ArrayBuffer>[] = [];
     // Its place among the fields is that of its beginning; its content comes in pieces.
-    const entry: Entry = {name, value: ''};
+    const entry: Entry = {name: name ?? '', value: ''};
     entries.push(entry);
     stream.on('data', (chunk: Buffer<ArrayBuffer>) => chunks.push(chunk));
     stream.on('end', () => (entry.value = new File(chunks, filename ?? '', {type: mimeType})));

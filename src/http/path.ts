@@ -3,13 +3,15 @@ import createError from 'http-errors';
 const none: readonly string[] = Object.freeze([]);
 
 /**
- * The two halves of a request target (RFC 9112, section 3.2): the path as sent, and the query without its `?`. A server
- * must also accept the absolute form, `http://host/path`.
+ * The parts of a request target (RFC 9112, section 3.2): the path as sent, and the query without its `?`. A server must
+ * also accept the absolute form, `http://host/path`, whose host then counts.
  */
-export function splitTarget(target: string): {path: string; query: string} {
-  const origin = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]+\/?/i, '/');
+export function splitTarget(target: string): {host: string | undefined; path: string; query: string} {
+  const [, host, rest] = target.startsWith('/') ? [] : (/^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)(.*)$/i.exec(target) ?? []);
+  const origin = rest === undefined ? target : rest.replace(/^(?!\/)/, '/');
   const mark = origin.indexOf('?');
-  return mark < 0 ? {path: origin, query: ''} : {path: origin.slice(0, mark), query: origin.slice(mark + 1)};
+  if (mark < 0) return {host, path: origin, query: ''};
+  return {host, path: origin.slice(0, mark), query: origin.slice(mark + 1)};
 }
 
 /**

@@ -35,10 +35,13 @@ export interface RequestSettings {
 
 /** A request made without a socket. */
 export interface RequestInit {
+  /** Default: `GET`. */
   readonly method?: string;
-  /** Path and query. */
+  /** Path and query. Default: `/`. */
   readonly url?: string;
+  /** By name, in any case. Default: none. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** Default: none. */
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Whether it came over TLS. Default: no. */
   readonly secure?: boolean;
@@ -48,7 +51,8 @@ export interface RequestInit {
   readonly signal?: AbortSignal;
 }
 
-const noTrust: RequestSettings = {bodyLimit: 1_048_576, trust: () => false};
+/** What holds for a request of no site: no proxy is trusted. */
+const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false};
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
 
 /**
@@ -64,12 +68,13 @@ export class Request {
   readonly path: string;
   /** Captured segments by name, decoded: `request.params.year` for `:year`. */
   params: Readonly<Record<string, string>> = noParams;
-  /** Used by the session service, for what it remembers of this request. A WeakMap would burden every garbage collection. */
-  visit: unknown;
-  /** Used by what answers: the headers of the answer are settled. */
+  /** @internal What a service remembers of this request. A WeakMap instead would burden every garbage collection. */
+  memo: unknown;
+  /** @internal The headers of the answer are settled. */
   isAnswered = false;
 
   readonly #message: Message;
+  readonly #targetHost: string | undefined;
   readonly #query: string;
   readonly #settings: RequestSettings;
   readonly #outgoing: Outgoing | undefined;
@@ -79,21 +84,22 @@ export class Request {
   #signal: AbortSignal | undefined;
 
   /** Used by the server. To make a request without a socket call `Request.from`. */
-  constructor(message: Message, settings: RequestSettings = noTrust, outgoing?: Outgoing) {
+  constructor(message: Message, settings: RequestSettings = bareSettings, outgoing?: Outgoing) {
     this.#message = message;
     this.#settings = settings;
     this.#outgoing = outgoing;
     this.method = message.method ?? 'GET';
     this.url = message.url ?? '/';
-    const {path, query} = splitTarget(this.url);
+    const {host, path, query} = splitTarget(this.url);
     this.path = path;
+    this.#targetHost = host;
     this.#query = query;
   }
 
-  /** A request without a socket, for `site.handle`. */
+  /** A request without a socket, of no site. Give `site.handle` the init instead to have that site's body limit and trust. */
   static from(
     {method, url, headers, body, secure, ip, signal}: RequestInit,
-    settings: RequestSettings = noTrust,
+    settings: RequestSettings = bareSettings,
   ): Request {
     const message = Object.assign(Readable.from(body === undefined ? [] : chunks(body)), {
       method: method ?? 'GET',
@@ -121,7 +127,7 @@ export class Request {
     return this.segments.slice(this.#walked);
   }
 
-  /** Used by the walk: one more segment is behind us. */
+  /** @internal One more segment is behind us. */
   walk(): void {
     this.#walked += 1;
   }
@@ -131,7 +137,9 @@ export class Request {
     const {originalUrl = this.url} = this.#message;
     // Express gives the root of what it mounts a slash that the visitor's URL need not have: '/app?x' becomes '/?x'.
     const url = originalUrl.endsWith(this.url) ? this.url : this.url.replace(/^\/(?=\?|$)/, '');
-    return originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : '';
+    const mounted = originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : '';
+    // What could pass for the name of another host in front of a path can't.
+    return mounted.replaceAll('\\', '%5C').replace(/^\/{2,}/, '/');
   }
 
   /** The query, parsed anew at each call. */
@@ -159,16 +167,20 @@ export class Request {
     return cookieValues(this.headers.cookie, name);
   }
 
-  /** The host the client asked for, with its port, as sent. */
+  /** The host the client asked for, with its port, as sent; that of an absolute target first (RFC 9112, section 3.2.2). */
   get host(): string | undefined {
-    return this.headers.host ?? (this.headers[':authority'] as string | undefined);
+    return this.#targetHost ?? this.headers.host ?? (this.headers[':authority'] as string | undefined);
   }
 
   /** Whether the visitor came over TLS: to us, or to a proxy we trust that says so in `X-Forwarded-Proto`. */
   get secure(): boolean {
-    if (this.#message.socket.encrypted) return true;
+    return this.#message.socket.encrypted === true || (this.claimsTls && this.#proxyIsTrusted());
+  }
+
+  /** @internal Whether somebody on the way, trusted or not, says that the visitor came over TLS. */
+  get claimsTls(): boolean {
     const proto = this.headers['x-forwarded-proto'];
-    return proto !== undefined && this.#proxyIsTrusted() && /^https *(?:,|$)/i.test(String(proto));
+    return proto !== undefined && /^https *(?:,|$)/i.test(String(proto));
   }
 
   #proxyIsTrusted(): boolean {

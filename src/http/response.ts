@@ -9,9 +9,9 @@ export type Body = string | Uint8Array | AsyncIterable<string | Uint8Array>;
  * stream before its first chunk.
  */
 export class Response {
-  /** Used by what answers; a handler returns its body. */
+  /** @internal A handler returns its body. */
   body: Body | undefined;
-  /** Used by what answers: this is for HEAD, so the headers speak of a body that is not sent. */
+  /** @internal This is for HEAD, so the headers speak of a body that is not sent. */
   isHead = false;
   #status: number | undefined;
   // Name, value, name, value, …: the shape that Node writes fastest.
@@ -65,7 +65,11 @@ export class Response {
     this.setCookie(name, '', {...options, maxAge: 0});
   }
 
-  /** Send the visitor elsewhere. `status` is 303 by default: ask for it with GET, whatever the method was. */
+  /**
+   * Send the visitor elsewhere. `status` is 303 by default: ask for it with GET, whatever the method was. `location` goes
+   * out as it is: encode it, and never take it unchecked from the visitor (CWE-601). Throws a TypeError for what no header
+   * can hold.
+   */
   redirect(location: string, status: 301 | 302 | 303 | 307 | 308 = 303): void {
     this.status = status;
     this.setHeader('Location', location);
@@ -74,22 +78,22 @@ export class Response {
   /** Tell caches that the answer depends on this request header. */
   vary(name: string): void {
     const named = this.#values('Vary').join(', ');
-    if (!named) this.#headers.push('Vary', name);
+    if (!named) this.setHeader('Vary', name);
     else if (!lists(named, name) && !lists(named, '*')) this.setHeader('Vary', `${named}, ${name}`);
   }
 
-  /** Keep the answer out of every cache, or where the handler has said `private`, out of those that others share. */
+  /** @internal Keep the answer out of every cache, or where the handler has said `private`, out of those that others share. */
   keepPrivate(): void {
     const control = this.header('Cache-Control');
     if (control === undefined || !lists(control, 'private')) this.#set('Cache-Control', 'no-store');
   }
 
-  /** Used by what renders: the type of the body, unless the handler has set one. */
+  /** @internal The type of the body, unless the handler has set one. */
   defaultType(type: string): void {
     if (this.#find('Content-Type', 0) < 0) this.#headers.push('Content-Type', type);
   }
 
-  /** Every header, as name, value, name, value, with the body's length where it is known. */
+  /** @internal Every header, as name, value, name, value, with the body's length where it is known. */
   headerList(): string[] {
     const length = this.#length();
     return length === undefined ? this.#headers : [...this.#headers, 'Content-Length', String(length)];
@@ -104,7 +108,7 @@ export class Response {
     return body instanceof Uint8Array ? body.byteLength : undefined;
   }
 
-  /** The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
+  /** @internal The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
   get sentBody(): Body | undefined {
     const {status} = this;
     return this.isHead || status === 204 || status === 205 || status === 304 ? undefined : this.body;

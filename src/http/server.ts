@@ -46,7 +46,7 @@ export class Server {
   readonly #streams = new Set<Readable>();
   #closing = false;
 
-  /** `onBroken` hears of streams that failed after their head was sent. */
+  /** `onBroken` hears of answers that could not be sent whole, and of servers that fail. */
   constructor(answer: Answer, onBroken: (error: unknown) => void) {
     this.#answer = answer;
     this.#onBroken = onBroken;
@@ -58,33 +58,40 @@ export class Server {
     void proceed(this.#answer(message as Message, out), response => this.#send(response, out));
   };
 
-  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`; then it listens nowhere. */
+  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`, and then has opened nothing. */
   async listen({port = listenDefaults.port, host = listenDefaults.host, tls}: ListenOptions = {}): Promise<string> {
-    const [first, ...others] = await addressesOf(host);
-    const taken = await this.#listenAt(first!, port, host, tls);
-    for (const address of others) {
-      await this.#listenAt(address, taken, host, tls).catch((error: EspalierError) => {
-        // A machine without IPv6 still names ::1 as localhost; that one is left out.
-        if ((error.cause as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL') return;
-        for (const server of this.#listening) server.close();
-        throw error;
-      });
+    const opened: NetServer[] = [];
+    try {
+      await this.#openAll(opened, await addressesOf(host), port, tls);
+      if (this.#closing)
+        throw new EspalierError('SITE_CLOSED', 'The site was closed before it listened.', {status: 503});
+    } catch (cause) {
+      for (const server of opened) server.close();
+      throw cause instanceof EspalierError ? cause : listenError(cause as NodeJS.ErrnoException, port, host);
     }
-    return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`;
+    this.#listening.push(...opened);
+    return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${portOf(opened[0]!)}`;
   }
 
-  async #listenAt(address: string, port: number, host: string, tls: ListenOptions['tls']): Promise<number> {
+  async #openAll(opened: NetServer[], addresses: string[], port: number, tls: ListenOptions['tls']): Promise<void> {
+    for (const [i, address] of addresses.entries()) {
+      const mustOpen = i === addresses.length - 1 && opened.length === 0;
+      try {
+        opened.push(await this.#open(address, opened[0] ? portOf(opened[0]) : port, tls));
+      } catch (error) {
+        // A machine without IPv6 still names ::1 as localhost; that one is left out.
+        if (mustOpen || !lacksFamily(error)) throw error;
+      }
+    }
+  }
+
+  async #open(address: string, port: number, tls: ListenOptions['tls']): Promise<NetServer> {
     const server = tls ? this.#secureServer(tls) : createHttpServer(this.listener);
     const {promise, resolve, reject} = Promise.withResolvers<void>();
     server.on('connection', (socket: Socket) => this.#track(socket));
     server.once('error', reject).listen({port, host: address}, resolve);
-    try {
-      await promise;
-    } catch (cause) {
-      throw listenError(cause as NodeJS.ErrnoException, port, host);
-    }
-    this.#listening.push(server);
-    return (server.address() as AddressInfo).port;
+    await promise;
+    return server.off('error', reject).on('error', this.#onBroken);
   }
 
   #track(socket: Socket): void {
@@ -163,6 +170,15 @@ async function addressesOf(host: string): Promise<string[]> {
   if (host !== 'localhost') return [host];
   const found = await lookup(host, {all: true});
   return [...new Set(found.map(({address}) => address))];
+}
+
+function portOf(server: NetServer): number {
+  return (server.address() as AddressInfo).port;
+}
+
+function lacksFamily(error: unknown): boolean {
+  const {code} = error as NodeJS.ErrnoException;
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
 }
 
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string): EspalierError {

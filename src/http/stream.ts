@@ -1,5 +1,6 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import {Readable} from 'node:stream';
+import {describe} from '../errors.ts';
 
 /** A chunk of a streamed body. */
 type Chunk = string | Uint8Array;
@@ -50,12 +51,4 @@ async function refuseWrongChunk(first: IteratorResult<unknown>, iterator: AsyncI
 function chunk(value: unknown): Chunk {
   if (typeof value === 'string' || value instanceof Uint8Array) return value;
   throw new TypeError(`A stream's chunks must be strings or bytes; one was ${describe(value)}.`);
-}
-
-/** What kind of thing a value is, without telling the value. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return `a ${typeof value}`;
-  const name = (value as {constructor?: {name?: string}}).constructor?.name;
-  return name ? `an object of class ${name}` : 'an object';
 }

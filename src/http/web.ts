@@ -1,7 +1,6 @@
 import {Readable} from 'node:stream';
 import type {RequestInit} from './request.ts';
 import type {Response} from './response.ts';
-import {dismiss} from './stream.ts';
 
 /** What a WHATWG `Request` says, in our terms. */
 export function fromWebRequest(web: globalThis.Request): RequestInit {
@@ -31,14 +30,18 @@ function webBody(body: Response['sentBody']): BodyInit | null {
   return Readable.toWeb(bytes) as BodyInit;
 }
 
-/** Take over what a handler answered with: a WHATWG `Response` wins over headers set before, and its cookies are added. */
-export async function adoptWebResponse(web: globalThis.Response, response: Response): Promise<void> {
+/** Of one connection only, and so not to be handed on (RFC 9110, section 7.6.1). */
+const hopHeaders = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+/** No longer true of a body that `fetch()` has decoded. */
+const encodingHeaders = ['content-encoding', 'content-length'];
+
+/** Take over the status and headers of a WHATWG `Response`: they win over those set before, and its cookies are added. */
+export function adoptWebHead(web: globalThis.Response, response: Response): void {
+  // Only a response that was fetched has a URL.
+  const dropped = new Set(web.url === '' ? hopHeaders : [...hopHeaders, ...encodingHeaders]);
   response.status = web.status;
   for (const [name, value] of web.headers) {
     if (name === 'set-cookie') response.appendHeader('Set-Cookie', value);
-    else response.setHeader(name, value);
+    else if (!dropped.has(name)) response.setHeader(name, value);
   }
-  if (!web.body) return;
-  response.body = web.body as AsyncIterable<Uint8Array>;
-  if (response.sentBody === undefined) await dismiss(response.body);
 }

@@ -1,9 +1,9 @@
 import type {Awaitable} from '../awaitable.ts';
-import {EspalierError} from '../errors.ts';
+import {describe, EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
 import type {Body, Response} from '../http/response.ts';
-import {describe, dismiss, primed} from '../http/stream.ts';
-import {adoptWebResponse} from '../http/web.ts';
+import {dismiss, primed} from '../http/stream.ts';
+import {adoptWebHead} from '../http/web.ts';
 
 /**
  * Turn what a handler returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and the kind
@@ -28,7 +28,8 @@ function fill(response: Response, body: Body, type: string): void {
 
 async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {
   if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
-  return adoptWebResponse(web, response);
+  adoptWebHead(web, response);
+  if (web.body) await renderStream(web.body as AsyncIterable<Uint8Array>, response);
 }
 
 async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
@@ -47,10 +48,16 @@ function isPlain(value: unknown): value is object {
 
 function toJson(value: object, method: string): string {
   try {
-    return JSON.stringify(value);
+    const text = JSON.stringify(value) as string | undefined;
+    if (text !== undefined) return text;
   } catch (cause) {
-    throw new EspalierError('RESULT_UNSUPPORTED', `${method} returned an object that JSON can't express.`, {cause});
+    throw inexpressible(method, {cause});
   }
+  throw inexpressible(method);
+}
+
+function inexpressible(method: string, options?: ErrorOptions): EspalierError {
+  return new EspalierError('RESULT_UNSUPPORTED', `${method} returned an object that JSON can't express.`, options);
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

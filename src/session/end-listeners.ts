@@ -1,10 +1,11 @@
-import type {Logger} from '../logger.ts';
+import {report, type Logger} from '../logger.ts';
 import type {EndListener} from './session.ts';
 import type {EndReason} from './session-store.ts';
 
 /** Who wants to hear that a session has ended, in this process. */
 export class EndListeners {
-  readonly #listeners = new Map<string, Set<{readonly tell: EndListener}>>();
+  // A set of its own for each session; each entry is an object, so that a function given twice counts twice.
+  readonly #waiting = new Map<string, Set<{readonly listener: EndListener}>>();
   readonly #logger: Logger;
 
   constructor(logger: Logger) {
@@ -12,29 +13,29 @@ export class EndListeners {
   }
 
   /** Returns a function that takes the listener back. */
-  add(uid: string, tell: EndListener): () => void {
-    const entry = {tell};
-    const entries = this.#listeners.get(uid) ?? new Set();
-    this.#listeners.set(uid, entries.add(entry));
+  add(uid: string, listener: EndListener): () => void {
+    const entry = {listener};
+    const entries = this.#waiting.get(uid) ?? new Set();
+    this.#waiting.set(uid, entries.add(entry));
     return () => {
       entries.delete(entry);
-      if (entries.size === 0 && this.#listeners.get(uid) === entries) this.#listeners.delete(uid);
+      if (entries.size === 0 && this.#waiting.get(uid) === entries) this.#waiting.delete(uid);
     };
   }
 
   /** Tell everyone who waits for this session, each once, in the order they came. */
   tell(uid: string, reason: EndReason): void {
-    const entries = this.#listeners.get(uid) ?? [];
-    this.#listeners.delete(uid);
-    for (const {tell} of entries) void this.#tell(tell, reason);
+    const entries = this.#waiting.get(uid) ?? [];
+    this.#waiting.delete(uid);
+    for (const {listener} of entries) void this.#call(listener, reason);
   }
 
   // Begins at once, in order; async only so that a listener may be.
-  async #tell(tell: EndListener, reason: EndReason): Promise<void> {
+  async #call(listener: EndListener, reason: EndReason): Promise<void> {
     try {
-      await tell(reason);
+      await listener(reason);
     } catch (error) {
-      this.#logger.error('A notifyOnExpire listener failed.', error);
+      report(this.#logger, 'A notifyOnExpire listener failed.', error);
     }
   }
 }

@@ -1,4 +1,4 @@
-import {proceed, promised, type Awaitable} from '../awaitable.ts';
+import {promised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {currentRequest} from '../http/current.ts';
@@ -43,22 +43,25 @@ export class SessionService {
   readonly #parts: VisitParts;
   readonly #insecure: boolean;
   readonly #logger: Logger;
+  readonly #stopListening: () => void;
   #hasWarned = false;
 
   /** The container makes it. Throws `OPTION_INVALID` for a timeout that is none. */
   constructor({logger, ...parts}: Parts, options: SessionOptions = {}) {
-    const {idleTimeout, absoluteTimeout, insecure} = {...sessionDefaults, ...options};
+    const {idleTimeout = sessionDefaults.idleTimeout, insecure = sessionDefaults.insecure} = options;
+    const {absoluteTimeout = sessionDefaults.absoluteTimeout} = options;
     checkTimeout('idleTimeout', idleTimeout);
     checkTimeout('absoluteTimeout', absoluteTimeout);
     const listeners = new EndListeners(logger);
-    parts.store.onEnd((uid, reason) => listeners.tell(uid, reason));
+    this.#stopListening = parts.store.onEnd((uid, reason) => listeners.tell(uid, reason));
     this.#parts = {...parts, listeners, lifetime: {idleTimeout, absoluteTimeout}};
     this.#insecure = insecure;
     this.#logger = logger;
   }
 
   /**
-   * The visitor's session, begun now if they have none. All calls during one request give the same object. Rejects with
+   * The visitor's session, begun now if they have none. All calls during one request give the same object; that it was
+   * ended elsewhere meanwhile is seen by `session.touch()`, and by the next request. Rejects with
    * `SESSION_TOO_LATE` when one would have to begin after the headers were sent, and with the store's error when it fails:
    * a visitor is never mistaken for a new one.
    */
@@ -76,12 +79,17 @@ export class SessionService {
     return this.#during(request, visit => visit.expire());
   }
 
-  /** The site calls this once for each request, before the headers go out. */
+  /** @internal The site calls this once for each request, before the headers go out. */
   settle(request: Request, response: Response): Awaitable<void> {
-    const settled = request.visit instanceof Visit ? request.visit.settle(response) : undefined;
-    return proceed(settled, () => {
-      request.isAnswered = true;
-    });
+    const visit = this.#known(request);
+    if (visit) return visit.settle(response);
+    request.isAnswered = true;
+    return undefined;
+  }
+
+  /** @internal Listen to the store no longer. */
+  close(): void {
+    this.#stopListening();
   }
 
   #during<T>(request: Request | undefined, act: (visit: Visit) => Promise<T>): Promise<T> {
@@ -89,16 +97,22 @@ export class SessionService {
   }
 
   #visit(request: Request): Visit {
-    if (request.visit instanceof Visit) return request.visit;
+    const known = this.#known(request);
+    if (known) return known;
     this.#warnOfProxy(request);
     const visit = new Visit(request, cookieFor(request, this.#insecure), this.#parts);
-    request.visit = visit;
+    request.memo = visit;
     return visit;
+  }
+
+  // A request can be handed on to another site, which is none of that site's business.
+  #known({memo}: Request): Visit | undefined {
+    return memo instanceof Visit && memo.parts === this.#parts ? memo : undefined;
   }
 
   // The usual cause of lost sessions behind a proxy, and invisible from outside: so say it, once.
   #warnOfProxy(request: Request): void {
-    if (this.#hasWarned || request.secure || request.headers['x-forwarded-proto'] !== 'https') return;
+    if (this.#hasWarned || request.secure || !request.claimsTls) return;
     this.#hasWarned = true;
     this.#logger.warn(
       `A proxy at ${request.ip} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,

@@ -21,11 +21,11 @@ export interface SessionRecord extends NewSession, Lived {}
  * moves only forward, and never past the absolute one; a session ends once, for one reason. The time is the store's own.
  */
 export interface SessionStore {
-  /** Bring a session into being. Rejects when there is one by this uid. */
+  /** Bring a session into being, begun and seen now. Fails with `SESSION_TAKEN` when there is a live one by this uid. */
   create(session: NewSession): Awaitable<SessionRecord>;
 
   /**
-   * The live session by this uid, seen now: its idle timeout begins anew if that gains enough (see `gainsEnough`).
+   * The live session by this uid, seen now: its idle timeout begins anew, where that gains more than a twentieth of it.
    * `undefined` when there is none; then nothing changes.
    */
   touch(uid: string): Awaitable<SessionRecord | undefined>;
@@ -33,8 +33,11 @@ export interface SessionStore {
   /** End a session. True for the one caller who ended it, false when there was none to end. */
   end(uid: string, reason: EndReason): Awaitable<boolean>;
 
-  /** Call `listener` once for each session that ends from now on, within a second or so of the moment. It must not throw. */
-  onEnd(listener: (uid: string, reason: EndReason) => void): void;
+  /**
+   * Call `listener` once for each session that ends from now on, within a second or so of the moment; it must not throw.
+   * Returns a function that takes it back.
+   */
+  onEnd(listener: (uid: string, reason: EndReason) => void): () => void;
 
   /** Let go of timers and connections. Ends no session. */
   close(): Awaitable<void>;

@@ -51,8 +51,8 @@ export class Session {
   }
 
   /**
-   * Count the visitor as seen now, as each request that gets or finds the session does already: for work that takes long.
-   * Gives whether the session was still alive. Never revives an ended one.
+   * Count the visitor as seen now. Each request that gets or finds the session does so already; call this during work that
+   * takes long. Gives whether the session was still alive. Never revives an ended one.
    */
   async touch(): Promise<boolean> {
     const record = await this.#keeper.touch(this.uid);
@@ -60,14 +60,14 @@ export class Session {
     return record !== undefined;
   }
 
-  /** End the session now, and have the browser forget its cookie. Doing it twice is once. */
+  /** End the session now, and have the browser forget its cookie if the headers are not sent yet. Doing it twice is once. */
   async expire(): Promise<void> {
     await this.#keeper.expire(this.uid);
   }
 
   /**
    * Have `listener` called with the reason when the session ends, after those that were given before. Returns a function
-   * that takes it back. It lives in this process alone and ends with it.
+   * that takes it back. It lives in this process alone and ends with it. A session that has ended already calls nobody.
    */
   notifyOnExpire(listener: EndListener): () => void {
     return this.#keeper.notifyOnEnd(this.uid, listener);

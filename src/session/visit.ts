@@ -21,7 +21,8 @@ export interface VisitParts {
 
 /** One request, as the visit of somebody who may have a session. */
 export class Visit implements SessionKeeper {
-  readonly #parts: VisitParts;
+  /** Those of the site that this is a visit of. */
+  readonly parts: VisitParts;
   readonly #request: Request;
   readonly #cookie: SessionCookie;
   #token: string | undefined;
@@ -34,7 +35,7 @@ export class Visit implements SessionKeeper {
   constructor(request: Request, cookie: SessionCookie, parts: VisitParts) {
     this.#request = request;
     this.#cookie = cookie;
-    this.#parts = parts;
+    this.parts = parts;
     this.#token = tokenIn(request, cookie);
   }
 
@@ -53,7 +54,7 @@ export class Visit implements SessionKeeper {
     return this.#inTurn(() => {
       const own = this.#token && uidOf(this.#token);
       const ending = uid ?? own;
-      const ended = ending === undefined ? false : this.#parts.store.end(ending, 'logout');
+      const ended = ending === undefined ? false : this.parts.store.end(ending, 'logout');
       return proceed(ended, () => {
         if (ending === own) this.#forget();
       });
@@ -61,20 +62,25 @@ export class Visit implements SessionKeeper {
   }
 
   touch(uid: string): Promise<SessionRecord | undefined> {
-    return promised(() => this.#parts.store.touch(uid));
+    return promised(() => this.parts.store.touch(uid));
   }
 
   notifyOnEnd(uid: string, listener: EndListener): () => void {
-    return this.#parts.listeners.add(uid, listener);
+    return this.parts.listeners.add(uid, listener);
   }
 
   /** Let the response say what has become of the session, once the handler is done and what it began is too. */
   settle(response: Response): Awaitable<void> {
-    const tell = () => this.#tell(response);
-    return this.#turn ? this.#turn.then(tell, tell) : tell();
+    const turn = this.#turn;
+    if (!turn) return this.#tell(response);
+    // What waited for this turn may have begun another.
+    const go = () => (this.#turn === turn ? this.#tell(response) : this.settle(response));
+    return turn.then(go, go);
   }
 
   #tell(response: Response): void {
+    // From here on no session may begin: its cookie would come too late.
+    this.#request.isAnswered = true;
     if (this.#newToken !== undefined) sendToken(this.#newToken, this.#cookie, response);
     else if (this.#hasExpired && this.#isCarried()) clearToken(this.#cookie, response);
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
@@ -102,7 +108,7 @@ export class Visit implements SessionKeeper {
     const session = this.#session;
     if (session) return proceed(this.#isAlive(session), isAlive => (isAlive ? session : undefined));
     if (this.#token === undefined) return undefined;
-    return proceed(this.#parts.store.touch(uidOf(this.#token)), record => this.#found(record));
+    return proceed(this.parts.store.touch(uidOf(this.#token)), record => this.#found(record));
   }
 
   #found(record: SessionRecord | undefined): Session | undefined {
@@ -112,7 +118,7 @@ export class Visit implements SessionKeeper {
   }
 
   #isAlive(session: Session): Awaitable<boolean> {
-    return this.#parts.clock.now() < session.idleDeadline || session.touch();
+    return this.parts.clock.now() < session.idleDeadline || session.touch();
   }
 
   #begin(): Awaitable<Session> {
@@ -122,7 +128,7 @@ export class Visit implements SessionKeeper {
         'A session can begin no more: the headers, and so the cookie, are sent already. Call getSession() before the first chunk.',
       );
     }
-    const {store, lifetime} = this.#parts;
+    const {store, lifetime} = this.parts;
     const token = this.#drawToken();
     const begun = store.create({uid: uidOf(token), isSecure: this.#cookie.secure, ...lifetime});
     return proceed(begun, record => {
@@ -132,9 +138,12 @@ export class Visit implements SessionKeeper {
   }
 
   #drawToken(): string {
-    const token = this.#parts.newToken();
+    const token = this.parts.newToken();
     if (isToken(token)) return token;
-    throw new EspalierError('SESSION_TOKEN_INVALID', 'The TokenSource gave no 43 characters of base64url.');
+    throw new EspalierError(
+      'SESSION_TOKEN_INVALID',
+      'The TokenSource gave something other than 43 characters of base64url.',
+    );
   }
 
   #forget(): void {

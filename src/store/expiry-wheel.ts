@@ -7,7 +7,7 @@ export interface Due {
 }
 
 const second = 1000;
-/** How many to look at before other work gets a turn: about a millisecond's worth. */
+/** How many looks before other work gets a turn: about a millisecond's worth. */
 const chunk = 2000;
 
 /**
@@ -24,6 +24,7 @@ export class ExpiryWheel<T extends Due> {
   /** The last slot known to be empty, and every one before it. */
   #swept = 0;
   #size = 0;
+  #isStopped = false;
 
   /** `expire` hears of each entry, off the wheel by then, within a second after its `deadline` has passed. */
   constructor(clock: Clock, deadline: (entry: T) => number, expire: (entry: T) => void) {
@@ -36,7 +37,7 @@ export class ExpiryWheel<T extends Due> {
     if (this.#size === 0) this.#swept = slotOf(this.#clock.now()) - 1;
     this.#size += 1;
     this.#place(entry);
-    this.#cancel ??= this.#clock.after(this.#untilNextSecond(), () => this.#turn());
+    if (!this.#isStopped) this.#cancel ??= this.#clock.after(this.#untilNextSecond(), () => this.#turn());
   }
 
   remove(entry: T): void {
@@ -51,8 +52,9 @@ export class ExpiryWheel<T extends Due> {
     this.#size -= 1;
   }
 
-  /** Stop the timer. Nothing expires any more. */
+  /** Stop the timer for good. Nothing expires any more. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancel?.();
     this.#cancel = undefined;
   }
@@ -75,17 +77,13 @@ export class ExpiryWheel<T extends Due> {
     return second - (this.#clock.now() % second);
   }
 
-  /** Look at what may be due. False when there is more than fits into one turn. */
+  /** Look at what may be due, a second or an entry at a time. False when there is more than fits into one turn. */
   #sweep(now: number): boolean {
-    let looked = 0;
-    while (this.#size > 0 && this.#swept < slotOf(now) - 1) {
+    for (let looks = 0; this.#size > 0 && this.#swept < slotOf(now) - 1; looks += 1) {
+      if (looks === chunk) return false;
       const entry = this.#slots.get(this.#swept + 1)?.at(-1);
-      if (!entry) this.#swept += 1;
-      else if (looked === chunk) return false;
-      else {
-        looked += 1;
-        this.#look(entry, now);
-      }
+      if (entry) this.#look(entry, now);
+      else this.#swept += 1;
     }
     return true;
   }

@@ -7,14 +7,15 @@ import {ExpiryWheel, type Due} from './expiry-wheel.ts';
 
 /** How a `MemoryStore` is set up. */
 export interface MemoryStoreOptions {
+  /** Default: the machine's own. */
   readonly clock?: Clock;
+  /** Where evictions are told of. Default: `console`. */
   readonly logger?: Logger;
   /** The most sessions it holds; past that the oldest end, with a log line. Default: 1,000,000. */
   readonly limit?: number;
 }
 
-/** What holds where `MemoryStoreOptions` are silent. */
-export const memoryDefaults = {limit: 1_000_000};
+type EndOfSession = (uid: string, reason: EndReason) => void;
 
 interface Entry extends SessionRecord, Due {
   lastSeenAt: number;
@@ -27,17 +28,21 @@ const minute = 60_000;
  * store. One timer serves all sessions, however many.
  */
 export class MemoryStore implements SessionStore {
+  /** What holds where `MemoryStoreOptions` are silent. */
+  static readonly defaults = {limit: 1_000_000};
+
   readonly #entries = new Map<string, Entry>();
   readonly #wheel: ExpiryWheel<Entry>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #limit: number;
-  readonly #listeners: ((uid: string, reason: EndReason) => void)[] = [];
+  readonly #listeners = new Set<EndOfSession>();
   // Oldest first, and never back: what it has passed is gone. Asking the map anew would walk over all that was deleted.
   readonly #oldest = this.#entries.values();
   #evicted = 0;
+  #cancelReport: (() => void) | undefined;
 
-  constructor({clock = systemClock, logger = console, limit = memoryDefaults.limit}: MemoryStoreOptions = {}) {
+  constructor({clock = systemClock, logger = console, limit = MemoryStore.defaults.limit}: MemoryStoreOptions = {}) {
     if (!(limit >= 1))
       throw new EspalierError(
         'OPTION_INVALID',
@@ -55,7 +60,7 @@ export class MemoryStore implements SessionStore {
   }
 
   create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): SessionRecord {
-    if (this.#live(uid)) throw new Error('There is a session by this uid already.');
+    if (this.#live(uid)) throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
     if (this.#entries.size >= this.#limit) this.#evictOldest();
     const now = this.#clock.now();
     const entry = {uid, isSecure, idleTimeout, absoluteTimeout, createdAt: now, lastSeenAt: now, slot: 0, place: 0};
@@ -78,12 +83,15 @@ export class MemoryStore implements SessionStore {
     return entry !== undefined;
   }
 
-  onEnd(listener: (uid: string, reason: EndReason) => void): void {
-    this.#listeners.push(listener);
+  onEnd(listener: EndOfSession): () => void {
+    const tell: EndOfSession = (uid, reason) => listener(uid, reason);
+    this.#listeners.add(tell);
+    return () => this.#listeners.delete(tell);
   }
 
   close(): void {
     this.#wheel.stop();
+    this.#cancelReport?.();
   }
 
   /** The entry, unless its deadline has passed; then it ends here, before the timer comes to it. */
@@ -108,9 +116,9 @@ export class MemoryStore implements SessionStore {
     const oldest = this.#oldest.next().value!;
     this.#end(oldest, 'evicted');
     this.#evicted += 1;
-    if (this.#evicted === 1) this.#clock.after(minute, () => this.#reportEvictions());
-    if (this.#evicted === 1)
-      this.#logger.warn(`${this.#limit} sessions are in memory: from now on the oldest end early.`);
+    if (this.#evicted > 1) return;
+    this.#logger.warn(`${this.#limit} sessions are in memory: from now on the oldest end early.`);
+    this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());
   }
 
   #reportEvictions(): void {

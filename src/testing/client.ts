@@ -40,30 +40,37 @@ export class Client {
     await this.jar.setCookie(cookie, url, {ignoreError: true});
   }
 
+  /** As `fetch`, with GET. */
   get(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'GET'});
   }
 
+  /** As `fetch`, with POST. */
   post(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'POST'});
   }
 
+  /** As `fetch`, with PUT. */
   put(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'PUT'});
   }
 
+  /** As `fetch`, with PATCH. */
   patch(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'PATCH'});
   }
 
+  /** As `fetch`, with DELETE. */
   delete(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'DELETE'});
   }
 
+  /** As `fetch`, with HEAD. */
   head(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'HEAD'});
   }
 
+  /** As `fetch`, with OPTIONS. */
   options(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'OPTIONS'});
   }

@@ -1,4 +1,4 @@
-import {ContainerModule} from 'inversify';
+import {Container, ContainerModule} from 'inversify';
 import {Clock} from '../clock.ts';
 import {Logger} from '../logger.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
@@ -13,27 +13,39 @@ export interface LogLine {
   readonly error?: unknown;
 }
 
-/** A site to be tested, with the clock that it lives by and what it has logged. */
+/** A site to be tested. */
 export interface TestSite {
   readonly site: Site;
+  /** The clock that the site lives by. */
   readonly clock: TestClock;
+  /** What the site has logged. */
   readonly log: readonly LogLine[];
   /** A new visitor, at `http://localhost` unless another origin is given. */
   readonly visitor: (origin?: string) => Client;
 }
 
-/** Compose a site as `createSite` does, with a clock to be turned by hand and a log to be looked at. */
-export function testSite(Root: ResourceClass, options: SiteOptions = {}): TestSite {
+/**
+ * Compose a site as `createSite` does, with a clock to be turned by hand and a log to be looked at, in place of those that
+ * the container or the modules bind. A container that is given stays as it is: the site has one below it.
+ */
+export function testSite(
+  Root: ResourceClass,
+  {container: parent, modules = [], ...options}: SiteOptions = {},
+): TestSite {
   const clock = new TestClock();
   const log: LogLine[] = [];
+  const container = new Container(parent && {parent});
+  const site = createSite(Root, {...options, container, modules: [...modules, doubles(clock, log)]});
+  return {site, clock, log, visitor: origin => new Client(site, origin)};
+}
+
+function doubles(clock: TestClock, log: LogLine[]): ContainerModule {
   const logger: Logger = {
     error: (message, error) => log.push({level: 'error', message, error}),
     warn: message => log.push({level: 'warn', message}),
   };
-  const doubles = new ContainerModule(({bind}) => {
-    bind(Clock).toConstantValue(clock);
-    bind(Logger).toConstantValue(logger);
+  return new ContainerModule(({rebind}) => {
+    rebind(Clock).toConstantValue(clock);
+    rebind(Logger).toConstantValue(logger);
   });
-  const site = createSite(Root, {...options, modules: [doubles, ...(options.modules ?? [])]});
-  return {site, clock, log, visitor: origin => new Client(site, origin)};
 }
