@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isPromised, proceed, promised} from '../src/awaitable.ts';
+import {isPromised, proceed, promised, type Awaitable} from '../src/awaitable.ts';
 
 test('what is there is gone on with at once', t => {
   t.is(
@@ -19,6 +19,14 @@ test('whatever has a then() is promised, and nothing else', t => {
   t.true(isPromised({then: () => undefined}));
   t.false(isPromised({then: 1}));
   for (const value of [undefined, null, 'then', {}, () => undefined]) t.false(isPromised(value));
+});
+
+test('what a foreign then() gives back is no matter', async t => {
+  // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+  const foreign = {
+    then: (go: (n: number) => unknown) => void setImmediate(() => go(1)),
+  } as unknown as Awaitable<number>;
+  t.is(await proceed(foreign, n => n + 1), 2);
 });
 
 test('promised() never throws: what fails at once is a rejection', async t => {

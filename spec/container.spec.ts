@@ -195,12 +195,10 @@ test('a constructor parameter without @inject is refused with the class that has
   class Needy {
     constructor(readonly name: string) {}
   }
-  const error = t.throws(() => createSite(Needy), {code: 'DEPENDENCY_FAILED'});
-  t.true(
-    error.message.startsWith(
-      'Needy: Found unexpected missing metadata on type "Needy". "Needy" constructor requires at least 1 arguments, found 0 instead.\nAre you using @inject,',
-    ),
-  );
+  t.throws(() => createSite(Needy), {
+    code: 'DEPENDENCY_FAILED',
+    message: 'Needy: Needy has a constructor parameter without @inject(Token). [DEPENDENCY_FAILED]',
+  });
 });
 
 test('a constructor parameter without @inject beside one with it is refused', t => {
@@ -211,8 +209,10 @@ test('a constructor parameter without @inject beside one with it is refused', t 
       @inject(Mail) readonly mail: unknown,
     ) {}
   }
-  const error = t.throws(() => createSite(Needy, {container: asking('mail').container}), {code: 'DEPENDENCY_FAILED'});
-  t.regex(error.message, /^Needy: Found unexpected missing metadata on type "Needy" at constructor indexes "0"\./);
+  t.throws(() => createSite(Needy, {container: asking('mail').container}), {
+    code: 'DEPENDENCY_FAILED',
+    message: 'Needy: Needy has a constructor parameter without @inject(Token). [DEPENDENCY_FAILED]',
+  });
 });
 
 test('a dependency that is only there later is refused with what the container says', t => {

@@ -199,5 +199,7 @@ function isInversifys(error: unknown): boolean {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const [, unmarked] = /missing metadata on type "(.+?)"/.exec(message) ?? [];
+  return unmarked === undefined ? message : `${unmarked} has a constructor parameter without @inject(Token).`;
 }

@@ -240,3 +240,14 @@ for (const type of ['', 'text/plain', 'application/json', 'multipart/mixed; boun
     t.deepEqual(await refusal(() => decodeForm(Buffer.from('a=1'), headers)), [415, expected]);
   });
 }
+
+test('a form of more than 1,000 fields is a 413, however small', async t => {
+  const encoded = (fields: number) => decodeForm(Buffer.from(Array(fields).fill('a=b').join('&')), urlEncoded);
+  t.is([...(await encoded(1000))].length, 1000);
+  await t.throwsAsync(encoded(1001), {message: 'The form has more than 1000 fields.'});
+  const entries = (fields: number) => Array.from({length: fields}, () => ['a', 'b'] as const);
+  const {bytes, headers} = await multipart(entries(1001));
+  await t.throwsAsync(decodeForm(bytes, headers), {message: 'The form has more than 1000 fields.'});
+  const most = await multipart(entries(1000));
+  t.is([...(await decodeForm(most.bytes, most.headers))].length, 1000);
+});

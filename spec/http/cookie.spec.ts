@@ -82,3 +82,8 @@ test('one cookie is found among 5,000', t => {
   const others = Array.from({length: 4999}, (_, i) => `c${i}=${i}`);
   t.deepEqual(cookieValues([...others, 'sid=x'].join('; '), 'sid'), ['x']);
 });
+
+test('an attribute that is undefined is the default one', t => {
+  const given = {path: undefined, httpOnly: undefined, sameSite: undefined} as never;
+  t.is(setCookieText('a', 'b', given), 'a=b; Path=/; HttpOnly; SameSite=Lax');
+});

@@ -178,7 +178,12 @@ for (const [url, mountPath, path] of [
 }
 
 test('a URL that an outer framework has rewritten tells of no mount path', t => {
-  const message = Object.assign(Object.create(null), {url: '/new', originalUrl: '/old', headers: {}}) as Message;
+  const message = Object.assign(Object.create(null), {
+    url: '/new',
+    originalUrl: '/old',
+    headers: {},
+    socket: {},
+  }) as Message;
   t.is(new Request(message).mountPath, '');
 });
 

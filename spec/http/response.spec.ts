@@ -200,3 +200,30 @@ test('defaultType() gives a type where none is set', t => {
 test('vary takes no name that could smuggle in another header', t => {
   t.throws(() => new Response().vary('a\r\nSet-Cookie: b'), {instanceOf: TypeError});
 });
+
+test('the length is that of the body, whatever the handler said', t => {
+  for (const body of ['Hello', Buffer.from('Hello')]) {
+    const response = answer(body);
+    response.setHeader('content-length', 3);
+    t.deepEqual(response.headerList(), ['Content-Length', '5']);
+  }
+  const empty = answer(undefined, 200);
+  empty.setHeader('Content-Length', 3);
+  t.deepEqual(empty.headerList(), ['Content-Length', '0']);
+});
+
+test('to HEAD a handler may tell a length without making the body', t => {
+  const response = answer(undefined, 200);
+  response.isHead = true;
+  response.setHeader('Content-Length', 3);
+  t.deepEqual(response.headerList(), ['Content-Length', '3']);
+});
+
+test("headers of the connection are the server's to set", t => {
+  for (const name of ['Transfer-Encoding', 'connection', 'Keep-Alive', 'Upgrade']) {
+    t.throws(() => new Response().setHeader(name, 'x'), {
+      instanceOf: TypeError,
+      message: `${name} is the server's to set.`,
+    });
+  }
+});

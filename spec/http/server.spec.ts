@@ -377,3 +377,15 @@ test('what is no HTTP is a 400', async t => {
   const {url} = await taking(t);
   t.regex(await textOf(await said(url, 'Hello there\r\n\r\n')), /^HTTP\/1\.1 400 Bad Request\r\n/);
 });
+
+test('over HTTP/2 a large body that nobody reads holds nothing up, nor the requests after it', async t => {
+  const {server} = served(t);
+  const client = http2Client(await server.listen({port: 0, tls}));
+  t.teardown(() => client.destroy());
+  for (let i = 0; i < 3; i += 1) {
+    const upload = client.request({':method': 'POST', ':path': '/', 'content-length': 1_000_000});
+    upload.on('error', () => undefined).end(Buffer.alloc(1_000_000));
+    const [headers] = await once(upload, 'response');
+    t.deepEqual([headers[':status'], await textOf(upload)], [200, 'Hello']);
+  }
+});

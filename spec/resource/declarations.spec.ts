@@ -110,3 +110,12 @@ test('a decorator that is called the legacy way is not refused', t => {
     t.notThrows(() => refuseStandardCall('@Get()', context));
   }
 });
+
+test('a decorator without its parentheses is refused with the way to write it', t => {
+  const misplaced = (decorator: string) => ({
+    code: 'DECORATOR_MISPLACED',
+    message: new RegExp(`^${decorator} has no parentheses\\. Write ${decorator}\\(\\)\\.`),
+  });
+  t.throws(() => (Resource as (target: unknown) => unknown)(class Page {}), misplaced('@Resource'));
+  t.throws(() => (Get as (...target: unknown[]) => unknown)({}, 'show', {}), misplaced('@Get'));
+});

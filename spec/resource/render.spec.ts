@@ -237,3 +237,9 @@ test('an object that JSON leaves out altogether is a 500', async t => {
   t.is((await visitor().get('/')).status, 500);
   t.like(log[0]!.error, {message: "Page.give() returned an object that JSON can't express. [RESULT_UNSUPPORTED]"});
 });
+
+test('a Response that stands for a network error is a 500 that names the method', async t => {
+  const {visitor, log} = giving(() => globalThis.Response.error());
+  t.is((await visitor().get('/')).status, 500);
+  t.regex(String(log[0]!.error), /Page\.give\(\) returned a Response that stands for a network error/);
+});

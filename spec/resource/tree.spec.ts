@@ -280,3 +280,30 @@ test('two sites can grow from one class', async t => {
   t.is((await one.visitor().get('/page')).status, 503);
   t.is((await two.visitor().get('/page')).status, 200);
 });
+
+test('a root that is no class is refused', t => {
+  t.throws(() => createSite(undefined as never), {
+    code: 'RESOURCE_UNMARKED',
+    message: 'The root is a undefined. Give the class of a resource. [RESOURCE_UNMARKED]',
+  });
+});
+
+test('a class that is not there yet when the site is built is refused with its segment', t => {
+  @Resource()
+  @Child('late', () => {
+    throw new ReferenceError("Cannot access 'Late' before initialization");
+  })
+  class Early {}
+  const error = t.throws(() => createSite(Early), {
+    code: 'CHILD_UNDEFINED',
+    message: /^The class of the child "late" of Early is undefined\./,
+  });
+  t.true(error.cause instanceof ReferenceError);
+});
+
+test('what stands for a child and is no class is refused', t => {
+  t.throws(() => Child('x', 'Page' as never)(class Home {}), {
+    code: 'CHILD_UNDEFINED',
+    message: 'What stands for the child "x" of Home is a string. Give its class. [CHILD_UNDEFINED]',
+  });
+});

@@ -136,7 +136,7 @@ test('two methods for one verb are refused with the names of both', t => {
     },
     {
       code: 'VERB_TAKEN',
-      message: 'Page has two methods for DELETE: remove() and drop(). Keep one @Delete(). [VERB_TAKEN]',
+      message: 'Page has two methods for DELETE: remove() and drop(). Keep one of them. [VERB_TAKEN]',
     },
   );
 });

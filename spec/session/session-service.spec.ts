@@ -3,11 +3,13 @@ import {
   Child,
   ContainerModule,
   Get,
+  Post,
   Request,
   Resource,
   SessionService,
   SessionStore,
   TokenSource,
+  createSite,
   inject,
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
@@ -299,4 +301,38 @@ test('a timeout that is not given is the default one', async t => {
 test('the host of an absolute target counts, not the Host header beside it', async t => {
   const {site} = world();
   t.is((await site.handle({url: 'http://example.com/', headers: {host: 'localhost'}})).status, 403);
+});
+
+test('a logout finds its session although the client has gone meanwhile', async t => {
+  const {promise: entered, resolve: enter} = Promise.withResolvers<void>();
+  const {promise: left, resolve: leave} = Promise.withResolvers<void>();
+  const {promise: done, resolve: finish} = Promise.withResolvers<void>();
+  @Resource()
+  class Slow extends Page {
+    @Get()
+    async begin() {
+      return (await this.sessions.getSession()).uid;
+    }
+    @Post()
+    async leave(request: Request) {
+      enter();
+      request.signal.addEventListener('abort', () => leave());
+      await left;
+      await this.sessions.expire();
+      finish();
+    }
+  }
+  const site = createSite(Slow, {trustProxy: 'loopback'});
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0});
+  const headers: Record<string, string> = {'X-Forwarded-Proto': 'https'};
+  const begun = await fetch(url, {headers});
+  const uid = await begun.text();
+  const leaving = new AbortController();
+  headers['Cookie'] = begun.headers.get('Set-Cookie')!.split(';')[0]!;
+  const gone = t.throwsAsync(fetch(url, {method: 'POST', headers, signal: leaving.signal}));
+  await entered;
+  leaving.abort();
+  await Promise.all([gone, done]);
+  t.not(await (await fetch(url, {headers})).text(), uid);
 });

@@ -148,14 +148,14 @@ test('S70: who asked for the session is kept out of shared caches, whatever the 
       if (control) response.setHeader('Cache-Control', control);
       await sessions.findSession();
     };
-  const {get} = world(asking(), asking('public, max-age=60'), asking('private, max-age=60'));
+  const {get} = world(asking(), asking('public, max-age=60'), asking('private, max-age=60'), asking('private, public'));
   const said: (string | null)[] = [];
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < 4; i += 1) {
     const {headers} = await get();
     said.push(headers.get('Cache-Control'));
     t.is(headers.get('Vary'), 'Cookie');
   }
-  t.deepEqual(said, ['no-store', 'no-store', 'private, max-age=60']);
+  t.deepEqual(said, ['no-store', 'no-store', 'private, max-age=60', 'no-store']);
 });
 
 test('a session may begin before the first chunk of a stream', async t => {
@@ -179,8 +179,9 @@ test('a session that would begin after the headers is refused, and leaves no row
   t.is(store.size, 0);
 });
 
-test('a session that the browser has can still be reached, and ended, after the headers', async t => {
+test('a session that was asked for before the headers can still be reached, and ended, after them', async t => {
   const {text, store} = world(begin, async function* (sessions) {
+    await sessions.findSession();
     yield 'first ';
     yield (await sessions.getSession()).uid;
     await sessions.expire();
@@ -188,6 +189,20 @@ test('a session that the browser has can still be reached, and ended, after the 
   const uid = await text();
   t.is(await text(), `first ${uid}`);
   t.is(store.size, 0);
+});
+
+test('a session that is first asked for after the headers is refused, so that no cache keeps what it shows', async t => {
+  const refused: unknown[] = [];
+  const {get, store} = world(begin, async function* (sessions) {
+    yield 'first';
+    await sessions.findSession().catch(error => refused.push(error.code));
+    await sessions.getSession().catch(error => refused.push(error.code));
+    await sessions.expire();
+  });
+  await get();
+  await (await get()).text();
+  t.deepEqual(refused, ['SESSION_TOO_LATE', 'SESSION_TOO_LATE']);
+  t.is(store.size, 0, 'a logout is never too late');
 });
 
 test('with a store that takes its time, too, what was begun without being awaited reaches the browser, or is refused', async t => {

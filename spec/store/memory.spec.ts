@@ -1,7 +1,10 @@
+import {setFlagsFromString} from 'node:v8';
+import {runInNewContext} from 'node:vm';
 import test from 'ava';
 import type {Logger} from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {MemoryStore} from 'espalier/store/memory';
+import {randomToken} from '../../src/session/token.ts';
 import {keepsTheStoreContract} from './contract.ts';
 
 keepsTheStoreContract(clock => new MemoryStore({clock}));
@@ -83,4 +86,23 @@ test('one timer serves all sessions, and none is left when there are none', t =>
   t.is(clock.pending, 1);
   clock.advance(902_000);
   t.deepEqual([store.size, clock.pending], [0, 0]);
+});
+
+test('sessions that have ended leave nothing behind in memory', t => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const clock = new TestClock();
+  const store = new MemoryStore({clock});
+  const turnOver = (times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      store.create({uid: randomToken(), isSecure: false, idleTimeout: 1000, absoluteTimeout: 9000});
+      if (i % 100 === 0) clock.advance(100);
+    }
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = turnOver(20_000);
+  const after = turnOver(200_000);
+  t.true(store.size < 3000);
+  t.true(after - before < 4_000_000, `${after - before} bytes more after 200,000 sessions`);
 });

@@ -62,18 +62,31 @@ export async function decodeForm(bytes: Uint8Array, headers: IncomingHttpHeaders
   throw wrongType('application/x-www-form-urlencoded or multipart/form-data');
 }
 
+/** The most fields of a form: a body within its limit can hold so many that looking at each takes seconds. */
+const fieldLimit = 1000;
+
 function urlEncodedForm(text: string): FormData {
   const form = new FormData();
-  for (const [name, value] of new URLSearchParams(text)) form.append(name, value);
+  const fields = [...new URLSearchParams(text)];
+  if (fields.length > fieldLimit) throw tooManyFields();
+  for (const [name, value] of fields) form.append(name, value);
   return form;
+}
+
+function tooManyFields(): Error {
+  return createError(413, `The form has more than ${fieldLimit} fields.`);
 }
 
 async function multipartForm(bytes: Uint8Array, type: string): Promise<FormData> {
   const form = new FormData();
   try {
-    for (const {name, value} of await multipartEntries(bytes, type)) form.append(name, value);
+    const entries = await multipartEntries(bytes, type);
+    if (entries.length > fieldLimit) throw tooManyFields();
+    for (const {name, value} of entries) form.append(name, value);
   } catch (error) {
-    throw createError(400, 'The body is not a complete multipart form.', {cause: error});
+    throw createError.isHttpError(error)
+      ? error
+      : createError(400, 'The body is not a complete multipart form.', {cause: error});
   }
   return form;
 }
@@ -86,7 +99,7 @@ interface Entry {
 async function multipartEntries(bytes: Uint8Array, type: string): Promise<Entry[]> {
   const {Busboy} = await import('@fastify/busboy');
   // The body's limit is the only one: Busboy would cut a long field short and say nothing.
-  const parser = new Busboy({headers: {'content-type': type}, limits: {fieldSize: Infinity}});
+  const parser = new Busboy({headers: {'content-type': type}, limits: {fieldSize: Infinity, parts: fieldLimit + 1}});
   const entries: Entry[] = [];
   parser.on('field', (name: string | undefined, value) => {
     if (name === undefined) parser.destroy(new Error('A part has no name.'));

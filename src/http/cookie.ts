@@ -8,7 +8,8 @@ const careful: CookieOptions = {path: '/', httpOnly: true, sameSite: 'lax'};
 
 /** The text of one `Set-Cookie` header. Throws a TypeError for a name, value or attribute that could smuggle in another. */
 export function setCookieText(name: string, value: string, options: CookieOptions = {}): string {
-  return stringifySetCookie({...careful, ...options, name, value});
+  const given = Object.fromEntries(Object.entries(options).filter(([, attribute]) => attribute !== undefined));
+  return stringifySetCookie({...careful, ...given, name, value});
 }
 
 /**

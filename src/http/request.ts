@@ -74,6 +74,8 @@ export class Request {
   isAnswered = false;
 
   readonly #message: Message;
+  readonly #isEncrypted: boolean;
+  readonly #remoteAddress: string;
   readonly #targetHost: string | undefined;
   readonly #query: string;
   readonly #settings: RequestSettings;
@@ -88,6 +90,9 @@ export class Request {
     this.#message = message;
     this.#settings = settings;
     this.#outgoing = outgoing;
+    // Taken at once: a socket whose client has gone forgets them, and a logout would not find its session.
+    this.#isEncrypted = message.socket.encrypted === true;
+    this.#remoteAddress = message.socket.remoteAddress ?? '';
     this.method = message.method ?? 'GET';
     this.url = message.url ?? '/';
     const {host, path, query} = splitTarget(this.url);
@@ -174,7 +179,7 @@ export class Request {
 
   /** Whether the visitor came over TLS: to us, or to a proxy we trust that says so in `X-Forwarded-Proto`. */
   get secure(): boolean {
-    return this.#message.socket.encrypted === true || (this.claimsTls && this.#proxyIsTrusted());
+    return this.#isEncrypted || (this.claimsTls && this.#proxyIsTrusted());
   }
 
   /** @internal Whether somebody on the way, trusted or not, says that the visitor came over TLS. */
@@ -184,12 +189,13 @@ export class Request {
   }
 
   #proxyIsTrusted(): boolean {
-    return this.#settings.trust(this.#message.socket.remoteAddress ?? '', 0);
+    return this.#settings.trust(this.#remoteAddress, 0);
   }
 
   /** The visitor's address: the nearest one in `X-Forwarded-For` that is no trusted proxy, or the socket's. */
   get ip(): string {
-    return proxyAddr(this.#message as never, this.#settings.trust) ?? '';
+    const {headers} = this;
+    return proxyAddr({headers, socket: {remoteAddress: this.#remoteAddress}} as never, this.#settings.trust);
   }
 
   /** Aborted when the client goes before it has the whole answer, and when a closing site will not wait any longer. */

@@ -84,8 +84,8 @@ export class Response {
 
   /** @internal Keep the answer out of every cache, or where the handler has said `private`, out of those that others share. */
   keepPrivate(): void {
-    const control = this.header('Cache-Control');
-    if (control === undefined || !lists(control, 'private')) this.#set('Cache-Control', 'no-store');
+    const control = this.#values('Cache-Control').join(', ');
+    if (!lists(control, 'private') || lists(control, 'public')) this.#set('Cache-Control', 'no-store');
   }
 
   /** @internal The type of the body, unless the handler has set one. */
@@ -96,16 +96,20 @@ export class Response {
   /** @internal Every header, as name, value, name, value, with the body's length where it is known. */
   headerList(): string[] {
     const length = this.#length();
-    return length === undefined ? this.#headers : [...this.#headers, 'Content-Length', String(length)];
+    if (length === undefined) return this.#headers;
+    this.removeHeader('Content-Length');
+    return [...this.#headers, 'Content-Length', String(length)];
   }
 
-  // RFC 9110, section 8.6: no length with a 204 or 304; otherwise Node would send such an answer in chunks.
+  // The true one, whatever the handler said: a wrong one would have the next answer taken for a part of this. None with a
+  // 204 or 304 (RFC 9110, section 8.6); to HEAD a handler may tell one without making the body.
   #length(): number | undefined {
     const {status, body} = this;
-    if (status === 204 || status === 304 || this.#find('Content-Length', 0) >= 0) return undefined;
-    if (status === 205 || body === undefined) return 0;
+    if (status === 204 || status === 304) return undefined;
+    if (status === 205) return 0;
     if (typeof body === 'string') return Buffer.byteLength(body);
-    return body instanceof Uint8Array ? body.byteLength : undefined;
+    if (body instanceof Uint8Array) return body.byteLength;
+    return body !== undefined || (this.isHead && this.#find('Content-Length', 0) >= 0) ? undefined : 0;
   }
 
   /** @internal The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
@@ -135,7 +139,13 @@ export class Response {
   }
 }
 
+/** Of one connection only (RFC 9110, section 7.6.1), and so the server's to set. */
+export const connectionHeaders: ReadonlySet<string> = new Set(
+  'connection keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+);
+
 function checkHeader(name: string, value: string): void {
+  if (connectionHeaders.has(name.toLowerCase())) throw new TypeError(`${name} is the server's to set.`);
   validateHeaderName(name);
   validateHeaderValue(name, value);
 }

@@ -108,14 +108,16 @@ export class Server {
   }
 
   #send(response: Response, out: ServerResponse): void {
-    if (this.#closing && out.req.httpVersionMajor === 1) response.setHeader('Connection', 'close');
+    const isHttp1 = out.req.httpVersionMajor === 1;
     try {
       const body = response.sentBody;
-      out.writeHead(response.status, response.headerList());
+      const headers = response.headerList();
+      out.writeHead(response.status, this.#closing && isHttp1 ? [...headers, 'Connection', 'close'] : headers);
       if (isStream(body)) void this.#stream(body, out);
       else out.end(body);
-      // Node discards a body that nobody began to read. The client of one left half-way would wait for ever.
-      if (!out.req.complete) out.req.resume();
+      // Node discards a body that nobody began to read, but the client of one left half-way would wait for ever. HTTP/2
+      // ends the stream instead.
+      if (isHttp1 && !out.req.complete) out.req.resume();
     } catch (error) {
       this.#breakOff(error, out);
     }

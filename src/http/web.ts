@@ -1,6 +1,6 @@
 import {Readable} from 'node:stream';
 import type {RequestInit} from './request.ts';
-import type {Response} from './response.ts';
+import {connectionHeaders, type Response} from './response.ts';
 
 /** What a WHATWG `Request` says, in our terms. */
 export function fromWebRequest(web: globalThis.Request): RequestInit {
@@ -30,15 +30,13 @@ function webBody(body: Response['sentBody']): BodyInit | null {
   return Readable.toWeb(bytes) as BodyInit;
 }
 
-/** Of one connection only, and so not to be handed on (RFC 9110, section 7.6.1). */
-const hopHeaders = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
 /** No longer true of a body that `fetch()` has decoded. */
 const encodingHeaders = ['content-encoding', 'content-length'];
 
 /** Take over the status and headers of a WHATWG `Response`: they win over those set before, and its cookies are added. */
 export function adoptWebHead(web: globalThis.Response, response: Response): void {
   // Only a response that was fetched has a URL.
-  const dropped = new Set(web.url === '' ? hopHeaders : [...hopHeaders, ...encodingHeaders]);
+  const dropped = new Set(web.url === '' ? connectionHeaders : [...connectionHeaders, ...encodingHeaders]);
   response.status = web.status;
   for (const [name, value] of web.headers) {
     if (name === 'set-cookie') response.appendHeader('Set-Cookie', value);

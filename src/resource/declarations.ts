@@ -73,3 +73,8 @@ export function refuseStandardCall(decorator: string, context: unknown): void {
     `${decorator} was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json.`,
   );
 }
+
+/** The error for a decorator that is written without its parentheses. */
+export function withoutParentheses(decorator: string): EspalierError {
+  return new EspalierError('DECORATOR_MISPLACED', `${decorator} has no parentheses. Write ${decorator}().`);
+}

@@ -27,6 +27,7 @@ function fill(response: Response, body: Body, type: string): void {
 }
 
 async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {
+  if (web.type === 'error') throw unsupported(method, 'a Response that stands for a network error');
   if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
   adoptWebHead(web, response);
   if (web.body) await renderStream(web.body as AsyncIterable<Uint8Array>, response);

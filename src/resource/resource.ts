@@ -1,10 +1,11 @@
 import {injectable, injectFromHierarchy} from 'inversify';
-import {EspalierError} from '../errors.ts';
+import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import {
   classOf,
   declarationsOn,
   refuseStandardCall,
+  withoutParentheses,
   type ChildDeclaration,
   type ResourceClass,
   type ResourceOptions,
@@ -15,6 +16,7 @@ import {
  * `@inject`. What its base classes inject, answer and have as children is there too; what it declares itself replaces that.
  */
 export function Resource(options: ResourceOptions = {}): (target: ResourceClass) => void {
+  if (typeof options === 'function') throw withoutParentheses('@Resource');
   return (target: ResourceClass, context?: unknown) => {
     refuseStandardCall('@Resource()', context);
     declarationsOn(target).options = options;
@@ -69,15 +71,18 @@ function classThunk(resource: unknown, segment: string, owner: Function): () => 
   if (typeof resource === 'function') {
     return Object.hasOwn(resource, 'prototype') ? () => resource as ResourceClass : (resource as () => ResourceClass);
   }
-  throw undefinedChild(segment, owner);
+  if (resource === undefined) throw undefinedChild(segment, owner);
+  const what = `the child ${JSON.stringify(segment)} of ${owner.name}`;
+  throw new EspalierError('CHILD_UNDEFINED', `What stands for ${what} is ${describe(resource)}. Give its class.`);
 }
 
 /** The error for a child whose class is not there: it is declared later, or two modules import each other. */
-export function undefinedChild(segment: string, owner: Function): EspalierError {
+export function undefinedChild(segment: string, owner: Function, options?: ErrorOptions): EspalierError {
   const name = JSON.stringify(segment);
   return new EspalierError(
     'CHILD_UNDEFINED',
     `The class of the child ${name} of ${owner.name} is undefined. If it is declared later or imported in a circle, write @Child(${name}, () => TheClass).`,
+    options,
   );
 }
 

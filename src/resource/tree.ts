@@ -1,4 +1,4 @@
-import {EspalierError} from '../errors.ts';
+import {describe, EspalierError} from '../errors.ts';
 import {
   declarationsOf,
   type ChildDeclaration,
@@ -57,6 +57,7 @@ class Growth {
 
   whole(): Branch {
     const Root = this.#Root;
+    if (typeof Root !== 'function') throw noRoot(Root);
     const node = this.#grow(Root, Root.name, []);
     for (const hang of this.#belowMethods) hang();
     if (node.literals.has('') && !this.#isRootBelow) throw unreachable(Root);
@@ -79,9 +80,9 @@ class Growth {
     return node;
   }
 
-  #hang({segment, method, ...child}: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]) {
-    const resource = child.resource();
-    if (!resource) throw undefinedChild(segment, parent.resource);
+  #hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
+    const {segment, method} = child;
+    const resource = classOf(child, parent.resource);
     const way = `${trail} → ${JSON.stringify(segment)} ${resource.name}`;
     const node = this.#grow(resource, way, above);
     this.#isRootBelow ||= resource === this.#Root;
@@ -89,6 +90,17 @@ class Growth {
     if (segment.startsWith(':')) parent.capture = {node, ...origin, capture: segment.slice(1)};
     else parent.literals.set(segment, {node, ...origin});
   }
+}
+
+function classOf({segment, resource}: ChildDeclaration, owner: ResourceClass): ResourceClass {
+  let named: ResourceClass | undefined;
+  try {
+    named = resource();
+  } catch (cause) {
+    throw undefinedChild(segment, owner, {cause});
+  }
+  if (named) return named;
+  throw undefinedChild(segment, owner);
 }
 
 function blankNode(resource: ResourceClass, {options, handlers}: Declarations): Node {
@@ -106,6 +118,10 @@ function allowed(handlers: ReadonlyMap<Verb, PropertyKey>): string {
   const verbs = new Set<Verb>(handlers.keys()).add('OPTIONS');
   if (verbs.has('GET')) verbs.add('HEAD');
   return [...verbs].toSorted().join(', ');
+}
+
+function noRoot(given: unknown): EspalierError {
+  return new EspalierError('RESOURCE_UNMARKED', `The root is ${describe(given)}. Give the class of a resource.`);
 }
 
 function unmarked(resource: ResourceClass, trail: string): EspalierError {

@@ -1,7 +1,7 @@
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {EspalierError} from '../errors.ts';
-import {classOf, declarationsOn, type Verb} from './declarations.ts';
+import {classOf, declarationsOn, withoutParentheses, type Verb} from './declarations.ts';
 
 /** A method that answers requests: what it returns, or promises, becomes the body. */
 type Handler = (request: Request, response: Response) => unknown;
@@ -9,20 +9,21 @@ type Handler = (request: Request, response: Response) => unknown;
 type HandlerDecorator = (target: object, name: PropertyKey, descriptor: {value?: Handler}) => void;
 
 function verb(method: Verb): () => HandlerDecorator {
-  const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
-  return () => (target, name) => {
-    const owner = classOf(target, decorator, name);
-    const {handlers} = declarationsOn(owner);
-    const rival = handlers.get(method);
-    if (rival !== undefined) {
-      const both = `${String(rival)}() and ${String(name)}()`;
-      throw new EspalierError(
-        'VERB_TAKEN',
-        `${owner.name} has two methods for ${method}: ${both}. Keep one ${decorator}.`,
-      );
-    }
-    handlers.set(method, name);
+  const decorator = `@${method[0]}${method.slice(1).toLowerCase()}`;
+  return (...rest: unknown[]) => {
+    if (rest.length > 0) throw withoutParentheses(decorator);
+    return (target, name) => declare(classOf(target, `${decorator}()`, name), method, name);
   };
+}
+
+function declare(owner: Function, method: Verb, name: PropertyKey): void {
+  const {handlers} = declarationsOn(owner);
+  const rival = handlers.get(method);
+  if (rival !== undefined) {
+    const both = `${String(rival)}() and ${String(name)}()`;
+    throw new EspalierError('VERB_TAKEN', `${owner.name} has two methods for ${method}: ${both}. Keep one of them.`);
+  }
+  handlers.set(method, name);
 }
 
 /** The method answers GET, and HEAD unless another does. */

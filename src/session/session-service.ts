@@ -62,14 +62,14 @@ export class SessionService {
   /**
    * The visitor's session, begun now if they have none. All calls during one request give the same object; that it was
    * ended elsewhere meanwhile is seen by `session.touch()`, and by the next request. Rejects with
-   * `SESSION_TOO_LATE` when one would have to begin after the headers were sent, and with the store's error when it fails:
+   * `SESSION_TOO_LATE` when it is first asked for after the headers were sent, and with the store's error when it fails:
    * a visitor is never mistaken for a new one.
    */
   getSession(request?: Request): Promise<Session> {
     return this.#during(request, visit => visit.getSession());
   }
 
-  /** The visitor's session, or nothing. Never begins one, sends no cookie, writes no row. */
+  /** The visitor's session, or nothing. Never begins one, sends no cookie, writes no row. Rejects as `getSession` does. */
   findSession(request?: Request): Promise<Session | undefined> {
     return this.#during(request, visit => visit.findSession());
   }

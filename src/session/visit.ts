@@ -30,6 +30,8 @@ export class Visit implements SessionKeeper {
   /** A token that the browser does not have yet. */
   #newToken: string | undefined;
   #hasExpired = false;
+  /** Whether the headers say that the answer is for one visitor. */
+  #isTold = false;
   #turn: Promise<unknown> | undefined;
 
   constructor(request: Request, cookie: SessionCookie, parts: VisitParts) {
@@ -41,12 +43,12 @@ export class Visit implements SessionKeeper {
 
   /** The visitor's session, begun now if there is none. */
   getSession(): Promise<Session> {
-    return this.#inTurn(() => proceed(this.#find(), session => session ?? this.#begin()));
+    return this.#inTurn(() => proceed(this.#findInTime(), session => session ?? this.#begin()));
   }
 
   /** The visitor's session, if there is one. */
   findSession(): Promise<Session | undefined> {
-    return this.#inTurn(() => this.#find());
+    return this.#inTurn(() => this.#findInTime());
   }
 
   /** End the visitor's session, or the one by `uid` where that is another. */
@@ -81,6 +83,7 @@ export class Visit implements SessionKeeper {
   #tell(response: Response): void {
     // From here on no session may begin: its cookie would come too late.
     this.#request.isAnswered = true;
+    this.#isTold = true;
     if (this.#newToken !== undefined) sendToken(this.#newToken, this.#cookie, response);
     else if (this.#hasExpired && this.#isCarried()) clearToken(this.#cookie, response);
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
@@ -104,6 +107,12 @@ export class Visit implements SessionKeeper {
     return turn;
   }
 
+  // Who first asks after the headers are sent would have an answer made for one visitor kept by caches for all.
+  #findInTime(): Awaitable<Session | undefined> {
+    if (this.#request.isAnswered && !this.#isTold) throw tooLate();
+    return this.#find();
+  }
+
   #find(): Awaitable<Session | undefined> {
     const session = this.#session;
     if (session) return proceed(this.#isAlive(session), isAlive => (isAlive ? session : undefined));
@@ -122,12 +131,7 @@ export class Visit implements SessionKeeper {
   }
 
   #begin(): Awaitable<Session> {
-    if (this.#request.isAnswered) {
-      throw new EspalierError(
-        'SESSION_TOO_LATE',
-        'A session can begin no more: the headers, and so the cookie, are sent already. Call getSession() before the first chunk.',
-      );
-    }
+    if (this.#request.isAnswered) throw tooLate();
     const {store, lifetime} = this.parts;
     const token = this.#drawToken();
     const begun = store.create({uid: uidOf(token), isSecure: this.#cookie.secure, ...lifetime});
@@ -154,4 +158,11 @@ export class Visit implements SessionKeeper {
   #isCarried(): boolean {
     return this.#request.cookieValues(this.#cookie.name).length > 0;
   }
+}
+
+function tooLate(): EspalierError {
+  return new EspalierError(
+    'SESSION_TOO_LATE',
+    'The headers are sent already, and with them what a session needs: its cookie, and that no cache may keep the answer. Ask for the session before the first chunk.',
+  );
 }

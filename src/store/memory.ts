@@ -37,8 +37,8 @@ export class MemoryStore implements SessionStore {
   readonly #logger: Logger;
   readonly #limit: number;
   readonly #listeners = new Set<EndOfSession>();
-  // Oldest first, and never back: what it has passed is gone. Asking the map anew would walk over all that was deleted.
-  readonly #oldest = this.#entries.values();
+  /** The next to be evicted, the first of them last; some may have ended since they were noted. */
+  #oldest: string[] = [];
   #evicted = 0;
   #cancelReport: (() => void) | undefined;
 
@@ -113,12 +113,20 @@ export class MemoryStore implements SessionStore {
   }
 
   #evictOldest(): void {
-    const oldest = this.#oldest.next().value!;
-    this.#end(oldest, 'evicted');
+    this.#end(this.#findOldest(), 'evicted');
     this.#evicted += 1;
     if (this.#evicted > 1) return;
     this.#logger.warn(`${this.#limit} sessions are in memory: from now on the oldest end early.`);
     this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());
+  }
+
+  // A map leads through all that was deleted to its first entry, so the way is made for many at once. An iterator kept
+  // between calls would instead keep every table that the map has outgrown.
+  #findOldest(): Entry {
+    const entry = this.#entries.get(this.#oldest.pop() ?? '');
+    if (entry) return entry;
+    if (this.#oldest.length === 0) this.#oldest = this.#entries.keys().take(1000).toArray().toReversed();
+    return this.#findOldest();
   }
 
   #reportEvictions(): void {
