@@ -18,6 +18,7 @@ export const errorCodes = [
   'RESOURCE_UNMARKED',
   'RESULT_UNSUPPORTED',
   'SESSION_INSECURE',
+  'SESSION_STORE_DOWN',
   'SESSION_TAKEN',
   'SESSION_TOKEN_INVALID',
   'SESSION_TOO_LATE',
@@ -31,6 +32,8 @@ export type ErrorCode = (typeof errorCodes)[number];
 interface EspalierErrorOptions extends ErrorOptions {
   /** The HTTP status of the answer. Giving one also shows the message to the client; without it the client gets a bare 500. */
   readonly status?: number;
+  /** Headers to send with the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -47,12 +50,15 @@ export class EspalierError extends Error {
   readonly statusCode: number;
   /** Whether the client is shown the message. */
   readonly expose: boolean;
+  /** Headers that are sent with the answer. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, {status, ...options}: EspalierErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, {status, headers = {}, ...options}: EspalierErrorOptions = {}) {
     super(`${message} [${code}]`, options);
     this.code = code;
     this.status = this.statusCode = status ?? 500;
     this.expose = status !== undefined;
+    this.headers = headers;
   }
 }
 

@@ -212,6 +212,12 @@ test('the length is that of the body, whatever the handler said', t => {
   t.deepEqual(empty.headerList(), ['Content-Length', '0']);
 });
 
+test('a 204 has no length, whatever the handler said', t => {
+  const response = answer(undefined, 204);
+  response.setHeader('Content-Length', 3);
+  t.deepEqual(response.headerList(), []);
+});
+
 test('to HEAD a handler may tell a length without making the body', t => {
   const response = answer(undefined, 200);
   response.isHead = true;

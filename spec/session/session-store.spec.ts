@@ -54,14 +54,15 @@ test('a site keeps its sessions in the store that is bound', async t => {
   t.is((await store.touch(uid))?.uid, uid);
 });
 
-test('a store that fails is an error, never a visitor without a session or with a second one', async t => {
+test('S72: a store that fails is a 503 with Retry-After, never a visitor without a session or with a second one', async t => {
   const {visitor, store, log} = world();
   const someone = visitor();
   const uid = await (await someone.get('/')).text();
   store.isDown = true;
   const answer = await someone.get('/');
-  t.deepEqual([answer.status, answer.headers.get('Set-Cookie')], [500, null]);
-  t.is(String(log[0]?.error), 'Error: connect ECONNREFUSED');
+  t.deepEqual([answer.status, answer.headers.get('Retry-After'), answer.headers.get('Set-Cookie')], [503, '5', null]);
+  t.like(await answer.json(), {detail: 'Sessions are out of reach for the moment. Try again. [SESSION_STORE_DOWN]'});
+  t.is(String((log[0]!.error as Error).cause), 'Error: connect ECONNREFUSED');
   store.isDown = false;
   t.is(await (await someone.get('/')).text(), uid);
 });

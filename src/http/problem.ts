@@ -21,8 +21,9 @@ export interface Problem {
  */
 export function problemOf(error: unknown, instance: string): Problem {
   if (!createError.isHttpError(error) || !canBeSent(error)) return {status: 500, instance};
-  const {status, expose, message, headers} = error;
-  return {status, headers, ...(expose ? {detail: message} : {instance})};
+  const {status, expose, message, headers, cause} = error;
+  // What has a cause is told to the operator too, although the client is shown it.
+  return {status, headers, ...(expose && {detail: message}), ...((!expose || cause !== undefined) && {instance})};
 }
 
 function canBeSent({status, headers = {}}: HttpError): boolean {

@@ -96,6 +96,7 @@ export class Response {
   /** @internal Every header, as name, value, name, value, with the body's length where it is known. */
   headerList(): string[] {
     const length = this.#length();
+    if (this.status === 204) this.removeHeader('Content-Length');
     if (length === undefined) return this.#headers;
     this.removeHeader('Content-Length');
     return [...this.#headers, 'Content-Length', String(length)];

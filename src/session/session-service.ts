@@ -5,6 +5,7 @@ import {currentRequest} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import type {Logger} from '../logger.ts';
+import {BoundedStore} from './bounded-store.ts';
 import {EndListeners} from './end-listeners.ts';
 import type {Lifetime} from './lifetime.ts';
 import {cookieFor} from './session-cookie.ts';
@@ -17,13 +18,16 @@ import {Visit, type VisitParts} from './visit.ts';
 export interface SessionOptions extends Partial<Lifetime> {
   /** Keep sessions over plain HTTP to any host, although anyone on the way can take them over. Default: false. */
   readonly insecure?: boolean;
+  /** How many milliseconds a store may take for an answer, before the visitor gets a 503. Default: 2 seconds. */
+  readonly storeTimeout?: number;
 }
 
-/** What holds where `SessionOptions` are silent: idle 15 minutes, absolute 12 hours. */
+/** What holds where `SessionOptions` are silent: idle 15 minutes, absolute 12 hours, 2 seconds for the store. */
 export const sessionDefaults: Required<SessionOptions> = {
   idleTimeout: 15 * 60 * 1000,
   absoluteTimeout: 12 * 60 * 60 * 1000,
   insecure: false,
+  storeTimeout: 2000,
 };
 
 /** What a `SessionService` works with. */
@@ -48,13 +52,13 @@ export class SessionService {
 
   /** The container makes it. Throws `OPTION_INVALID` for a timeout that is none. */
   constructor({logger, ...parts}: Parts, options: SessionOptions = {}) {
-    const {idleTimeout = sessionDefaults.idleTimeout, insecure = sessionDefaults.insecure} = options;
-    const {absoluteTimeout = sessionDefaults.absoluteTimeout} = options;
-    checkTimeout('idleTimeout', idleTimeout);
-    checkTimeout('absoluteTimeout', absoluteTimeout);
+    const {idleTimeout = sessionDefaults.idleTimeout, absoluteTimeout = sessionDefaults.absoluteTimeout} = options;
+    const {insecure = sessionDefaults.insecure, storeTimeout = sessionDefaults.storeTimeout} = options;
+    for (const [name, value] of Object.entries({idleTimeout, absoluteTimeout, storeTimeout})) checkTimeout(name, value);
     const listeners = new EndListeners(logger);
     this.#stopListening = parts.store.onEnd((uid, reason) => listeners.tell(uid, reason));
-    this.#parts = {...parts, listeners, lifetime: {idleTimeout, absoluteTimeout}};
+    const store = new BoundedStore(parts.store, parts.clock, storeTimeout);
+    this.#parts = {...parts, store, listeners, lifetime: {idleTimeout, absoluteTimeout}};
     this.#insecure = insecure;
     this.#logger = logger;
   }
@@ -62,7 +66,8 @@ export class SessionService {
   /**
    * The visitor's session, begun now if they have none. All calls during one request give the same object; that it was
    * ended elsewhere meanwhile is seen by `session.touch()`, and by the next request. Rejects with
-   * `SESSION_TOO_LATE` when it is first asked for after the headers were sent, and with the store's error when it fails:
+   * `SESSION_TOO_LATE` when it is first asked for after the headers were sent, and with `SESSION_STORE_DOWN`, a 503, when
+   * the store fails or takes too long:
    * a visitor is never mistaken for a new one.
    */
   getSession(request?: Request): Promise<Session> {
@@ -120,7 +125,7 @@ export class SessionService {
   }
 }
 
-function checkTimeout(name: keyof Lifetime, value: number): void {
+function checkTimeout(name: string, value: number): void {
   if (Number.isFinite(value) && value > 0) return;
   throw new EspalierError(
     'OPTION_INVALID',
