@@ -1,11 +1,20 @@
 import test from 'ava';
-import {ContainerModule, Get, Logger, Resource, createSite} from 'espalier';
+import {ContainerModule, Get, Logger, Resource, SessionService, createSite, inject} from 'espalier';
 
 @Resource()
 class Broken {
   @Get()
   show() {
     throw new Error('the reason');
+  }
+}
+
+@Resource()
+class Home {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+  @Get()
+  async show() {
+    return (await this.sessions.getSession()).uid;
   }
 }
 
@@ -30,4 +39,14 @@ test('a logger that fails does not fail the answer', async t => {
   };
   const site = createSite(Broken, {modules: logTo({error, warn: error})});
   t.is((await site.handle({url: '/'})).status, 500);
+});
+
+test('a logger that fails to warn breaks no visit either', async t => {
+  const error = () => {
+    throw new Error('disk full');
+  };
+  const options = {modules: logTo({error, warn: error}), sessions: {memoryLimit: 1}};
+  const site = createSite(Home, options);
+  const headers = {host: 'localhost', 'x-forwarded-proto': 'https'};
+  for (let i = 0; i < 3; i += 1) t.is((await site.handle({url: '/', headers})).status, 200);
 });

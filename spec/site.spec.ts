@@ -1,6 +1,7 @@
 import {createServer, request as httpRequest} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {once} from 'node:events';
+import {setImmediate} from 'node:timers/promises';
 import express from 'express';
 import test, {type ExecutionContext} from 'ava';
 import {
@@ -10,6 +11,7 @@ import {
   ContainerModule,
   Get,
   Post,
+  Request,
   Resource,
   SessionService,
   SessionStore,
@@ -18,7 +20,6 @@ import {
   inject,
   injectable,
   preDestroy,
-  type Request,
   type SiteOptions,
 } from 'espalier';
 import {testSite} from 'espalier/testing';
@@ -167,6 +168,26 @@ test('a site that does not come about leaves the container as it was', async t =
   t.throws(() => createSite(Home, {container, modules: [adding]}), {code: 'DEPENDENCY_MISSING'});
   for (const token of [SessionService, SessionStore, Clock, Home, 'added']) t.false(container.isBound(token));
   t.is((await createSite(Home, {container, modules: [greeting]}).handle({url: '/nowhere'})).status, 404);
+});
+
+test('nor does a module that throws leave anything behind, or take anything from the site that comes next', async t => {
+  const container = new Container();
+  const good = new ContainerModule(({bind}) => {
+    bind('good').toConstantValue(1);
+  });
+  const bad = new ContainerModule(() => {
+    throw new Error('bad');
+  });
+  t.throws(() => createSite(Home, {container, modules: [good, bad]}), {message: 'bad'});
+  t.false(container.isBound('good'));
+  createSite(Home, {container, modules: [good, greeting]});
+  await setImmediate();
+  t.true(container.isBound('good'));
+});
+
+test('a request handed over by hand has the limit of the site that answers it', async t => {
+  const request = Request.from({url: '/body', method: 'POST', body: 'x'.repeat(11)});
+  t.is((await site({bodyLimit: 10}).handle(request)).status, 413);
 });
 
 test('a module that binds what can not be bound is refused', t => {

@@ -41,8 +41,11 @@ export class SiteContainer {
   /** Bind what a site needs: what is not bound yet is this site's own, and ends with it. */
   bring(bind: () => void): void {
     const before = new Set(this.#bound());
-    bind();
-    for (const token of this.#bound()) if (!before.has(token)) this.#adopt(token);
+    try {
+      bind();
+    } finally {
+      for (const token of this.#bound()) if (!before.has(token)) this.#adopt(token);
+    }
   }
 
   /**
@@ -63,6 +66,7 @@ export class SiteContainer {
 
   /** Load modules. Throws an `EspalierError` when one binds what can't be bound. */
   load(modules: readonly ContainerModule[]): void {
+    this.#modules.push(...modules);
     try {
       this.container.load(...modules);
     } catch (cause) {
@@ -71,7 +75,6 @@ export class SiteContainer {
       const reason = /asynchronous module/.test(messageOf(cause)) ? wayOut : messageOf(cause);
       throw new EspalierError('DEPENDENCY_FAILED', `A module can't be loaded: ${reason}`, {cause});
     }
-    this.#modules.push(...modules);
   }
 
   /** End all that this site brought into the container, each before what it depends on. */
@@ -94,7 +97,11 @@ export class SiteContainer {
       this.container.unbindAsync(token).catch(() => undefined);
       this.#drop(token);
     }
-    this.container.unloadAsync(...this.#modules).catch(() => undefined);
+    try {
+      this.container.unload(...this.#modules);
+    } catch {
+      // Something would have ended later; it is off the container already.
+    }
   }
 
   #dependentsFirst(): ServiceIdentifier[] {

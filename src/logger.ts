@@ -17,3 +17,12 @@ export function report(logger: Logger, message: string, error: unknown): void {
     // Nobody is left to be told.
   }
 }
+
+/** Log a warning; a logger that fails is no matter here either. */
+export function warn(logger: Logger, message: string): void {
+  try {
+    logger.warn(message);
+  } catch {
+    // Nobody is left to be told.
+  }
+}

@@ -87,7 +87,7 @@ export class Site {
     this.#logger = parts.hold.container.get<Logger>(Logger);
     this.#server = new Server(
       (message, outgoing) => this.#answer(new Request(message, parts.settings, outgoing)),
-      error => report(this.#logger, 'A response could not be sent whole.', error),
+      error => report(this.#logger, 'A response could not be sent whole, or a server failed.', error),
     );
   }
 
@@ -97,11 +97,12 @@ export class Site {
   }
 
   /**
-   * Answer a request without a socket. Never rejects: what fails is answered as an error. A `Request` is answered once, and
-   * keeps the body limit and the trust that it was made with; those of this site go with the fields of one.
+   * Answer a request without a socket. Never rejects: what fails is answered as an error. A `Request` that another site has
+   * had before is a new one here.
    */
   async handle(request: Request | RequestInit): Promise<Response> {
-    return this.#answer(request instanceof Request ? request : Request.from(request, this.#parts.settings));
+    const {settings} = this.#parts;
+    return this.#answer(request instanceof Request ? request.anew(settings) : Request.from(request, settings));
   }
 
   /** Answer a WHATWG `Request`. It has no address of its own, so it counts as coming from 127.0.0.1. */
@@ -113,7 +114,7 @@ export class Site {
     return this.#server.listener;
   }
 
-  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN` or `LISTEN_FAILED`. */
+  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`. */
   async listen(options?: ListenOptions): Promise<string> {
     this.#refuseWhenClosed();
     return this.#server.listen(options);

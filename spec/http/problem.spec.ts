@@ -135,3 +135,8 @@ test('an error answered to HEAD has the length of the page, and no body', async 
   t.is(response.sentBody, undefined);
   t.is(response.headerList().at(-1), String(textOf(response).length));
 });
+
+test('an error with a header of the connection is a logged 500, and no end of the process', async t => {
+  t.is(problemOf(createError(503, {headers: {Connection: 'close'}}), 'urn:x').status, 500);
+  t.is(problemOf(createError(426, {headers: {Upgrade: 'h2c'}}), 'urn:x').status, 426);
+});

@@ -6,7 +6,7 @@ import {Agent as TlsAgent, get as getTls} from 'node:https';
 import {connect, type AddressInfo, type Socket} from 'node:net';
 import {networkInterfaces} from 'node:os';
 import test, {type ExecutionContext} from 'ava';
-import {Get, Post, Request, Resource, Response} from 'espalier';
+import {Get, Post, Request, Resource, Response, createSite} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
 import {Server} from '../../src/http/server.ts';
@@ -388,4 +388,57 @@ test('over HTTP/2 a large body that nobody reads holds nothing up, nor the reque
     const [headers] = await once(upload, 'response');
     t.deepEqual([headers[':status'], await textOf(upload)], [200, 'Hello']);
   }
+});
+
+test('a stream that is longer than it was said to be does not go on in the next answer', async t => {
+  const {server} = served(t, response => {
+    response.setHeader('Content-Length', 3);
+    response.body = (async function* () {
+      yield 'abc';
+      yield 'HTTP/1.1 200 OK\r\n\r\nevil';
+    })();
+  });
+  const socket = await said(await server.listen({port: 0}), 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  t.false((await textOf(socket)).includes('evil'));
+});
+
+test('over HTTP/2 a body left half-way holds up neither its answer nor close()', async t => {
+  const site = createSite(HalfReader);
+  const client = http2Client(await site.listen({port: 0, tls}));
+  t.teardown(() => client.destroy());
+  for (let i = 0; i < 3; i += 1) {
+    const upload = client.request({':method': 'POST', ':path': '/'});
+    upload.on('error', () => undefined).end(Buffer.alloc(1_000_000));
+    const [headers] = await once(upload, 'response');
+    t.is(headers[':status'], 413);
+    await textOf(upload);
+  }
+  client.close();
+  await site.close();
+});
+
+@Resource()
+class HalfReader {
+  @Post()
+  async read(request: Request) {
+    return request.bytes({limit: 10});
+  }
+}
+
+test('a stream may read the body of its request after its first chunk', async t => {
+  @Resource()
+  class Echo {
+    @Post()
+    async *echo(request: Request) {
+      yield 'first ';
+      yield request.text();
+    }
+  }
+  const site = createSite(Echo);
+  t.teardown(() => site.close());
+  const post = httpRequest(await site.listen({port: 0}), {method: 'POST'});
+  post.write('sec');
+  const answer = await responseTo(post);
+  post.end('ond');
+  t.is(await textOf(answer), 'first second');
 });

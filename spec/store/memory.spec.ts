@@ -67,6 +67,17 @@ test('a limit that is no number of sessions is refused', t => {
   }
 });
 
+test('a session past its deadline makes room by ending so, and is not evicted', t => {
+  const {clock, store, warnings, begin} = smallStore();
+  const ends: string[] = [];
+  store.onEnd((uid, reason) => ends.push(`${uid} ${reason}`));
+  store.create({uid: 'short', isSecure: false, idleTimeout: 500, absoluteTimeout: 9000});
+  for (const uid of ['a', 'b']) begin(uid);
+  clock.advance(600);
+  begin('c');
+  t.deepEqual([ends, warnings], [['short idle'], []]);
+});
+
 test('a closed store has no timer left, an eviction reported or not', t => {
   const {clock, store, begin} = smallStore();
   for (let i = 0; i < 8; i += 1) begin(String(i));

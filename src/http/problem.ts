@@ -3,7 +3,7 @@ import createError, {type HttpError} from 'http-errors';
 import Negotiator from 'negotiator';
 import {html} from './html.ts';
 import type {Request} from './request.ts';
-import {Response} from './response.ts';
+import {connectionHeaders, Response} from './response.ts';
 
 /** What a client may learn of a failure, in the terms of RFC 9457. */
 export interface Problem {
@@ -29,6 +29,7 @@ export function problemOf(error: unknown, instance: string): Problem {
 function canBeSent({status, headers = {}}: HttpError): boolean {
   try {
     for (const [name, value] of Object.entries(headers)) {
+      if (connectionHeaders.has(name.toLowerCase())) return false;
       validateHeaderName(name);
       validateHeaderValue(name, value);
     }

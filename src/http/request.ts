@@ -74,8 +74,8 @@ export class Request {
   isAnswered = false;
 
   readonly #message: Message;
-  readonly #isEncrypted: boolean;
-  readonly #remoteAddress: string;
+  #isEncrypted: boolean;
+  #remoteAddress: string;
   readonly #targetHost: string | undefined;
   readonly #query: string;
   readonly #settings: RequestSettings;
@@ -101,7 +101,7 @@ export class Request {
     this.#query = query;
   }
 
-  /** A request without a socket, of no site. Give `site.handle` the init instead to have that site's body limit and trust. */
+  /** A request without a socket, for `site.handle`. */
   static from(
     {method, url, headers, body, secure, ip, signal}: RequestInit,
     settings: RequestSettings = bareSettings,
@@ -114,6 +114,16 @@ export class Request {
     });
     const request = new Request(message, settings);
     request.#signal = signal;
+    return request;
+  }
+
+  /** @internal The same request for another site: with its settings, and with nothing that the first site remembers of it. */
+  anew(settings: RequestSettings): Request {
+    const request = new Request(this.#message, settings, this.#outgoing);
+    request.#isEncrypted = this.#isEncrypted;
+    request.#remoteAddress = this.#remoteAddress;
+    request.#bytes = this.#bytes;
+    request.#signal = this.#signal;
     return request;
   }
 

@@ -35,13 +35,16 @@ export class Response {
     return at < 0 ? undefined : this.#headers[at + 1];
   }
 
-  /** Set a header in place of all by its name. Throws a TypeError for a name or value that HTTP does not allow. */
+  /**
+   * Set a header in place of all by its name. Throws a TypeError for a name or value that HTTP does not allow, and for the
+   * headers that are the server's to set: `Connection`, `Transfer-Encoding` and their like.
+   */
   setHeader(name: string, value: string | number): void {
     checkHeader(name, String(value));
     this.#set(name, String(value));
   }
 
-  /** Add a header beside those by its name. Throws a TypeError for a name or value that HTTP does not allow. */
+  /** Add a header beside those by its name. Throws a TypeError as `setHeader` does. */
   appendHeader(name: string, value: string | number): void {
     checkHeader(name, String(value));
     this.#headers.push(name, String(value));
@@ -102,15 +105,15 @@ export class Response {
     return [...this.#headers, 'Content-Length', String(length)];
   }
 
-  // The true one, whatever the handler said: a wrong one would have the next answer taken for a part of this. None with a
-  // 204 or 304 (RFC 9110, section 8.6); to HEAD a handler may tell one without making the body.
+  // The true one, whatever the handler said: a wrong one would have the next answer taken for a part of this. Of a stream,
+  // and to HEAD without a body, a handler may tell one; with a 204 or 304 there is none (RFC 9110, section 8.6).
   #length(): number | undefined {
     const {status, body} = this;
     if (status === 204 || status === 304) return undefined;
     if (status === 205) return 0;
     if (typeof body === 'string') return Buffer.byteLength(body);
     if (body instanceof Uint8Array) return body.byteLength;
-    return body !== undefined || (this.isHead && this.#find('Content-Length', 0) >= 0) ? undefined : 0;
+    return body !== undefined || this.isHead ? undefined : 0;
   }
 
   /** @internal The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
@@ -142,7 +145,7 @@ export class Response {
 
 /** Of one connection only (RFC 9110, section 7.6.1), and so the server's to set. */
 export const connectionHeaders: ReadonlySet<string> = new Set(
-  'connection keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+  'connection keep-alive proxy-connection te trailer transfer-encoding'.split(' '),
 );
 
 function checkHeader(name: string, value: string): void {

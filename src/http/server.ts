@@ -108,19 +108,27 @@ export class Server {
   }
 
   #send(response: Response, out: ServerResponse): void {
-    const isHttp1 = out.req.httpVersionMajor === 1;
     try {
       const body = response.sentBody;
-      const headers = response.headerList();
-      out.writeHead(response.status, this.#closing && isHttp1 ? [...headers, 'Connection', 'close'] : headers);
-      if (isStream(body)) void this.#stream(body, out);
-      else out.end(body);
-      // Node discards a body that nobody began to read, but the client of one left half-way would wait for ever. HTTP/2
-      // ends the stream instead.
-      if (isHttp1 && !out.req.complete) out.req.resume();
+      // A stream longer than the length it was said to have would go on in the next answer's place.
+      if (isStream(body) && isHttp1(out)) out.strictContentLength = true;
+      out.writeHead(response.status, this.#headers(response, out));
+      if (isStream(body)) {
+        void this.#stream(body, out);
+      } else {
+        out.end(body);
+        discardRest(out);
+      }
     } catch (error) {
       this.#breakOff(error, out);
     }
+  }
+
+  #headers(response: Response, out: ServerResponse): string[] {
+    const headers = response.headerList();
+    if (isHttp1(out)) return this.#closing ? [...headers, 'Connection', 'close'] : headers;
+    // HTTP/2 does without a length, and clients that have the whole of an answer may never send the rest of their body.
+    return out.req.complete ? headers : headers.filter((_, i) => !/^content-length$/i.test(headers[i - (i % 2)]!));
   }
 
   #breakOff(error: unknown, out: ServerResponse): void {
@@ -142,6 +150,7 @@ export class Server {
     } finally {
       source.destroy();
       this.#streams.delete(source);
+      discardRest(out);
     }
   }
 
@@ -162,6 +171,15 @@ export class Server {
   #cutOff(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function isHttp1(out: ServerResponse): boolean {
+  return out.req.httpVersionMajor === 1;
+}
+
+/** The client of a body that nobody reads to its end would wait for ever. */
+function discardRest({req}: ServerResponse): void {
+  if (!req.complete) req.resume();
 }
 
 function isStream(body: Body | undefined): body is AsyncIterable<string | Uint8Array> {

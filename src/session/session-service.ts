@@ -4,7 +4,7 @@ import {EspalierError} from '../errors.ts';
 import {currentRequest} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import type {Logger} from '../logger.ts';
+import {warn, type Logger} from '../logger.ts';
 import {BoundedStore} from './bounded-store.ts';
 import {EndListeners} from './end-listeners.ts';
 import type {Lifetime} from './lifetime.ts';
@@ -49,6 +49,7 @@ export class SessionService {
   readonly #logger: Logger;
   readonly #stopListening: () => void;
   #hasWarned = false;
+  #isClosed = false;
 
   /** The container makes it. Throws `OPTION_INVALID` for a timeout that is none. */
   constructor({logger, ...parts}: Parts, options: SessionOptions = {}) {
@@ -65,10 +66,9 @@ export class SessionService {
 
   /**
    * The visitor's session, begun now if they have none. All calls during one request give the same object; that it was
-   * ended elsewhere meanwhile is seen by `session.touch()`, and by the next request. Rejects with
-   * `SESSION_TOO_LATE` when it is first asked for after the headers were sent, and with `SESSION_STORE_DOWN`, a 503, when
-   * the store fails or takes too long:
-   * a visitor is never mistaken for a new one.
+   * ended elsewhere meanwhile is seen by `session.touch()`, and by the next request. Rejects with `SESSION_TOO_LATE` when
+   * it is first asked for after the headers were sent, and with `SESSION_STORE_DOWN`, a 503, when the store fails or takes
+   * too long: a visitor is never mistaken for a new one.
    */
   getSession(request?: Request): Promise<Session> {
     return this.#during(request, visit => visit.getSession());
@@ -94,6 +94,7 @@ export class SessionService {
 
   /** @internal Listen to the store no longer. */
   close(): void {
+    this.#isClosed = true;
     this.#stopListening();
   }
 
@@ -102,6 +103,9 @@ export class SessionService {
   }
 
   #visit(request: Request): Visit {
+    // As when a service that outlives one site, and knows its sessions, is asked by the next.
+    if (this.#isClosed)
+      throw new EspalierError('SITE_CLOSED', 'The site of this SessionService is closed.', {status: 503});
     const known = this.#known(request);
     if (known) return known;
     this.#warnOfProxy(request);
@@ -110,7 +114,7 @@ export class SessionService {
     return visit;
   }
 
-  // A request can be handed on to another site, which is none of that site's business.
+  // The service of another site can be asked about a request too, which is none of its business.
   #known({memo}: Request): Visit | undefined {
     return memo instanceof Visit && memo.parts === this.#parts ? memo : undefined;
   }
@@ -119,7 +123,8 @@ export class SessionService {
   #warnOfProxy(request: Request): void {
     if (this.#hasWarned || request.secure || !request.claimsTls) return;
     this.#hasWarned = true;
-    this.#logger.warn(
+    warn(
+      this.#logger,
       `A proxy at ${request.ip} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
     );
   }

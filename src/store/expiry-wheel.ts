@@ -70,7 +70,7 @@ export class ExpiryWheel<T extends Due> {
   #turn(): void {
     const isDone = this.#sweep(this.#clock.now());
     const delay = isDone ? this.#untilNextSecond() : 0;
-    this.#cancel = this.#size > 0 ? this.#clock.after(delay, () => this.#turn()) : undefined;
+    this.#cancel = this.#size > 0 && !this.#isStopped ? this.#clock.after(delay, () => this.#turn()) : undefined;
   }
 
   #untilNextSecond(): number {

@@ -1,6 +1,6 @@
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import type {Logger} from '../logger.ts';
+import {warn, type Logger} from '../logger.ts';
 import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
 import type {EndReason, NewSession, SessionRecord, SessionStore} from '../session/session-store.ts';
 import {ExpiryWheel, type Due} from './expiry-wheel.ts';
@@ -40,6 +40,7 @@ export class MemoryStore implements SessionStore {
   /** The next to be evicted, the first of them last; some may have ended since they were noted. */
   #oldest: string[] = [];
   #evicted = 0;
+  #isClosed = false;
   #cancelReport: (() => void) | undefined;
 
   constructor({clock = systemClock, logger = console, limit = MemoryStore.defaults.limit}: MemoryStoreOptions = {}) {
@@ -90,6 +91,7 @@ export class MemoryStore implements SessionStore {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#wheel.stop();
     this.#cancelReport?.();
   }
@@ -113,11 +115,14 @@ export class MemoryStore implements SessionStore {
   }
 
   #evictOldest(): void {
-    this.#end(this.#findOldest(), 'evicted');
+    const oldest = this.#findOldest();
+    // Past its deadline it ends by that, which makes room as well.
+    if (!this.#live(oldest.uid)) return;
+    this.#end(oldest, 'evicted');
     this.#evicted += 1;
     if (this.#evicted > 1) return;
-    this.#logger.warn(`${this.#limit} sessions are in memory: from now on the oldest end early.`);
-    this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());
+    if (!this.#isClosed) this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());
+    warn(this.#logger, `${this.#limit} sessions are in memory: from now on the oldest end early.`);
   }
 
   // A map leads through all that was deleted to its first entry, so the way is made for many at once. An iterator kept
@@ -130,7 +135,7 @@ export class MemoryStore implements SessionStore {
   }
 
   #reportEvictions(): void {
-    this.#logger.warn(`${this.#evicted} sessions ended early in the last minute, for want of room.`);
+    warn(this.#logger, `${this.#evicted} sessions ended early in the last minute, for want of room.`);
     this.#evicted = 0;
   }
 }

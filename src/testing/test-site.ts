@@ -26,7 +26,8 @@ export interface TestSite {
 
 /**
  * Compose a site as `createSite` does, with a clock to be turned by hand and a log to be looked at, in place of those that
- * the container or the modules bind. A container that is given stays as it is: the site has one below it.
+ * the container or the modules bind. The site has a container below the one that is given, whose
+ * singletons, once made, are the same for each test.
  */
 export function testSite(
   Root: ResourceClass,
