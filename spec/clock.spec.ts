@@ -14,6 +14,7 @@ test('after() calls once the delay has passed, and not when it was taken back', 
   const done = new Promise<void>(resolve => {
     systemClock.after(1, () => called.push('taken back'))();
     systemClock.after(2, () => called.push('due'));
+    systemClock.after(2 ** 31, () => called.push('in a month'));
     setTimeout(resolve, 20);
   });
   await done;

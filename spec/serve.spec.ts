@@ -1,6 +1,7 @@
 import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process';
 import {once} from 'node:events';
 import {createServer, type AddressInfo} from 'node:net';
+import {createInterface} from 'node:readline';
 import {text} from 'node:stream/consumers';
 import test from 'ava';
 
@@ -56,4 +57,24 @@ test('a tree that can not be grown is said so without a stack, and the process e
   const {stderr, code} = await ended(run(['--input-type=module', '--eval', program]));
   t.is(code, 1);
   t.is(stderr, 'Home: Home is in the tree but has no @Resource(). Add it above the class. [RESOURCE_UNMARKED]\n');
+});
+
+test('a second signal ends the process at once, whatever is under way', async t => {
+  const program = `
+    import {Get, Resource, serve} from 'espalier';
+    class Slow { show() { process.stdout.write('asked\\n'); return new Promise(() => {}); } }
+    Get()(Slow.prototype, 'show', {});
+    Resource()(Slow);
+    await serve(Slow);
+    process.once('SIGINT', () => process.stdout.write('closing\\n'));`;
+  const child = run(['--input-type=module', '--eval', program], {PORT: '0', HOST: '127.0.0.1'});
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const url = String((await lines.next()).value).replace('Listening on ', '');
+  const gone = t.throwsAsync(fetch(url));
+  t.is((await lines.next()).value, 'asked');
+  child.kill('SIGINT');
+  t.is((await lines.next()).value, 'closing');
+  child.kill('SIGINT');
+  t.deepEqual(await once(child, 'exit'), [null, 'SIGINT']);
+  await gone;
 });

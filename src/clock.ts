@@ -12,11 +12,12 @@ export interface Clock {
 /** The token a `Clock` is bound to. */
 export const Clock = Symbol.for('espalier.Clock');
 
-/** The machine's own clock. */
+/** The machine's own clock. It waits for 24 days at most. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delay, act) {
-    const timer = setTimeout(act, delay).unref();
+    // Node takes no more than this, 24 days: 2³¹ milliseconds would be one.
+    const timer = setTimeout(act, Math.min(delay, 2 ** 31 - 1)).unref();
     return () => clearTimeout(timer);
   },
 };

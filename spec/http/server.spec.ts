@@ -9,6 +9,7 @@ import test, {type ExecutionContext} from 'ava';
 import {Get, Post, Request, Resource, Response, createSite} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
+import {endless} from './endless.ts';
 import {Server} from '../../src/http/server.ts';
 
 const tls = await selfSigned();
@@ -45,19 +46,6 @@ function waiting() {
     response.body = 'Hello';
   };
   return {fill, begun, release};
-}
-
-/** A body without end, that says when it was ended. */
-function endless() {
-  const {promise: ended, resolve} = Promise.withResolvers<string>();
-  async function* chunks() {
-    try {
-      for (;;) yield 'x'.repeat(1024);
-    } finally {
-      resolve('ended');
-    }
-  }
-  return {chunks, ended};
 }
 
 /** An HTTP/2 client, that may lose its connection. */
@@ -387,6 +375,7 @@ test('over HTTP/2 a large body that nobody reads holds nothing up, nor the reque
     upload.on('error', () => undefined).end(Buffer.alloc(1_000_000));
     const [headers] = await once(upload, 'response');
     t.deepEqual([headers[':status'], await textOf(upload)], [200, 'Hello']);
+    t.is(headers['content-length'], undefined, 'curl would wait for ever with it');
   }
 });
 

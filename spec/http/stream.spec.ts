@@ -7,6 +7,7 @@ import {once} from 'node:events';
 import test, {type ExecutionContext} from 'ava';
 import {Get, Resource, type Request} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {endless} from './endless.ts';
 import {dismiss, primed} from '../../src/http/stream.ts';
 
 /** A site that streams this from its root, listening. */
@@ -22,19 +23,6 @@ async function streaming(t: ExecutionContext, source: (request: Request) => unkn
   const url = await site.listen({port: 0});
   t.teardown(() => site.close());
   return {site, log, url, port: Number(new URL(url).port)};
-}
-
-/** A source without end, that says when it was ended. */
-function endless() {
-  const {promise: ended, resolve} = Promise.withResolvers<string>();
-  async function* chunks() {
-    try {
-      for (;;) yield 'x'.repeat(1024);
-    } finally {
-      resolve('ended');
-    }
-  }
-  return {chunks, ended};
 }
 
 async function* failing(...before: string[]) {

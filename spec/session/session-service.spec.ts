@@ -336,3 +336,11 @@ test('a logout finds its session although the client has gone meanwhile', async 
   await Promise.all([gone, done]);
   t.not(await (await fetch(url, {headers})).text(), uid);
 });
+
+test('the service of a closed site refuses to answer for the next one', async t => {
+  const {site} = world();
+  const sessions = site.container.get(SessionService);
+  await site.close();
+  const request = Request.from({headers: {host: 'localhost'}});
+  await t.throwsAsync(sessions.getSession(request), {code: 'SITE_CLOSED'});
+});

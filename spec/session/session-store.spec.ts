@@ -1,5 +1,5 @@
 import test from 'ava';
-import {ContainerModule, Get, Resource, SessionService, SessionStore, inject} from 'espalier';
+import {Container, ContainerModule, Get, Resource, SessionService, SessionStore, createSite, inject} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
 
@@ -71,4 +71,12 @@ test('the store is closed with the site', async t => {
   const {site, store} = world();
   await site.close();
   t.true(store.isClosed);
+});
+
+test("a store of the application's own container stays open when the site closes", async t => {
+  const store = new RemoteStore();
+  const container = new Container();
+  container.bind(SessionStore).toConstantValue(store);
+  await createSite(Home, {container}).close();
+  t.false(store.isClosed);
 });

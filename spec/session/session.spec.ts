@@ -111,3 +111,12 @@ test('a listener that is taken back hears nothing', async t => {
   await visit();
   t.is((await expire()).status, 204);
 });
+
+test('a session that has ended already calls nobody', async t => {
+  const {visit, expire} = world(async session => {
+    await session.expire();
+    session.notifyOnExpire(() => t.fail());
+  });
+  await visit();
+  t.is((await expire()).status, 204);
+});

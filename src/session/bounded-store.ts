@@ -16,8 +16,7 @@ export class BoundedStore implements SessionStore {
   constructor(store: SessionStore, clock: Clock, timeout: number) {
     this.#store = store;
     this.#clock = clock;
-    // Node's timers take no more than this, 24 days; 2³¹ milliseconds would be one.
-    this.#timeout = Math.min(timeout, 2 ** 31 - 1);
+    this.#timeout = timeout;
   }
 
   create(session: NewSession): Awaitable<SessionRecord> {
