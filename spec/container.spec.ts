@@ -559,3 +559,112 @@ test('a module whose function gives something back is refused with the way out',
     message: /^A module can't be loaded: The function of a module must give nothing back: put braces around its body\./,
   });
 });
+
+/** A SiteContainer, and what it finds of a class. */
+function holding() {
+  @injectable()
+  class Wanted {}
+  const container = new Container();
+  const hold = new SiteContainer(container);
+  return {Wanted, container, found: () => hold.instances(type => type === Wanted)};
+}
+
+test('instances() gives each singleton of a class once, and it is the one that others are given', t => {
+  const {Wanted, container, found} = holding();
+  container.bind('one').to(Wanted).inSingletonScope();
+  container.bind('two').toConstantValue(new Wanted());
+  container.bind('alias').toService('one');
+  container.onActivation<object>('two', (_, made) => new Proxy(made, {}));
+  const all = found();
+  t.deepEqual(new Set(all), new Set([container.get('one'), container.get('two')]));
+  t.is(all.length, 2);
+  t.deepEqual(found(), all);
+});
+
+test('instances() makes nothing but what it is asked for', t => {
+  const {Wanted, container, found} = holding();
+  const unasked = () => t.fail();
+  container.bind('factory').toDynamicValue(unasked).inSingletonScope();
+  container.bind('resolved').toResolvedValue(unasked).inSingletonScope();
+  container.bind('transient').toDynamicValue(unasked);
+  container
+    .bind('later')
+    .toDynamicValue(async () => new Wanted())
+    .inSingletonScope();
+  container.bind(Mailer).toSelf().inSingletonScope();
+  t.deepEqual(found(), []);
+});
+
+for (const [what, value] of [
+  ['has no prototype', Object.create(null)],
+  ['has a field "constructor"', {constructor: 'Bob the builder'}],
+  [
+    'has a field "constructor" that throws',
+    Object.defineProperty({}, 'constructor', {
+      get: () => {
+        throw new Error();
+      },
+    }),
+  ],
+  ['inherits from such a thing', Object.create({constructor: null})],
+  ['is nothing', undefined],
+  ['is null', null],
+  ['is a text', 'text'],
+  ['is a class', class {}],
+  ['is a promise', Promise.resolve({})],
+] as const) {
+  test(`a constant value that ${what} stops no site`, async t => {
+    const container = new Container();
+    container.bind('constant').toConstantValue(value as unknown);
+    t.is(await (await testSite(Page, {container}).visitor().get('/')).text(), 'page');
+  });
+}
+
+test('instances() gives what is bound under a condition, once somebody was given it', t => {
+  const {Wanted, container, found} = holding();
+  container.bind('conditional').to(Wanted).inSingletonScope().whenNamed('this');
+  const made = container.get('conditional', {name: 'this'});
+  t.deepEqual(found(), [made]);
+});
+
+test('instances() refuses what is bound under a condition and that nobody was given, rather than forget it', t => {
+  const {Wanted, container, found} = holding();
+  container.bind('conditional').to(Wanted).inSingletonScope().whenNamed('this');
+  t.throws(found, {
+    code: 'DECORATOR_MISPLACED',
+    message: /^What is bound to conditional has an @OnExpire\(\) method, but it can't be made now: /,
+  });
+});
+
+test('instances() refuses a singleton that is made later, and takes one that was waited for', async t => {
+  @injectable()
+  class Slow {
+    @postConstruct()
+    async prepare() {}
+  }
+  const container = new Container();
+  container.bind(Slow).toSelf().inSingletonScope();
+  const find = () => new SiteContainer(container).instances(type => type === Slow);
+  t.throws(find, {code: 'DEPENDENCY_FAILED'});
+  const made = await container.getAsync(Slow);
+  t.deepEqual(find(), [made]);
+});
+
+test('instances() tells the way to what is missing', t => {
+  const container = new Container();
+  container.bind(Mail).to(Mailer).inSingletonScope();
+  t.throws(() => new SiteContainer(container).instances(type => type === Mailer), {
+    code: 'DEPENDENCY_MISSING',
+    message: `Mail → Transport: ${missing('Transport')}`,
+  });
+});
+
+test('instances() finds those of a parent container too', t => {
+  const {Wanted, container} = holding();
+  container.bind('one').to(Wanted).inSingletonScope();
+  const child = new SiteContainer(new Container({parent: container}));
+  t.deepEqual(
+    child.instances(type => type === Wanted),
+    [container.get('one')],
+  );
+});

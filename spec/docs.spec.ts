@@ -9,7 +9,11 @@ import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
 import {siteDefaults} from '../src/site.ts';
 import {MemoryStore} from '../src/store/memory.ts';
+import {PostgresStore} from '../src/store/postgres.ts';
+import {RedisStore} from '../src/store/redis.ts';
+import {SqliteStore} from '../src/store/sqlite.ts';
 import {exchangesIn, replay} from './dialogue.ts';
+import {hasRedis, RedisServer} from './store/redis-server.ts';
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md').toSorted()];
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -23,11 +27,16 @@ function blocksOf(page: string): {kind: string; file: string | undefined; body: 
   }));
 }
 
-/** What a page's table says of each option: the cell in its column `default`. */
-function defaultsIn(page: string): Map<string, string> {
-  const rows = [...read(page).matchAll(/^\| `(\w+)` \|[^|]*\|([^|]*)\|[^|]*\|$/gm)];
+/** What the tables of a page, or of one of its sections, say of each option: the cell in the column `default`. */
+function defaultsIn(page: string, section?: string): Map<string, string> {
+  const parts = read(page).split(/^## /m);
+  const tables = section === undefined ? read(page) : parts.find(part => part.startsWith(`${section}\n`))!;
+  const rows = [...tables.matchAll(/^\| `(\w+)` \|[^|]*\|([^|]*)\|[^|]*\|$/gm)];
   return new Map(rows.map(([, option, value]) => [option!, value!.trim().replaceAll('`', '')]));
 }
+
+/** Each has a section of its name in docs/reference/store.md. */
+const stores = [MemoryStore, SqliteStore, RedisStore, PostgresStore];
 
 const examples = globSync('examples/*.ts').toSorted();
 const quoting = (example: string) =>
@@ -64,16 +73,16 @@ test('every code is thrown somewhere', t => {
 
 test('the defaults in the tables of options are those in the code', t => {
   const {sessions, ...site} = siteDefaults;
-  const stated = (page: string, defaults: object) =>
+  const stated = (page: string, defaults: object, section?: string) =>
     Object.fromEntries(
-      Object.keys(defaults).map(option => [option, defaultsIn(`docs/reference/${page}.md`).get(option)]),
+      Object.keys(defaults).map(option => [option, defaultsIn(`docs/reference/${page}.md`, section).get(option)]),
     );
   const actual = (defaults: object) =>
     Object.fromEntries(Object.entries(defaults).map(([option, value]) => [option, String(value)]));
   t.deepEqual(stated('session', sessions), actual(sessions));
   t.deepEqual(stated('site', site), actual(site));
   t.deepEqual(stated('site', listenDefaults), actual(listenDefaults));
-  t.deepEqual(stated('store', MemoryStore.defaults), actual(MemoryStore.defaults));
+  for (const {name, defaults} of stores) t.deepEqual(stated('store', defaults, name), actual(defaults));
 });
 
 test('every option that the types name stands in a table, and no other', t => {
@@ -81,12 +90,17 @@ test('every option that the types name stands in a table, and no other', t => {
     const [, body] = new RegExp(`interface ${type}[^{]*\\{\n([\\s\\S]*?)^\\}`, 'm').exec(read(file))!;
     return [...body!.matchAll(/^ {2}readonly (\w+)/gm)].map(([, name]) => name!);
   };
-  const tables = (page: string) => [...defaultsIn(`docs/reference/${page}.md`).keys()].toSorted();
+  const tables = (page: string, section?: string) =>
+    [...defaultsIn(`docs/reference/${page}.md`, section).keys()].toSorted();
   const declared = [...optionsIn('src/site.ts', 'SiteOptions'), ...optionsIn('src/http/server.ts', 'ListenOptions')];
   t.deepEqual(tables('site'), declared.toSorted());
   t.deepEqual(tables('session'), Object.keys(siteDefaults.sessions).toSorted());
   t.deepEqual(tables('resource'), optionsIn('src/resource/declarations.ts', 'ResourceOptions'));
-  t.deepEqual(tables('store'), Object.keys(MemoryStore.defaults));
+  for (const {name} of stores) {
+    const options = optionsIn(`src/store/${name.replace('Store', '').toLowerCase()}.ts`, `${name}Options`);
+    const special = options.filter(option => !['clock', 'logger'].includes(option));
+    t.deepEqual(tables('store', name), special.toSorted());
+  }
 });
 
 /** The members of a class as its users see them, in the declarations that are published. */
@@ -115,6 +129,23 @@ for (const [page, ...types] of [
   });
 }
 
+test('every scenario has a spec whose title begins with its number, or a line that says why not', t => {
+  const specs = [...globSync('spec/**/*.spec.ts'), ...globSync('src/testing/**/*.ts')].map(read).join('\n');
+  const titled = new Set([...specs.matchAll(/['`"](S\d\d): /g)].map(([, number]) => number!));
+  const [held, unkept] = read('docs/reference/session-scenarios.md').split('## Not kept');
+  const listed = (part: string) => [...part.matchAll(/^\| (S\d\d) \|/gm)].map(([, number]) => number!);
+  const mentioned = [...read('docs/security-of-sessions.md').matchAll(/\bS\d\d\b/g)].map(([number]) => number);
+  t.deepEqual([...titled].filter(number => /^S[0-7]/.test(number)).toSorted(), listed(held!));
+  t.deepEqual(
+    listed(held!).filter(number => listed(unkept!).includes(number)),
+    [],
+  );
+  t.deepEqual(
+    mentioned.filter(number => !titled.has(number)),
+    [],
+  );
+});
+
 test('every link between pages leads somewhere', t => {
   for (const page of pages) {
     for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
@@ -127,18 +158,22 @@ test('every link between pages leads somewhere', t => {
 });
 
 /** Run a compiled example on a free port. */
-function run(example: string): ChildProcess {
+function run(example: string, environment: object): ChildProcess {
   const program = example.replace(/^/, 'dist/').replace(/\.ts$/, '.js');
-  return spawn(process.execPath, [program], {env: {...process.env, PORT: '0', HOST: '127.0.0.1'}});
+  return spawn(process.execPath, [program], {env: {...process.env, PORT: '0', HOST: '127.0.0.1', ...environment}});
 }
 
 for (const example of examples) {
   const exchanges = quoting(example)
     .flatMap(page => blocksOf(page))
     .filter(({kind}) => kind === 'http');
+  const needsRedis = / from 'espalier\/store\/redis'/.test(read(example));
+  const testHere = needsRedis && !hasRedis ? test.skip : test;
 
-  test(`${example} does what its page says`, async t => {
-    const child = run(example);
+  testHere(`${example} does what its page says`, async t => {
+    const redis = needsRedis ? await RedisServer.start() : undefined;
+    t.teardown(async () => redis?.dispose());
+    const child = run(example, {REDIS_URL: redis?.url});
     t.teardown(() => child.kill());
     if (exchanges.length === 0) {
       t.deepEqual(await once(child, 'exit'), [0, null], await text(child.stdout!));

@@ -1,10 +1,12 @@
 import test from 'ava';
 import * as espalier from 'espalier';
 import * as memory from 'espalier/store/memory';
+import * as postgres from 'espalier/store/postgres';
+import * as redis from 'espalier/store/redis';
 
 test('espalier gives these names, and no others', t => {
   const types = 'Clock EspalierError Html Logger Request Response SessionService SessionStore TokenSource';
-  const decorators = 'Child Delete Get Head Options Patch Post Put Resource inject';
+  const decorators = 'Child Delete Get Head OnExpire Options Patch Post Put Resource SessionComponent inject';
   const functions = 'createError createSite html serve systemClock';
   const inversifys = 'Container ContainerModule injectable multiInject named optional postConstruct preDestroy';
   const names = [types, decorators, functions, inversifys].flatMap(line => line.split(' '));
@@ -13,4 +15,12 @@ test('espalier gives these names, and no others', t => {
 
 test('espalier/store/memory gives these names, and no others', t => {
   t.deepEqual(Object.keys(memory), ['MemoryStore']);
+});
+
+test('espalier/store/postgres gives these names, and no others', t => {
+  t.deepEqual(Object.keys(postgres), ['PostgresStore']);
+});
+
+test('espalier/store/redis gives these names, and no others', t => {
+  t.deepEqual(Object.keys(redis), ['RedisStore']);
 });

@@ -8,7 +8,7 @@ import test from 'ava';
  */
 const floors = [
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts'],
-  ['http', 'container.ts'],
+  ['http', 'container.ts', 'decorator.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],
   ['site.ts'],
@@ -65,10 +65,24 @@ test('sockets are known to the server alone', t => {
   t.deepEqual(listening, ['src/http/server.ts']);
 });
 
+test('SQLite is known to its store alone, which no other file of ours imports', t => {
+  const knowing = files('src/**/*.ts').filter(file => importsIn(file).includes('node:sqlite'));
+  t.deepEqual(
+    knowing.filter(file => !file.startsWith('src/store/sqlite')),
+    [],
+  );
+  t.true(knowing.length > 0);
+  const importing = inner.filter(({target}) => target.startsWith('src/store/sqlite')).map(({file}) => file);
+  t.deepEqual(
+    importing.filter(file => !file.startsWith('src/store/sqlite')),
+    [],
+  );
+});
+
 test('examples know the public doors alone, by the name of the package', t => {
   const imported = new Set(files('examples/*.ts').flatMap(importsIn));
   t.deepEqual(
-    [...imported].filter(name => !/^(?:espalier(?:\/[\w/]+)?|node:\w+|ava)$/.test(name)),
+    [...imported].filter(name => !/^(?:espalier(?:\/[\w/]+)?|node:[\w/]+|ava)$/.test(name)),
     [],
   );
 });

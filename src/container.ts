@@ -1,6 +1,7 @@
 import {getClassMetadata, type Binding} from '@inversifyjs/core';
 import {Plugin, type PluginContext} from '@inversifyjs/plugin';
 import {
+  bindingScopeValues,
   bindingTypeValues,
   LazyServiceIdentifier,
   type Container,
@@ -61,6 +62,33 @@ export class SiteContainer {
       return this.container.get(type);
     } catch (cause) {
       throw this.#explained(type, trail, cause);
+    }
+  }
+
+  /**
+   * Every instance of a class that `wanted` accepts: of those bound here or in a parent, made now where they are singletons,
+   * and of what was made otherwise until now. Throws `DECORATOR_MISPLACED` for one that is not the same for all who ask, and
+   * for one that is bound under a condition and that nobody has asked for.
+   */
+  instances(wanted: (type: Function) => boolean): object[] {
+    const found = new Set<object>();
+    for (const token of this.#interior.bindingService.getBoundServices()) {
+      const bindings = [...(this.#interior.bindingService.getChained(token) ?? [])];
+      for (const binding of bindings.filter(one => isWanted(one, wanted))) {
+        if (!binding.cache.isRight) this.#makeAll(token);
+        const made = madeOf(binding);
+        if (wanted(classOf(made))) found.add(made as object);
+        else if (!binding.cache.isRight || made instanceof Promise) throw notMade(nameOf(token));
+      }
+    }
+    return [...found];
+  }
+
+  #makeAll(token: ServiceIdentifier): void {
+    try {
+      this.container.getAll(token, {chained: true});
+    } catch (cause) {
+      throw this.#explained(token as Newable, nameOf(token), cause);
     }
   }
 
@@ -174,6 +202,39 @@ function dependenciesOf(binding: Binding<unknown>): Token[] {
   return elements.flatMap(element =>
     'value' in element && !element.optional && !('chained' in element) ? [unwrapped(element.value)] : [],
   );
+}
+
+/** A binding of something that may be the same for all who ask for it. */
+type Holding = Extract<Binding<unknown>, {readonly cache: unknown}>;
+
+/** Whether what is bound is, as far as can be told without making it, of a class that is wanted. */
+function isWanted(binding: Binding<unknown>, wanted: (type: Function) => boolean): binding is Holding {
+  if (binding.type !== bindingTypeValues.Instance) return wanted(classOf(madeOf(binding)));
+  const type = binding.implementationType;
+  if (wanted(type) && binding.scope !== bindingScopeValues.Singleton) throw notSingle(type);
+  return wanted(type);
+}
+
+function madeOf(binding: Binding<unknown>): unknown {
+  if ('cache' in binding && binding.cache.isRight) return binding.cache.value;
+  return binding.type === bindingTypeValues.ConstantValue ? binding.value : undefined;
+}
+
+// By the prototype: a field of the application's own may be called `constructor`, and hold anything.
+function classOf(value: unknown): Function {
+  if (typeof value !== 'object' || value === null) return Object;
+  const prototype = Object.getPrototypeOf(value) as {readonly constructor?: unknown} | null;
+  return typeof prototype?.constructor === 'function' ? prototype.constructor : Object;
+}
+
+function notSingle({name}: Function): EspalierError {
+  const message = `${name} has an @OnExpire() method, but its binding makes more than one of it. Bind it in singleton scope.`;
+  return new EspalierError('DECORATOR_MISPLACED', message);
+}
+
+function notMade(name: string): EspalierError {
+  const message = `What is bound to ${name} has an @OnExpire() method, but it can't be made now: nothing meets the condition it is bound under, or it comes later. Bind it without a condition, or make it before.`;
+  return new EspalierError('DECORATOR_MISPLACED', message);
 }
 
 function classElements(implementation: Newable) {

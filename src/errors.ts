@@ -4,6 +4,9 @@ export const errorCodes = [
   'CHILD_TAKEN',
   'CHILD_UNDEFINED',
   'CHILD_UNREACHABLE',
+  'COMPONENT_INVALID',
+  'COMPONENT_TOO_LARGE',
+  'COMPONENT_UNMARKED',
   'CONTAINER_TAKEN',
   'DECORATOR_MISPLACED',
   'DEPENDENCY_CYCLE',
@@ -17,12 +20,18 @@ export const errorCodes = [
   'RESOURCE_CYCLE',
   'RESOURCE_UNMARKED',
   'RESULT_UNSUPPORTED',
+  'SESSION_CONFLICT',
+  'SESSION_CORRUPT',
+  'SESSION_ENDED',
+  'SESSION_FOREIGN',
   'SESSION_INSECURE',
   'SESSION_STORE_DOWN',
   'SESSION_TAKEN',
   'SESSION_TOKEN_INVALID',
   'SESSION_TOO_LATE',
+  'SIGN_IN_REQUIRED',
   'SITE_CLOSED',
+  'USER_INVALID',
   'VERB_TAKEN',
 ] as const;
 
@@ -66,6 +75,7 @@ export class EspalierError extends Error {
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value !== 'object') return `a ${typeof value}`;
-  const name = (value as {constructor?: {name?: string}}).constructor?.name;
+  // Not that of the value, which may be a field of it.
+  const name = (Object.getPrototypeOf(value) as {constructor?: {name?: string}} | null)?.constructor?.name;
   return name ? `an object of class ${name}` : 'an object';
 }

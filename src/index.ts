@@ -13,10 +13,25 @@ export {inject} from './resource/inject.ts';
 export {Child, Resource} from './resource/resource.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put} from './resource/verbs.ts';
 export {serve, type ServeOptions} from './serve.ts';
+export {SessionComponent, type ComponentClass, type ComponentOptions, type Fields} from './session/component.ts';
+export type {ComponentUpdate} from './session/component-update.ts';
 export type {Lifetime} from './session/lifetime.ts';
+export {OnExpire, type SessionEnd} from './session/on-expire.ts';
+export type {ReadOnly} from './session/read-only.ts';
 export {SessionService, type SessionOptions} from './session/session-service.ts';
-export {SessionStore, type EndReason, type NewSession, type SessionRecord} from './session/session-store.ts';
+export {
+  SessionStore,
+  type EndedSession,
+  type EndOutcome,
+  type EndReason,
+  type NewSession,
+  type Renewal,
+  type SessionRecord,
+  type StoredComponent,
+  type Written,
+} from './session/session-store.ts';
 export type {EndListener, Session} from './session/session.ts';
+export type {UserSessions} from './session/user-sessions.ts';
 export {TokenSource} from './session/token.ts';
 export {createSite, type Site, type SiteOptions} from './site.ts';
 export {default as createError} from 'http-errors';

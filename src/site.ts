@@ -15,6 +15,8 @@ import {Logger, report} from './logger.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
 import {growTree, type Branch} from './resource/tree.ts';
+import type {EndHandler} from './session/end-delivery.ts';
+import {endMethodsOf} from './session/on-expire.ts';
 import {SessionService, sessionDefaults, type SessionOptions} from './session/session-service.ts';
 import {SessionStore} from './session/session-store.ts';
 import {randomToken, TokenSource} from './session/token.ts';
@@ -57,11 +59,23 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
     hold.bring(() => bindServices(hold, options));
     const sessions = hold.make(SessionService, 'SessionService');
     const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
+    sessions.deliverEnds(endHandlers(hold));
     return new Site({hold, root, sessions, settings, drainTimeout});
   } catch (error) {
     hold.abandon();
     throw error;
   }
+}
+
+function endHandlers(hold: SiteContainer): EndHandler[] {
+  const told = hold.instances(type => endMethodsOf(type).length > 0) as Record<PropertyKey, EndHandler['tell']>[];
+  return told.flatMap(instance => {
+    const type = (Object.getPrototypeOf(instance) as object).constructor;
+    return endMethodsOf(type).map(name => ({
+      name: `${type.name}.${String(name)}()`,
+      tell: end => instance[name]!(end),
+    }));
+  });
 }
 
 /** What a site is composed of. */
@@ -174,8 +188,9 @@ export class Site {
   }
 
   async #close(): Promise<void> {
-    const closed = this.#server.close(this.#parts.drainTimeout);
-    await Promise.all([closed, this.#idle()]);
+    const {sessions, drainTimeout} = this.#parts;
+    const closed = this.#server.close(drainTimeout);
+    await Promise.all([closed, this.#idle(), sessions.stopDelivery(drainTimeout)]);
     await this.#parts.hold.end();
   }
 

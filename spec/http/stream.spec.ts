@@ -1,14 +1,17 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
-import {createServer, get, type IncomingMessage, type ServerResponse} from 'node:http';
+import {createServer, get, request as httpRequest, type IncomingMessage, type ServerResponse} from 'node:http';
 import {connect as connectHttp2, constants, createServer as createHttp2Server} from 'node:http2';
 import {connect, type AddressInfo} from 'node:net';
 import {Readable} from 'node:stream';
 import {once} from 'node:events';
 import test, {type ExecutionContext} from 'ava';
-import {Get, Resource, type Request} from 'espalier';
+import {Child, Get, Resource, type Request, type Response, type SessionService} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {selfSigned} from '../certificate.ts';
+import {calm, distant, Home, until, world} from '../session/ends.ts';
 import {endless} from './endless.ts';
-import {dismiss, primed} from '../../src/http/stream.ts';
+import {dismiss, primed, StoppableStream, StreamCut, type Chunk} from '../../src/http/stream.ts';
+import {MemoryStore} from 'espalier/store/memory';
 
 /** A site that streams this from its root, listening. */
 async function streaming(t: ExecutionContext, source: (request: Request) => unknown) {
@@ -206,4 +209,379 @@ test('what nobody will read is given back: a generator, a Node stream, a web str
   await begun.next();
   await dismiss(begun);
   t.is(await ended, 'ended');
+});
+
+/** A stream whose source waits for the chunks that are pushed, and what has become of it. */
+function stoppable() {
+  const waiting: PromiseWithResolvers<IteratorResult<Chunk>>[] = [];
+  let [doneTimes, isEnded] = [0, false];
+  async function* chunks(): AsyncGenerator<Chunk> {
+    try {
+      for (;;) {
+        const next = Promise.withResolvers<IteratorResult<Chunk>>();
+        waiting.push(next);
+        const step = await next.promise;
+        if (step.done) return;
+        yield step.value;
+      }
+    } finally {
+      isEnded = true;
+    }
+  }
+  const stream = new StoppableStream(chunks(), () => (doneTimes += 1));
+  const push = (value: Chunk) => waiting.shift()!.resolve({done: false, value});
+  const finish = () => waiting.shift()!.resolve({done: true, value: undefined});
+  const fail = (error: Error) => waiting.shift()!.reject(error);
+  return {stream, push, finish, fail, state: () => ({doneTimes, isEnded})};
+}
+
+const over = {done: true, value: undefined};
+
+test('a stream that can be stopped gives what its source gives, and says once that it is over', async t => {
+  const {stream, push, finish, state} = stoppable();
+  const first = stream.next();
+  push('x');
+  t.deepEqual(await first, {done: false, value: 'x'});
+  const last = stream.next();
+  finish();
+  t.like(await last, {done: true});
+  stream.stop(false);
+  await stream.return();
+  t.deepEqual(await stream.next(), over as IteratorResult<Chunk>);
+  t.deepEqual(state(), {doneTimes: 1, isEnded: true});
+});
+
+test('a stream that can be stopped fails as its source does, and says once that it is over', async t => {
+  const {stream, fail, state} = stoppable();
+  const next = stream.next();
+  fail(new Error('no'));
+  await t.throwsAsync(next, {message: 'no'});
+  stream.stop(false);
+  t.deepEqual(state(), {doneTimes: 1, isEnded: true});
+});
+
+for (const isWhole of [true, false]) {
+  const what = isWhole ? 'what has come is whole, so it ends' : 'what has come is not whole, so it fails';
+  const ended = async (t: ExecutionContext, next: Promise<IteratorResult<Chunk>>) =>
+    isWhole ? t.deepEqual(await next, over) : void (await t.throwsAsync(next, {instanceOf: StreamCut}));
+
+  test(`stopped while somebody waits for a chunk: ${what}`, async t => {
+    const {stream, push, state} = stoppable();
+    const next = stream.next();
+    stream.stop(isWhole);
+    await ended(t, next);
+    await stream.return();
+    t.deepEqual(state(), {doneTimes: 1, isEnded: false}, 'the source still waits, and nobody for it');
+    push('late');
+    await calm();
+    t.deepEqual(state(), {doneTimes: 1, isEnded: true});
+  });
+
+  test(`stopped while nobody waits for a chunk: ${what}`, async t => {
+    const {stream, push, state} = stoppable();
+    const first = stream.next();
+    push('x');
+    await first;
+    stream.stop(isWhole);
+    stream.stop(!isWhole);
+    await ended(t, stream.next());
+    await calm();
+    t.deepEqual(state(), {doneTimes: 1, isEnded: true});
+  });
+}
+
+test('a stream that is left ends its source before it says so', async t => {
+  const {stream, push, state} = stoppable();
+  const first = stream.next();
+  push('x');
+  await first;
+  t.deepEqual(await stream.return(), over as IteratorResult<Chunk>);
+  t.deepEqual(state(), {doneTimes: 1, isEnded: true});
+});
+
+test('a source that can’t be ended, or fails when it is, can be stopped all the same', async t => {
+  const next = () => new Promise<never>(() => undefined);
+  const throws = () => {
+    throw new Error('no');
+  };
+  for (const more of [{}, {return: throws}, {return: () => Promise.reject(new Error('no'))}]) {
+    const stream = new StoppableStream({[Symbol.asyncIterator]: () => ({next, ...more})}, () => undefined);
+    const waiting = stream.next();
+    stream.stop(true);
+    t.deepEqual(await waiting, over as IteratorResult<Chunk>);
+    await calm();
+  }
+});
+
+type Source = (sessions: SessionService, response: Response) => unknown;
+
+/** A site, in a scene, that streams this at `/stream`, and a visitor with a session. */
+async function accompanied(t: ExecutionContext, source: Source, scene = world(), options = {}, tls?: object) {
+  @Resource()
+  class Stream extends Home {
+    @Get()
+    override enter(_: Request, response: Response) {
+      return source(this.sessions, response) as Promise<string>;
+    }
+  }
+  @Resource()
+  @Child('stream', Stream)
+  class Root extends Home {}
+  const process = scene.begin(Root, {drainTimeout: 1, ...options});
+  const url = await process.site.listen({port: 0, ...(tls && {tls: tls as never})});
+  t.teardown(() => process.site.close());
+  return {...scene, ...process, url};
+}
+
+async function enter(url: string) {
+  const entered = await fetch(`${url}/?user=ada`);
+  await entered.text();
+  const headers = {cookie: entered.headers.getSetCookie()[0]!.split(';')[0]!};
+  return {headers, logout: () => fetch(url, {method: 'POST', headers})};
+}
+
+/** Follow a streamed answer, as it comes over its socket. */
+function follow(url: string, headers: Record<string, string>, method = 'GET') {
+  const state = {text: '', end: ''};
+  const asked = httpRequest(url, {headers, method, agent: false}, answer => {
+    answer.setEncoding('utf8').on('data', (text: string) => (state.text += text));
+    answer.on('end', () => (state.end ||= 'whole')).on('error', () => (state.end ||= 'cut off'));
+  });
+  asked.on('error', () => (state.end ||= 'refused')).end();
+  return Object.assign(state, {leave: () => asked.destroy()});
+}
+
+/** Events for a visitor who has a session; `state` says whether their source has ended. */
+function events(type = 'text/event-stream', more: () => Promise<unknown> = () => new Promise(() => undefined)) {
+  const state = {isEnded: false};
+  const source: Source = async (sessions, response) => {
+    await sessions.getSession();
+    response.setHeader('Content-Type', type);
+    return (async function* () {
+      try {
+        for (;;) {
+          yield 'data: 1\n\n';
+          await more();
+        }
+      } finally {
+        state.isEnded = true;
+      }
+    })();
+  };
+  return {source, state};
+}
+
+const ways = {
+  'by a logout': ({logout}) => logout(),
+  'by another process that revokes it': ({begin}) => begin().sessions.of('ada').expireAll(),
+  'by its absolute timeout': ({pass}) => pass(61_000),
+} satisfies Record<
+  string,
+  (scene: {
+    logout: () => Promise<unknown>;
+    begin: ReturnType<typeof world>['begin'];
+    pass: (time: number) => Promise<void>;
+  }) => unknown
+>;
+
+for (const [how, end] of Object.entries(ways)) {
+  for (const [where, far] of [
+    ['', (store: MemoryStore) => store],
+    [', with a store far away', distant],
+  ] as const) {
+    const scene = () => world(clock => far(new MemoryStore({clock})));
+    const sessions = {idleTimeout: 10_000, absoluteTimeout: 60_000};
+
+    test(`S80: when a session ends ${how}, its event streams end well at once, whatever their sources wait for${where}`, async t => {
+      const {source} = events();
+      const {url, log, ...rest} = await accompanied(t, source, scene(), {sessions});
+      const {headers, logout} = await enter(url);
+      const stream = follow(`${url}/stream`, headers);
+      await until(() => stream.text !== '');
+      await rest.pass(30_000);
+      t.is(stream.end, '', 'S33: an open stream keeps its session from being idle');
+      await end({...rest, logout});
+      await until(() => stream.end !== '');
+      t.like(stream, {end: 'whole', text: 'data: 1\n\n'});
+      t.deepEqual(log, []);
+    });
+
+    test(`when a session ends ${how}, other streams are cut off, so that nobody takes them for whole${where}`, async t => {
+      const {source} = events('text/plain');
+      const {url, log, ...rest} = await accompanied(t, source, scene(), {sessions});
+      const {headers, logout} = await enter(url);
+      const stream = follow(`${url}/stream`, headers);
+      await until(() => stream.text !== '');
+      await end({...rest, logout});
+      await until(() => stream.end !== '');
+      t.is(stream.end, 'cut off');
+      t.deepEqual(log, []);
+    });
+  }
+}
+
+test('the source of a stream that was stopped gives back what it holds: when it wakes', async t => {
+  const {promise, resolve} = Promise.withResolvers<void>();
+  const {source, state} = events('text/event-stream', () => promise);
+  const {url} = await accompanied(t, source);
+  const {headers, logout} = await enter(url);
+  const stream = follow(`${url}/stream`, headers);
+  await until(() => stream.text !== '');
+  await logout();
+  await until(() => stream.end === 'whole');
+  t.false(state.isEnded);
+  resolve();
+  await until(() => state.isEnded);
+  t.is(stream.text, 'data: 1\n\n');
+});
+
+for (const [type, end] of [
+  ['text/event-stream', 'whole'],
+  ['text/plain', 'cut off'],
+] as const) {
+  test(`S80: a client that is slow to read finds the stream of an ended session ${end}: ${type}`, async t => {
+    let given = 0;
+    const source: Source = async (sessions, response) => {
+      await sessions.getSession();
+      response.setHeader('Content-Type', type);
+      return (async function* () {
+        for (;;) {
+          given += 1;
+          yield 'x'.repeat(65_536);
+        }
+      })();
+    };
+    const {url, log} = await accompanied(t, source);
+    const {headers, logout} = await enter(url);
+    const [answer] = (await once(get(`${url}/stream`, {headers, agent: false}), 'response')) as [IncomingMessage];
+    // It waits for its client.
+    for (let before = -1; before !== given;) {
+      before = given;
+      await calm();
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    await logout();
+    let outcome = '';
+    answer.on('end', () => (outcome ||= 'whole')).on('error', () => (outcome ||= 'cut off'));
+    answer.resume();
+    await until(() => outcome !== '');
+    t.is(outcome, end);
+    t.deepEqual(log, []);
+  });
+}
+
+test('S81: a stream that was made while its session ended ends as soon as it begins', async t => {
+  const scene = world();
+  const {source} = events();
+  const ending: Source = async (sessions, response) => {
+    const {key} = await sessions.getSession();
+    const stream = await source(sessions, response);
+    await scene.store.end(key, 'revoked');
+    return stream;
+  };
+  const {url, log} = await accompanied(t, ending, scene);
+  const {headers} = await enter(url);
+  const stream = follow(`${url}/stream`, headers);
+  await until(() => stream.end !== '');
+  t.is(stream.end, 'whole');
+  t.deepEqual(log, []);
+});
+
+test('HEAD of what would be a stream is answered, and the source is given back', async t => {
+  const {source} = events();
+  const {url, log, pass, clock} = await accompanied(t, source);
+  const {headers, logout} = await enter(url);
+  await pass(2000);
+  const before = clock.pending;
+  const stream = follow(`${url}/stream`, headers, 'HEAD');
+  await until(() => stream.end === 'whole');
+  await pass(2000);
+  t.is(clock.pending, before);
+  t.is((await logout()).status, 204);
+  t.deepEqual(log, []);
+});
+
+test('S80: over HTTP/2 a stream ends with its session as well', async t => {
+  const tls = await selfSigned();
+  const {source} = events();
+  const plain = events('text/plain');
+  const both: Source = (sessions, response) => (count++ === 0 ? source : plain.source)(sessions, response);
+  let count = 0;
+  const {url, log, sessions} = await accompanied(t, both, world(), {}, tls);
+  const client = connectHttp2(url, {ca: tls.cert});
+  t.teardown(() => client.destroy());
+  const ask = (path: string, headers = {}) => {
+    const stream = client.request({':path': path, ...headers});
+    const state = {stream, text: '', end: ''};
+    stream.setEncoding('utf8').on('data', (text: string) => (state.text += text));
+    stream.on('aborted', () => (state.end ||= 'cut off')).on('error', () => (state.end ||= 'cut off'));
+    stream.on('close', () => (state.end ||= stream.rstCode === 0 ? 'whole' : 'cut off'));
+    return state;
+  };
+  const entered = ask('/?user=ada');
+  const [answer] = (await once(entered.stream, 'response')) as [Record<string, string[]>];
+  const cookie = answer['set-cookie']![0]!.split(';')[0]!;
+  const first = ask('/stream', {cookie});
+  await until(() => first.text !== '');
+  const second = ask('/stream', {cookie});
+  await until(() => second.text !== '');
+  await sessions.of('ada').expireAll();
+  await until(() => first.end !== '' && second.end !== '');
+  t.deepEqual([first.end, second.end], ['whole', 'cut off']);
+  t.deepEqual(log, []);
+});
+
+test('a stream that never asked for the session goes on when that ends', async t => {
+  const {promise, resolve} = Promise.withResolvers<void>();
+  async function* chunks() {
+    yield 'a';
+    await promise;
+    yield 'b';
+  }
+  const {url} = await accompanied(t, chunks);
+  const {headers, logout} = await enter(url);
+  const stream = follow(`${url}/stream`, headers);
+  await until(() => stream.text === 'a');
+  await logout();
+  resolve();
+  await until(() => stream.end !== '');
+  t.like(stream, {text: 'ab', end: 'whole'});
+});
+
+test('S41: who ends their own session within their own stream is not cut off', async t => {
+  const source: Source = async sessions => {
+    await sessions.getSession();
+    return (async function* () {
+      yield 'a';
+      await sessions.expire();
+      yield 'b';
+    })();
+  };
+  const {url, log} = await accompanied(t, source);
+  const {headers} = await enter(url);
+  const stream = follow(`${url}/stream`, headers);
+  await until(() => stream.end !== '');
+  t.like(stream, {text: 'ab', end: 'whole'});
+  t.deepEqual(log, []);
+});
+
+test('a client that goes from the stream of a session leaves nothing behind, and the session becomes idle again', async t => {
+  const {promise, resolve} = Promise.withResolvers<void>();
+  const {source, state} = events('text/event-stream', () => promise);
+  const {url, log, clock, pass, store} = await accompanied(t, source);
+  const {headers} = await enter(url);
+  await pass(2000);
+  const before = clock.pending;
+  const stream = follow(`${url}/stream`, headers);
+  await until(() => stream.text !== '');
+  await pass(2000);
+  t.is(clock.pending, before + 1, 'one timer for all that is in flight');
+  stream.leave();
+  await calm();
+  await until(() => (clock.advance(1000), clock.pending === before));
+  resolve();
+  await until(() => state.isEnded);
+  await pass(16 * 60_000);
+  t.is((store as MemoryStore).size, 0);
+  t.deepEqual(log, []);
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {Child, Get, Post, Resource} from 'espalier';
-import {classOf, declarationsOf, declarationsOn, refuseStandardCall} from '../../src/resource/declarations.ts';
+import {declarationsOf, declarationsOn} from '../../src/resource/declarations.ts';
 
 class Base {}
 class Middle extends Base {}
@@ -85,30 +85,6 @@ test('@Resource() and its options hold for the very class alone', t => {
   t.deepEqual(declarationsOf(Page).options, {leaf: true});
   t.is(declarationsOf(Plain).options, undefined);
   t.deepEqual(declarationsOf(Form).options, {});
-});
-
-test('a decorated method belongs to the class that has it', t => {
-  t.is(classOf(Sub.prototype, '@Get()', 'show'), Sub);
-});
-
-test('a decorator on a static method is refused with the name of the method', t => {
-  t.throws(() => classOf(Base, '@Get()', 'show'), {
-    code: 'DECORATOR_MISPLACED',
-    message: '@Get() stands on the static method Base.show. Put it on an instance method. [DECORATOR_MISPLACED]',
-  });
-});
-
-test('a decorator that is called the TC39 way is refused with the compiler option that helps', t => {
-  const message =
-    '@Get() was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json. [DECORATOR_MISPLACED]';
-  t.throws(() => classOf(() => {}, '@Get()', {kind: 'method', name: 'show'}), {code: 'DECORATOR_MISPLACED', message});
-  t.throws(() => refuseStandardCall('@Get()', {kind: 'class'}), {code: 'DECORATOR_MISPLACED', message});
-});
-
-test('a decorator that is called the legacy way is not refused', t => {
-  for (const context of [undefined, 'show', Symbol('show'), 0, null]) {
-    t.notThrows(() => refuseStandardCall('@Get()', context));
-  }
 });
 
 test('a decorator without its parentheses is refused with the way to write it', t => {

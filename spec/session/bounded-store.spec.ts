@@ -1,11 +1,22 @@
 import test from 'ava';
 import type {SessionStore} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
-import {TestClock} from 'espalier/testing';
+import {storeContract, TestClock} from 'espalier/testing';
 import {BoundedStore} from '../../src/session/bounded-store.ts';
-import {keepsTheStoreContract} from '../store/contract.ts';
 
-keepsTheStoreContract(clock => new BoundedStore(new MemoryStore({clock}), clock, 1000));
+/** What one process has in memory, asked within a time. */
+function memory() {
+  let store: BoundedStore | undefined;
+  const open = (clock: TestClock) => (store ??= new BoundedStore(new MemoryStore({clock}), clock, 1000));
+  return {open, dispose: () => undefined};
+}
+
+for (const {title, run} of storeContract(memory)) {
+  test(title, async t => {
+    await run();
+    t.pass();
+  });
+}
 
 const session = {uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000};
 

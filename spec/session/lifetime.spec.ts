@@ -1,15 +1,22 @@
 import test from 'ava';
 import {absoluteDeadline, gainsEnough, idleDeadline, timeoutReason} from '../../src/session/lifetime.ts';
 
-const lived = {createdAt: 1000, lastSeenAt: 5000, idleTimeout: 2000, absoluteTimeout: 10_000};
+const lived = {
+  createdAt: 1000,
+  lastSeenAt: 5000,
+  idleTimeout: 2000,
+  absoluteTimeout: 10_000,
+  authenticatedAt: undefined,
+};
 
 test('the idle deadline counts from when the session was last seen', t => {
   t.is(idleDeadline(lived), 7000);
   t.is(timeoutReason(lived), 'idle');
 });
 
-test('the absolute deadline counts from the beginning', t => {
+test('the absolute deadline counts from the beginning, or from the last sign-in', t => {
   t.is(absoluteDeadline(lived), 11_000);
+  t.is(absoluteDeadline({...lived, authenticatedAt: 4000}), 14_000);
 });
 
 test('the idle deadline never passes the absolute one', t => {

@@ -7,7 +7,7 @@ const at = (host: string, init = {}) => Request.from({headers: {host}, ...init})
 const carrying = (cookie: string) => Request.from({headers: {cookie}});
 const plain = {name: 'sid', secure: false};
 
-test('over TLS the cookie is __Host-Http-sid, whatever the host', t => {
+test('S10: over TLS the cookie is __Host-Http-sid, whatever the host', t => {
   t.deepEqual(cookieFor(at('example.com', {secure: true}), false), {name: '__Host-Http-sid', secure: true});
   t.deepEqual(cookieFor(at('localhost', {secure: true}), false), {name: '__Host-Http-sid', secure: true});
 });
@@ -65,10 +65,21 @@ test('a malformed or oversized cookie counts as none', t => {
   }
 });
 
-test('the cookie is sent with every attribute that protects it, and no lifetime of its own', t => {
+test('S10: the cookie is sent with every attribute that protects it, and no lifetime of its own', t => {
   const response = new Response();
   sendToken(token, {name: '__Host-Http-sid', secure: true}, response);
   t.is(response.header('Set-Cookie'), `__Host-Http-sid=${token}; Path=/; HttpOnly; Secure; SameSite=Lax`);
+});
+
+test('S13: name and value of the cookie are far from the 4096 bytes that browsers take', t => {
+  for (const [name, secure] of [
+    ['__Host-Http-sid', true],
+    ['sid', false],
+  ] as const) {
+    const response = new Response();
+    sendToken(token, {name, secure}, response);
+    t.true(response.header('Set-Cookie')!.split(';')[0]!.length < 100);
+  }
 });
 
 test('it is cleared with the attributes it was set with', t => {

@@ -14,6 +14,8 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite, TestClock} from 'espalier/testing';
+import {randomToken} from '../../src/session/token.ts';
+import {cluster, cookieIn, pageOf, watched, type Act} from './cluster.ts';
 
 const minutes = 60_000;
 
@@ -253,9 +255,13 @@ test('S04: neither the store nor the log ever sees a token', async t => {
       seen.push(session);
       return super.create(session);
     }
-    override touch(uid: string) {
+    override find(uid: string, isSeen: boolean) {
       seen.push(uid);
-      return super.touch(uid);
+      return super.find(uid, isSeen);
+    }
+    override end(...end: Parameters<MemoryStore['end']>) {
+      seen.push(end);
+      return super.end(...end);
     }
   }
   const store = new WatchedStore({clock});
@@ -263,7 +269,7 @@ test('S04: neither the store nor the log ever sees a token', async t => {
   const token = /sid=([^;]+)/.exec((await get('/')).headers.get('Set-Cookie')!)![1]!;
   await text('/');
   await text('/expire');
-  t.is(seen.length, 2);
+  t.is(seen.length, 4);
   t.false(JSON.stringify([seen, log]).includes(token.slice(0, 16)));
 });
 
@@ -343,4 +349,187 @@ test('the service of a closed site refuses to answer for the next one', async t 
   await site.close();
   const request = Request.from({headers: {host: 'localhost'}});
   await t.throwsAsync(sessions.getSession(request), {code: 'SITE_CLOSED'});
+});
+
+const acts: Record<string, Act> = {
+  begin: async sessions => (await sessions.getSession()).uid,
+  find: async sessions => (await sessions.findSession())?.uid ?? 'none',
+  all: async sessions => {
+    await sessions.peekSession();
+    await sessions.findSession();
+    await sessions.renew();
+    await sessions.expire();
+  },
+  ann: async sessions => (await sessions.signIn('ann')).uid,
+  account: async sessions => (await sessions.requireSignIn()).user,
+  password: async sessions => (await sessions.requireSignIn({within: 5 * minutes})).uid,
+};
+
+/** Sites that share a store, and each call that they make of it. */
+function watchedCluster() {
+  const calls: string[] = [];
+  const through = (store: SessionStore) =>
+    watched(store, (name, call) => {
+      calls.push(name);
+      return call();
+    });
+  return {calls, ...cluster(acts, {through})};
+}
+
+test('S05: an unknown id is asked for once, brings nothing into being, and is replaced by a fresh one when a session begins', async t => {
+  const {calls, visitor, store} = watchedCluster();
+  const planted = `sid=${'A'.repeat(43)}`;
+  const answer = await visitor().get('/all', {headers: {cookie: planted}});
+  t.is(answer.status, 204);
+  t.deepEqual(calls, ['find']);
+  t.is(store.size, 0);
+  const begun = await visitor().get('/begin', {headers: {cookie: planted}});
+  t.not(cookieIn(begun), planted);
+});
+
+test('S06: a malformed id is as good as none: the store is not asked, and no request fails', async t => {
+  const {calls, visitor} = watchedCluster();
+  const malformed = [
+    '',
+    'x',
+    'A'.repeat(42),
+    'A'.repeat(44),
+    'A'.repeat(4000),
+    `${'A'.repeat(42)}%00`,
+    `${'A'.repeat(42)}=`,
+  ];
+  const cookies = [...malformed.map(id => `sid=${id}`), `\u00a0sid=${'A'.repeat(43)}`, `sid="${'A'.repeat(43)}"`];
+  for (const cookie of cookies) {
+    t.is(await pageOf(visitor(), '/find', cookie), 'none', JSON.stringify(cookie));
+    t.is((await visitor().get('/all', {headers: {cookie}})).status, 204);
+  }
+  t.deepEqual(calls, []);
+  t.is(await pageOf(visitor(), '/find', `sid=${'A'.repeat(43)}`), 'none');
+  t.deepEqual(calls, ['find'], 'a well-formed one is asked for');
+});
+
+test('S07: of two ids neither is used, and a logout clears what the browser has', async t => {
+  const {visitor} = watchedCluster();
+  const own = cookieIn(await visitor().get('/begin'))!;
+  const planted = cookieIn(await visitor().get('/begin'))!;
+  for (const cookie of [`${own}; ${planted}`, `${planted}; ${own}`, `${own}; ${own}`]) {
+    t.is(await pageOf(visitor(), '/find', cookie), 'none');
+    const left = await visitor().get('/all', {headers: {cookie}});
+    t.regex(left.headers.get('Set-Cookie')!, /^sid=; Max-Age=0/);
+  }
+  t.not(await pageOf(visitor(), '/find', own), 'none', 'whose session goes on');
+});
+
+test('S09: a cookie whose name differs in case is another cookie', async t => {
+  const {sites} = watchedCluster();
+  const begun = await sites[0]!.fetch(new globalThis.Request('https://localhost/begin'));
+  const token = /sid=([^;]+)/.exec(begun.headers.get('Set-Cookie')!)![1]!;
+  const find = async (name: string) => {
+    const request = new globalThis.Request('https://localhost/find', {headers: {cookie: `${name}=${token}`}});
+    return (await sites[0]!.fetch(request)).text();
+  };
+  for (const name of ['__host-http-SID', '__Host-Http-SID', '__host-http-sid', 'sid']) t.is(await find(name), 'none');
+  t.not(await find('__Host-Http-sid'), 'none');
+});
+
+test('S31: a visitor who comes every second is written down as seen at most every 45 seconds', async t => {
+  const {clock, visitor, store} = cluster(acts);
+  const someone = visitor();
+  const uid = await pageOf(someone, '/begin');
+  const moments = new Set<number>();
+  for (let i = 0; i < 15 * 60; i += 1) {
+    clock.advance(1000);
+    await someone.get('/find');
+    moments.add(store.find(uid, false)!.lastSeenAt);
+  }
+  t.true(moments.size <= 20, `${moments.size} times`);
+  clock.advance(15 * minutes - 46_000);
+  t.is(await pageOf(someone, '/find'), uid, 'and ends at most that much early');
+  clock.advance(15 * minutes);
+  t.is(await pageOf(someone, '/find'), 'none');
+});
+
+test('S30: a session that was idle for too long is dead on every site', async t => {
+  const {clock, visitor} = cluster(acts);
+  const cookie = cookieIn(await visitor().get('/begin'))!;
+  clock.advance(15 * minutes);
+  for (const at of [0, 1]) t.is(await pageOf(visitor(at), '/find', cookie), 'none');
+});
+
+test('S35: the server alone decides when a session ends: a cookie that the browser keeps for longer opens nothing', async t => {
+  const {clock, visitor} = cluster(acts);
+  const begun = await visitor().get('/begin');
+  t.notRegex(begun.headers.get('Set-Cookie')!, /expires|max-age/i);
+  clock.advance(15 * minutes);
+  const headers = {
+    cookie: `${cookieIn(begun)!}; Expires=Fri, 31 Dec 9999 23:59:59 GMT`,
+    Date: 'Thu, 01 Jan 1970 00:00:00 GMT',
+  };
+  t.is(await (await visitor().get('/find', {headers})).text(), 'none');
+});
+
+test('S37: requireSignIn() refuses who has not signed in, or too long ago, with a challenge; signing in again helps, with a new id', async t => {
+  const {clock, visitor, store} = cluster(acts);
+  const someone = visitor();
+  const refused = async (path: string, detail: string) => {
+    const answer = await someone.get(path);
+    t.deepEqual([answer.status, answer.headers.get('WWW-Authenticate')], [401, 'Session']);
+    t.deepEqual([answer.headers.get('Cache-Control'), answer.headers.getSetCookie()], ['no-store', []]);
+    t.like(await answer.json(), {detail: `${detail} [SIGN_IN_REQUIRED]`});
+  };
+  await refused('/account', 'Sign in first.');
+  t.is(store.size, 0, 'which begins no session');
+  await someone.get('/begin');
+  await refused('/account', 'Sign in first.');
+  const uid = await pageOf(someone, '/ann');
+  t.is(await pageOf(someone, '/account'), 'ann');
+  clock.advance(5 * minutes - 1);
+  t.is(await pageOf(someone, '/password'), uid);
+  clock.advance(1);
+  await refused('/password', 'Sign in again: it was too long ago.');
+  t.is(await pageOf(someone, '/account'), 'ann', 'ever is enough here');
+  const again = await pageOf(someone, '/ann');
+  t.not(again, uid);
+  t.is(await pageOf(someone, '/password'), again);
+});
+
+test('S75: ten thousand visitors who are only looked for leave no row', async t => {
+  const {visitor, store} = cluster(acts);
+  for (let i = 0; i < 10_000; i += 1) await visitor(i % 2).get('/find');
+  t.is(store.size, 0);
+});
+
+test('S76: ten thousand random ids cost one look-up each, whatever is asked, and bring nothing into being', async t => {
+  const {calls, sites, store} = watchedCluster();
+  for (let i = 0; i < 10_000; i += 1) {
+    const {status} = await sites[0]!.handle({
+      url: '/all',
+      headers: {host: 'localhost', cookie: `sid=${randomToken()}`},
+    });
+    if (status !== 204) t.fail();
+  }
+  t.is(calls.length, 10_000);
+  t.deepEqual(new Set(calls), new Set(['find']));
+  t.is(store.size, 0);
+});
+
+test('a grace, or a limit, that is none is refused at once', t => {
+  for (const sessions of [
+    {renewalGrace: -1},
+    {renewalGrace: NaN},
+    {userLimit: 0},
+    {userLimit: 1.5},
+    {componentLimit: 0},
+  ]) {
+    t.throws(() => world({sessions}), {code: 'OPTION_INVALID'});
+  }
+});
+
+test('a part of a millisecond counts as a whole one', async t => {
+  const {clock, text} = world({sessions: {idleTimeout: 999.5}});
+  const uid = await text('/');
+  clock.advance(999);
+  t.is(await text('/'), uid);
+  clock.advance(1000);
+  t.not(await text('/'), uid);
 });

@@ -1,6 +1,24 @@
+import {setTimeout} from 'node:timers/promises';
 import test from 'ava';
-import {Child, Get, Post, Resource, SessionService, inject, type EndReason, type Session} from 'espalier';
-import {testSite} from 'espalier/testing';
+import {
+  Child,
+  ContainerModule,
+  Get,
+  Post,
+  Resource,
+  SessionComponent,
+  SessionService,
+  SessionStore,
+  inject,
+  type EndReason,
+  type Request,
+  type Response,
+  type Session,
+} from 'espalier';
+import {MemoryStore} from 'espalier/store/memory';
+import {TestClock, testSite} from 'espalier/testing';
+import {around, counting, slow, times, twoSites, visitedSite} from './world.ts';
+import {Notes as Lines, cluster, pageOf, type Act} from './cluster.ts';
 
 const minutes = 60_000;
 
@@ -120,3 +138,292 @@ test('a session that has ended already calls nobody', async t => {
   await visit();
   t.is((await expire()).status, 204);
 });
+
+const acts: Record<string, Act> = {
+  begin: async sessions => (await sessions.getSession()).uid,
+  find: async sessions => (await sessions.findSession())?.uid ?? 'none',
+  left: async sessions => String((await sessions.peekSession())?.timeLeft),
+  longer: async sessions => String(await (await sessions.getSession()).setIdleTimeout(60 * minutes)),
+  shorter: async sessions => String(await (await sessions.getSession()).setIdleTimeout(1 * minutes)),
+  ann: async sessions => (await sessions.signIn('ann')).uid,
+};
+
+test('a session may be given a longer idle timeout; it stays from request to request and through a sign-in', async t => {
+  const {clock, visitor} = cluster(acts);
+  const someone = visitor();
+  await someone.get('/begin');
+  clock.advance(10 * minutes);
+  t.is(await pageOf(someone, '/longer'), 'true');
+  t.is(await pageOf(someone, '/left'), String(60 * minutes));
+  clock.advance(59 * minutes);
+  const uid = await pageOf(someone, '/ann');
+  clock.advance(60 * minutes - 1);
+  t.is(await pageOf(someone, '/find'), uid);
+  clock.advance(60 * minutes);
+  t.is(await pageOf(someone, '/find'), 'none');
+});
+
+test('a session may be given a shorter idle timeout, from now on', async t => {
+  const {clock, visitor} = cluster(acts);
+  const someone = visitor();
+  const uid = await pageOf(someone, '/begin');
+  t.is(await pageOf(someone, '/shorter'), 'true');
+  clock.advance(minutes - 1);
+  t.is(await pageOf(someone, '/find'), uid);
+  clock.advance(minutes);
+  t.is(await pageOf(someone, '/find'), 'none');
+});
+
+test('however long the idle timeout, the absolute one holds', async t => {
+  const {clock, visitor} = cluster(acts, {sessions: {absoluteTimeout: 30 * minutes}});
+  const someone = visitor();
+  await someone.get('/longer');
+  t.is(await pageOf(someone, '/left'), String(30 * minutes));
+  clock.advance(30 * minutes);
+  t.is(await pageOf(someone, '/find'), 'none');
+});
+
+test('an idle timeout that is no time is refused, and changes nothing; of an ended session it is false', async t => {
+  const {visit} = world(async session => {
+    for (const timeout of [0, -1, NaN, Infinity, '1000' as never]) {
+      await t.throwsAsync(session.setIdleTimeout(timeout), {code: 'OPTION_INVALID'});
+    }
+    t.is(session.idleTimeout, 15 * minutes);
+    await session.expire();
+    t.false(await session.setIdleTimeout(1000));
+  });
+  t.is((await visit()).length, 43);
+});
+
+for (const ahead of [5 * minutes, -5 * minutes]) {
+  test(`S36: where the store's clock is ${ahead / minutes} minutes ahead, nothing ends early or late, and what a session tells is right`, async t => {
+    const {clock, visitor} = cluster(
+      {
+        ...acts,
+        tell: async sessions => {
+          const session = await sessions.signIn('ann');
+          t.is(session.timeLeft, 15 * minutes);
+          t.true(session.signedInWithin(1));
+          clock.advance(minutes);
+          t.is(session.timeLeft, 14 * minutes);
+          t.false(session.signedInWithin(minutes));
+          t.true(session.signedInWithin(minutes + 1));
+          t.true(session.signedInWithin(Infinity));
+          t.is(session.authenticatedAt, clock.now() + ahead - minutes);
+        },
+        recent: async sessions => (await sessions.requireSignIn({within: 5 * minutes})).uid,
+      },
+      {ahead},
+    );
+    const someone = visitor();
+    t.is((await someone.get('/tell')).status, 204);
+    clock.advance(4 * minutes - 1);
+    t.is((await someone.get('/recent')).status, 200);
+    clock.advance(1);
+    t.is((await someone.get('/recent')).status, 401);
+    clock.advance(14 * minutes);
+    t.is(await pageOf(someone, '/left'), String(minutes - 1));
+    clock.advance(minutes - 1);
+    t.is(await pageOf(someone, '/find'), 'none');
+  });
+}
+
+test('who has not signed in has not done so within any time', async t => {
+  const {visit} = world(session => t.false(session.signedInWithin(Infinity)));
+  await visit();
+  t.pass();
+});
+
+test('what a session holds does not change under a handler’s feet, also not when the visitor is counted as seen meanwhile', async t => {
+  const {promise: found, resolve: find} = Promise.withResolvers<void>();
+  const {promise: left, resolve: leave} = Promise.withResolvers<void>();
+  const note = async (session: Session) => session.update(Lines, notes => notes.lines.push('x'));
+  const {clock, visitor} = cluster({
+    note: async sessions => {
+      await note(await sessions.getSession());
+    },
+    slow: async sessions => {
+      const session = await sessions.getSession();
+      find();
+      await left;
+      t.deepEqual(session.get(Lines).lines, ['x']);
+      t.true(await session.touch());
+      t.deepEqual(session.get(Lines).lines, ['x', 'x'], 'touch() looks again');
+    },
+  });
+  const someone = visitor();
+  await someone.get('/note');
+  const late = someone.get('/slow');
+  await found;
+  clock.advance(10 * minutes);
+  await someone.get('/note');
+  clock.advance(10 * minutes);
+  leave();
+  t.is((await late).status, 204);
+});
+
+@SessionComponent('notes')
+class Notes {
+  list: string[] = [];
+}
+
+test('get() gives a new component where there is none, and stores nothing by that', async t => {
+  const {store, writes} = counting(new MemoryStore({clock: new TestClock()}));
+  const {visit} = visitedSite({store});
+  await visit(session => t.deepEqual(session.get(Notes).list, []));
+  t.is(writes(), 0);
+  t.false(await visit(session => session.remove(Notes)));
+});
+
+test('get() gives the same object until an update, and another after it', async t => {
+  const {visit} = visitedSite();
+  await visit(async session => {
+    const before = session.get(Notes);
+    t.is(session.get(Notes), before);
+    const after = await session.update(Notes, notes => notes.list.push('a'));
+    t.not(after, before);
+    t.deepEqual([before.list, after.list], [[], ['a']]);
+    t.is(session.get(Notes), after);
+    await session.remove(Notes);
+    t.deepEqual(session.get(Notes).list, []);
+  });
+});
+
+test('what a request has read it can change, and what it failed to change it reads as it was', async t => {
+  const {visit} = visitedSite();
+  await visit(session => session.update(Notes, notes => notes.list.push('a')));
+  await visit(async session => {
+    t.deepEqual(session.get(Notes).list, ['a']);
+    await session.update(Notes, notes => notes.list.push('b'));
+    t.deepEqual(session.get(Notes).list, ['a', 'b']);
+  });
+  await visit(async session => {
+    const failing = session.update(Notes, notes => {
+      notes.list.pop();
+      throw new Error('no');
+    });
+    await t.throwsAsync(failing, {message: 'no'});
+    t.deepEqual(session.get(Notes).list, ['a', 'b']);
+  });
+});
+
+test('get() gives what was there when the session was found, until touch() looks again', async t => {
+  const {first, second} = await twoSites();
+  const seen = await first.visit(async session => {
+    await second.visit(other => other.update(Notes, notes => notes.list.push('elsewhere')));
+    const before = session.get(Notes).list;
+    await session.touch();
+    return [before, session.get(Notes).list];
+  });
+  t.deepEqual(seen, [[], ['elsewhere']]);
+});
+
+test('an update sees what others have stored since the session was found, and so does get() after it', async t => {
+  const {first, second} = await twoSites();
+  const seen = await first.visit(async session => {
+    await second.visit(other => other.update(Notes, notes => notes.list.push('theirs')));
+    await session.update(Notes, notes => notes.list.push('ours'));
+    return session.get(Notes).list;
+  });
+  t.deepEqual(seen, ['theirs', 'ours']);
+});
+
+test('what a request has written it does not see undone by an answer of the store that comes late', async t => {
+  const held = Promise.withResolvers<void>();
+  const store = around(new MemoryStore({clock: new TestClock()}), async (act, name) => {
+    const answer = await act();
+    if (name === 'touch') await held.promise;
+    return answer;
+  });
+  const {visit} = visitedSite({store});
+  await visit(async session => {
+    const touching = session.touch();
+    await session.update(Notes, notes => notes.list.push('a'));
+    held.resolve();
+    t.true(await touching);
+    t.deepEqual(session.get(Notes).list, ['a']);
+  });
+});
+
+test('remove() takes one component out, whatever is in it, and says whether it was there', async t => {
+  @SessionComponent('other')
+  class Other {
+    text = '';
+  }
+  const {visit} = visitedSite();
+  await visit(async session => {
+    await session.update(Notes, notes => notes.list.push('a'));
+    await session.update(Other, other => (other.text = 'stays'));
+  });
+  t.true(await visit(session => session.remove(Notes)));
+  t.false(await visit(session => session.remove(Notes)));
+  t.deepEqual(await visit(session => [session.get(Notes).list, session.get(Other).text]), [[], 'stays']);
+});
+
+test('take() gives a component once, free to be changed, and costs no write where there is none', async t => {
+  const {store, writes} = counting(new MemoryStore({clock: new TestClock()}));
+  const {visit} = visitedSite({store});
+  await visit(session => session.update(Notes, notes => notes.list.push('saved')));
+  const taken = await visit(session => session.take(Notes));
+  t.true(taken instanceof Notes);
+  t.is(taken!.list.push('mine'), 2);
+  const before = writes();
+  t.is(await visit(session => session.take(Notes)), undefined);
+  t.is(writes(), before);
+});
+
+test('S56: of 10 requests that take a component at once, at two sites, exactly one gets it', async t => {
+  for (const round of times(10, index => index)) {
+    const {at, first, together} = await twoSites();
+    await first.visit(session => session.update(Notes, notes => notes.list.push('saved')));
+    const taken = await together(times(10, index => at(index + round).visit(session => session.take(Notes))));
+    t.deepEqual(
+      taken.filter(notes => notes !== undefined).map(({list}) => list),
+      [['saved']],
+    );
+  }
+});
+
+test('S57: who follows a redirect at once sees what the request before has written, in another process too', async t => {
+  const later = () => setTimeout(200);
+  const store = slow(new MemoryStore({clock: new TestClock()}), later);
+  const urls = await Promise.all(
+    times(2, async () => {
+      const {site} = testSite(Noted, {
+        modules: [new ContainerModule(({bind}) => void bind(SessionStore).toConstantValue(store))],
+      });
+      t.teardown(() => site.close());
+      return site.listen({port: 0});
+    }),
+  );
+  const seen = await Promise.all(
+    times(20, async index => {
+      const written = await fetch(urls[index % 2]!, {method: 'POST', body: `${index}`, redirect: 'manual'});
+      t.is(written.status, 303);
+      const [cookie] = written.headers.getSetCookie();
+      const path = written.headers.get('Location')!;
+      const read = await fetch(new URL(path, urls[(index + 1) % 2]), {headers: {Cookie: cookie!.split(';')[0]!}});
+      return read.json();
+    }),
+  );
+  t.deepEqual(
+    seen,
+    times(20, index => [`${index}`]),
+  );
+});
+
+@Resource()
+class Noted {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+  @Post()
+  async write(request: Request, response: Response) {
+    const session = await this.sessions.getSession();
+    const text = await request.text();
+    await session.update(Notes, notes => notes.list.push(text));
+    response.redirect('/', 303);
+  }
+  @Get()
+  async read() {
+    return (await this.sessions.getSession()).get(Notes).list;
+  }
+}

@@ -8,7 +8,7 @@ test('a token is 256 bits in base64url', t => {
   t.is(Buffer.from(token, 'base64url').length, 32);
 });
 
-test('ten thousand tokens differ, and begin in no common way', t => {
+test('S03: ten thousand tokens differ, and begin in no common way', t => {
   const tokens = Array.from({length: 10_000}, randomToken);
   t.is(new Set(tokens).size, 10_000);
   t.is(new Set(tokens.map(token => token[0])).size, 64);

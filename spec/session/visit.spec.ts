@@ -2,18 +2,19 @@ import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
 import {
   ContainerModule,
+  EspalierError,
   Get,
   Resource,
   SessionService,
   SessionStore,
   inject,
   type NewSession,
+  type Request,
   type Response,
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
-
-type Act = (sessions: SessionService, response: Response) => unknown;
+import {Notes, answeringLater, cluster, cookieIn, pageOf, until, watched, type Act} from './cluster.ts';
 
 /** A site of one page that does what it is told with the service, and a visitor of it. */
 function world(...acts: Act[]) {
@@ -21,8 +22,8 @@ function world(...acts: Act[]) {
   class Home {
     constructor(@inject(SessionService) private readonly sessions: SessionService) {}
     @Get()
-    async show(_request: unknown, response: Response) {
-      return acts.shift()!(this.sessions, response);
+    async show(request: Request, response: Response) {
+      return acts.shift()!(this.sessions, response, request);
     }
   }
   const {site, clock, log, visitor} = testSite(Home);
@@ -101,10 +102,10 @@ test('an older session object does not end the session that came after it', asyn
   t.is(store.size, 1);
 });
 
-test('a session that times out during a request is not given again', async t => {
+test('a session that ends during a request, by its absolute timeout, is not given again', async t => {
   const {clock, text} = world(async sessions => {
     const first = await sessions.getSession();
-    clock.advance(15 * 60_000);
+    clock.advance(12 * 60 * 60_000);
     const second = await sessions.getSession();
     t.not(second.uid, first.uid);
     return second.uid;
@@ -156,6 +157,27 @@ test('S70: who asked for the session is kept out of shared caches, whatever the 
     t.is(headers.get('Vary'), 'Cookie');
   }
   t.deepEqual(said, ['no-store', 'no-store', 'private, max-age=60', 'no-store']);
+});
+
+test('S71: an answer that sets the cookie of a session is never one that others may share', async t => {
+  const shared =
+    (act: (sessions: SessionService) => Promise<unknown>): Act =>
+    async (sessions, response) => {
+      response.setHeader('Cache-Control', 'public, s-maxage=60');
+      await act(sessions);
+    };
+  const acts = [
+    shared(sessions => sessions.getSession()),
+    shared(sessions => sessions.signIn('ann')),
+    shared(sessions => sessions.renew()),
+    shared(sessions => sessions.expire()),
+  ];
+  const {get} = world(...acts);
+  for (const _act of acts) {
+    const {headers} = await get();
+    t.is(headers.getSetCookie().length, 1);
+    t.is(headers.get('Cache-Control'), 'no-store');
+  }
 });
 
 test('a session may begin before the first chunk of a stream', async t => {
@@ -233,4 +255,596 @@ test('with a store that takes its time, too, what was begun without being awaite
     .visitor()
     .get('/');
   t.is(answer.headers.getSetCookie().length, store.size);
+});
+
+const sites: Record<string, Act> = {
+  begin,
+  find: async sessions => (await sessions.findSession())?.uid ?? 'none',
+  key: async sessions => (await sessions.findSession())?.key ?? 'none',
+  peek: async sessions => (await sessions.peekSession())?.uid ?? 'none',
+  user: async sessions => (await sessions.findSession())?.user ?? 'none',
+  notes: async sessions => (await sessions.findSession())?.get(Notes).lines.join(' ') ?? 'none',
+  note: async sessions => {
+    await (await sessions.getSession()).update(Notes, notes => notes.lines.push('x'));
+  },
+  renew: async sessions => {
+    await sessions.renew();
+    return (await sessions.findSession())?.uid ?? 'none';
+  },
+  ann: async sessions => (await sessions.signIn('ann')).uid,
+  bob: async sessions => (await sessions.signIn('bob')).uid,
+  expire: sessions => sessions.expire(),
+};
+
+const hours = 60 * 60_000;
+
+test('S21: renewal gives the session a new id and the browser a new cookie; key and content stay', async t => {
+  const {visitor} = cluster(sites);
+  const someone = visitor();
+  const key = await pageOf(someone, '/begin');
+  await someone.get('/note');
+  const answer = await someone.get('/renew');
+  const uid = await answer.text();
+  t.not(uid, key);
+  t.regex(cookieIn(answer)!, /^sid=[\w-]{43}$/);
+  t.deepEqual(
+    [await pageOf(someone, '/find'), await pageOf(someone, '/key'), await pageOf(someone, '/notes')],
+    [uid, key, 'x'],
+  );
+});
+
+test('S23: the old cookie finds the session for the renewal grace, on every site, and then nothing', async t => {
+  const {clock, visitor} = cluster(sites);
+  const someone = visitor();
+  const old = cookieIn(await someone.get('/begin'))!;
+  const uid = await pageOf(someone, '/renew');
+  clock.advance(29_999);
+  t.is(await pageOf(visitor(1), '/find', old), uid);
+  clock.advance(1);
+  t.is(await pageOf(visitor(1), '/find', old), 'none');
+  t.is(await pageOf(someone, '/find'), uid);
+});
+
+test('S23: with a renewal grace of 0 the old cookie finds nothing at once', async t => {
+  const {visitor} = cluster(sites, {sessions: {renewalGrace: 0}});
+  const someone = visitor();
+  const old = cookieIn(await someone.get('/begin'))!;
+  const uid = await pageOf(someone, '/renew');
+  t.is(await pageOf(visitor(1), '/find', old), 'none');
+  t.is(await pageOf(someone, '/find'), uid);
+});
+
+for (const [kind, through] of [
+  ['answers at once', undefined],
+  ['takes its time', answeringLater],
+] as const) {
+  const options = through && {through};
+
+  test(`S22: of 50 requests with the old cookie that all renew, on two sites, all succeed and one renews: the store ${kind}`, async t => {
+    const {clock, visitor, store} = cluster(
+      {
+        ...sites,
+        both: async sessions => {
+          const session = await sessions.getSession();
+          await session.renew();
+          await session.update(Notes, notes => notes.lines.push('x'));
+          return session.key;
+        },
+      },
+      options,
+    );
+    const someone = visitor();
+    const begun = await someone.get('/begin');
+    const [key, old] = [await begun.text(), cookieIn(begun)!];
+    const answered: globalThis.Response[] = [];
+    for (let i = 0; i < 50; i += 1) {
+      void visitor(i % 2)
+        .get('/both', {headers: {cookie: old}})
+        .then(answer => answered.push(answer));
+    }
+    // Who meets with another's write waits a moment, by the clock, before the next attempt.
+    await until(
+      () => answered.length === 50,
+      () => clock.advance(1),
+    );
+    t.true(answered.every(({status}) => status === 200));
+    t.deepEqual(new Set(await Promise.all(answered.map(async answer => answer.text()))), new Set([key]));
+    const [successor, ...others] = answered.map(cookieIn).filter(cookie => cookie !== undefined);
+    t.deepEqual(others, []);
+    t.is(store.size, 1);
+    t.is((await pageOf(visitor(), '/notes', successor)).split(' ').length, 50, 'nothing is lost');
+  });
+
+  test(`a double click on "sign in" ends with one session, with which both answers can go on: the store ${kind}`, async t => {
+    for (let round = 0; round < 20; round += 1) {
+      const {visitor, store} = cluster(sites, options);
+      const cookie = cookieIn(await visitor().get('/begin'))!;
+      const answers = await Promise.all([0, 1].map(at => visitor(at).get('/ann', {headers: {cookie}})));
+      const uids = await Promise.all(answers.map(answer => answer.text()));
+      t.is(store.size, 1);
+      t.is(new Set(uids).size, 1);
+      for (const answer of answers) t.is(await pageOf(visitor(), '/user', cookieIn(answer) ?? cookie), 'ann');
+    }
+  });
+
+  test(`S24: renewal and logout at the same time leave nothing alive: the store ${kind}`, async t => {
+    for (let round = 0; round < 20; round += 1) {
+      const {visitor, store} = cluster(sites, options);
+      const cookie = cookieIn(await visitor().get('/begin'))!;
+      await Promise.all([
+        visitor(0).get('/renew', {headers: {cookie}}),
+        visitor(1).get('/expire', {headers: {cookie}}),
+        visitor(0)
+          .get('/note', {headers: {cookie}})
+          .catch(() => undefined),
+      ]);
+      // A note may have begun a session of its own after the logout; the old one is dead either way.
+      t.is(await pageOf(visitor(), '/find', cookie), 'none');
+      t.true(store.size <= 1);
+    }
+  });
+
+  test(`sign-in and logout at the same time: who is signed in afterwards has the cookie for it: the store ${kind}`, async t => {
+    for (let round = 0; round < 20; round += 1) {
+      const {visitor, store} = cluster(sites, options);
+      const cookie = cookieIn(await visitor().get('/begin'))!;
+      const [signedIn, left] = await Promise.all([
+        visitor(0).get('/ann', {headers: {cookie}}),
+        visitor(1).get('/expire', {headers: {cookie}}),
+      ]);
+      t.deepEqual([signedIn.status, left.status], [200, 204]);
+      t.is(await pageOf(visitor(), '/find', cookie), 'none');
+      const own = cookieIn(signedIn);
+      t.is(own === undefined ? 'none' : await pageOf(visitor(), '/user', own), store.size === 1 ? 'ann' : 'none');
+    }
+  });
+}
+
+test('S24: a logout with the new cookie, within the grace, ends what the old one opens', async t => {
+  const {visitor, store} = cluster(sites);
+  const someone = visitor();
+  const old = cookieIn(await someone.get('/begin'))!;
+  await someone.get('/renew');
+  t.not(await pageOf(visitor(1), '/find', old), 'none');
+  await someone.get('/expire');
+  t.is(await pageOf(visitor(1), '/find', old), 'none');
+  t.is(store.size, 0);
+});
+
+test('S24: a logout with the old cookie, within the grace, ends what the new one opens', async t => {
+  const {visitor} = cluster(sites);
+  const someone = visitor();
+  const old = cookieIn(await someone.get('/begin'))!;
+  await someone.get('/renew');
+  await visitor(1).get('/expire', {headers: {cookie: old}});
+  t.is(await pageOf(someone, '/find'), 'none');
+});
+
+test('S25: a store that fails during a renewal leaves an id that works: the old one, whether it took place or not', async t => {
+  for (const tookPlace of [false, true]) {
+    let isFailing = true;
+    const {visitor} = cluster(sites, {
+      through: store =>
+        watched(store, (name, call) => {
+          if (name !== 'renew' || !isFailing) return call();
+          if (tookPlace) call();
+          throw new Error('the connection broke');
+        }),
+    });
+    const someone = visitor();
+    await someone.get('/begin');
+    t.is((await someone.get('/renew')).status, 503);
+    isFailing = false;
+    t.not(await pageOf(someone, '/find'), 'none');
+  }
+});
+
+test('renewal without a session does nothing, and begins none', async t => {
+  const {visitor, store} = cluster(sites);
+  const answer = await visitor().get('/renew');
+  t.deepEqual([await answer.text(), answer.headers.getSetCookie(), store.size], ['none', [], 0]);
+});
+
+test('a session that was begun in this request can be renewed, any number of times; one cookie goes out', async t => {
+  const {visitor, store} = cluster({
+    ...sites,
+    often: async sessions => {
+      const session = await sessions.getSession();
+      const uids = [session.uid];
+      for (let i = 0; i < 3; i += 1) {
+        await session.renew();
+        uids.push(session.uid);
+      }
+      t.is(new Set(uids).size, 4);
+      return session.uid;
+    },
+  });
+  const someone = visitor();
+  const answer = await someone.get('/often');
+  t.is(answer.headers.getSetCookie().length, 1);
+  t.is(await pageOf(someone, '/find'), await answer.text());
+  t.is(store.size, 1);
+});
+
+test('several renewals in one request: the old cookie has its grace, those in between were never anybody’s', async t => {
+  const {visitor} = cluster({
+    ...sites,
+    twice: async sessions => {
+      await sessions.renew();
+      await sessions.renew();
+      return (await sessions.getSession()).uid;
+    },
+  });
+  const someone = visitor();
+  const old = cookieIn(await someone.get('/begin'))!;
+  const answer = await someone.get('/twice');
+  const uid = await answer.text();
+  t.is(answer.headers.getSetCookie().length, 1);
+  t.is(await pageOf(someone, '/find'), uid);
+  t.is(await pageOf(visitor(), '/find', old), uid);
+});
+
+test('who waits for the end hears of it after a renewal too, once', async t => {
+  const heard: string[] = [];
+  const {visitor} = cluster({
+    ...sites,
+    wait: async sessions => {
+      (await sessions.getSession()).notifyOnExpire(reason => heard.push(reason));
+    },
+  });
+  const someone = visitor();
+  await someone.get('/wait');
+  await someone.get('/renew');
+  await someone.get('/expire');
+  t.deepEqual(heard, ['logout']);
+});
+
+test('who waits for the end is called outside of any request, whoever’s request it ends in', async t => {
+  const codes: unknown[] = [];
+  const {visitor} = cluster({
+    ...sites,
+    wait: async sessions => {
+      (await sessions.getSession()).notifyOnExpire(() => sessions.findSession().catch(error => codes.push(error.code)));
+    },
+  });
+  const someone = visitor();
+  await someone.get('/wait');
+  await someone.get('/expire');
+  t.deepEqual(codes, ['OUTSIDE_REQUEST']);
+});
+
+test('renewal and sign-in after the headers are refused, and change nothing', async t => {
+  const refused: unknown[] = [];
+  const {visitor} = cluster({
+    ...sites,
+    late: async function* (sessions: SessionService) {
+      const session = await sessions.getSession();
+      yield 'first';
+      for (const act of [() => sessions.renew(), () => session.renew(), () => sessions.signIn('ann')]) {
+        await act().catch((error: {code: string}) => refused.push(error.code));
+      }
+      yield session.uid;
+    },
+  });
+  const someone = visitor();
+  const uid = await pageOf(someone, '/begin');
+  t.is(await pageOf(someone, '/late'), `first${uid}`);
+  t.deepEqual(refused, ['SESSION_TOO_LATE', 'SESSION_TOO_LATE', 'SESSION_TOO_LATE']);
+  t.deepEqual([await pageOf(someone, '/find'), await pageOf(someone, '/user')], [uid, 'none']);
+});
+
+test('a session that was ended can’t be renewed', async t => {
+  const {get} = world(async sessions => {
+    const session = await sessions.getSession();
+    await session.expire();
+    await t.throwsAsync(session.renew(), {code: 'SESSION_ENDED', message: /ended/});
+    await sessions.getSession();
+    await t.throwsAsync(session.renew(), {code: 'SESSION_ENDED'}, 'nor when another has come after it');
+  });
+  t.is((await get()).status, 204);
+});
+
+test('S41: a renewal whose session is logged out meanwhile sends no cookie of it', async t => {
+  const {promise: renewed, resolve: renew} = Promise.withResolvers<void>();
+  const {promise: left, resolve: leave} = Promise.withResolvers<void>();
+  const {visitor} = cluster({
+    ...sites,
+    slow: async sessions => {
+      await sessions.renew();
+      renew();
+      await left;
+    },
+  });
+  const someone = visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  const slow = someone.get('/slow');
+  await renewed;
+  await visitor(1).get('/expire', {headers: {cookie}});
+  leave();
+  t.deepEqual((await slow).headers.getSetCookie(), []);
+});
+
+test('S41: what is written to a session that is logged out meanwhile is refused, and revives nothing', async t => {
+  const {promise: found, resolve: find} = Promise.withResolvers<void>();
+  const {promise: left, resolve: leave} = Promise.withResolvers<void>();
+  const {visitor, store} = cluster({
+    ...sites,
+    slow: async sessions => {
+      const session = await sessions.getSession();
+      find();
+      await left;
+      await session.update(Notes, notes => notes.lines.push('late'));
+    },
+  });
+  const someone = visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  const slow = someone.get('/slow');
+  await found;
+  await visitor(1).get('/expire', {headers: {cookie}});
+  leave();
+  const answer = await slow;
+  t.is(answer.status, 401);
+  t.deepEqual(answer.headers.getSetCookie(), []);
+  t.is(store.size, 0);
+});
+
+test('S42: a request that outlasts the logout and is counted as seen at its end does not bring the session back', async t => {
+  const {promise: found, resolve: find} = Promise.withResolvers<void>();
+  const {promise: left, resolve: leave} = Promise.withResolvers<void>();
+  const {visitor, store, clock} = cluster({
+    ...sites,
+    slow: async sessions => {
+      await sessions.getSession();
+      find();
+      await left;
+    },
+  });
+  const someone = visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  const slow = someone.get('/slow');
+  await found;
+  clock.advance(5 * 60_000);
+  await visitor(1).get('/expire', {headers: {cookie}});
+  leave();
+  t.is((await slow).status, 204);
+  t.is(store.size, 0);
+  t.is(await pageOf(someone, '/find'), 'none');
+});
+
+test('S47: logging out twice, here and elsewhere at once, is one end and no error', async t => {
+  const heard: string[] = [];
+  const {visitor} = cluster(
+    {
+      ...sites,
+      wait: async sessions => {
+        (await sessions.getSession()).notifyOnExpire(reason => heard.push(reason));
+      },
+    },
+    {through: answeringLater},
+  );
+  const cookie = cookieIn(await visitor().get('/wait'))!;
+  const answers = await Promise.all([0, 1, 0, 1].map(at => visitor(at).get('/expire', {headers: {cookie}})));
+  t.deepEqual(
+    answers.map(({status}) => status),
+    [204, 204, 204, 204],
+  );
+  t.deepEqual(heard, ['logout']);
+});
+
+test('S20: who signs in gets a new id, keeps what was in the session, and the absolute timeout begins anew', async t => {
+  const {clock, visitor} = cluster(sites);
+  const someone = visitor();
+  const begun = await someone.get('/begin');
+  const [key, old] = [await begun.text(), cookieIn(begun)!];
+  await someone.get('/note');
+  for (let i = 0; i < 60; i += 1) {
+    clock.advance(10 * 60_000);
+    await someone.get('/find');
+  }
+  const uid = await pageOf(someone, '/ann');
+  t.not(uid, key);
+  t.deepEqual([await pageOf(someone, '/user'), await pageOf(someone, '/notes')], ['ann', 'x']);
+  clock.advance(30_000);
+  t.is(await pageOf(visitor(), '/find', old), 'none', 'the anonymous cookie has had its grace');
+  for (let i = 0; i < 71; i += 1) {
+    clock.advance(10 * 60_000);
+    t.is(await pageOf(someone, '/find'), uid);
+  }
+  clock.advance(10 * 60_000);
+  t.is(await pageOf(someone, '/find'), 'none', '12 hours after the sign-in');
+});
+
+test('who signs in without a session has one from then on', async t => {
+  const {visitor, store} = cluster(sites);
+  const someone = visitor();
+  const answer = await someone.get('/ann');
+  t.is(answer.headers.getSetCookie().length, 1);
+  t.deepEqual([answer.headers.get('Cache-Control'), answer.headers.get('Vary')], ['no-store', 'Cookie']);
+  t.is(await pageOf(someone, '/find'), await answer.text());
+  t.is(store.size, 1);
+});
+
+test('S21: each sign-in of the same user gives a new id, and the session goes on', async t => {
+  const {visitor, store} = cluster(sites);
+  const someone = visitor();
+  const uids = [await pageOf(someone, '/ann'), await pageOf(someone, '/ann'), await pageOf(someone, '/ann')];
+  t.is(new Set(uids).size, 3);
+  t.is(await pageOf(someone, '/find'), uids[2]!);
+  t.is(store.size, 1);
+});
+
+test('S20: who signs in as another user finds nothing of the first, whose session ends as replaced', async t => {
+  const heard: string[] = [];
+  const {visitor, store} = cluster({
+    ...sites,
+    bob: async sessions => {
+      const old = await sessions.getSession();
+      old.notifyOnExpire(reason => heard.push(reason));
+      const session = await sessions.signIn('bob');
+      t.not(session.key, old.key);
+      t.deepEqual(session.get(Notes).lines, []);
+      t.is(await sessions.getSession(), session);
+    },
+  });
+  const someone = visitor();
+  await someone.get('/note');
+  const old = cookieIn(await someone.get('/ann'))!;
+  const answer = await someone.get('/bob');
+  t.is(answer.status, 204);
+  t.is(answer.headers.getSetCookie().length, 1);
+  t.deepEqual(heard, ['replaced']);
+  t.deepEqual([await pageOf(someone, '/user'), await pageOf(someone, '/notes')], ['bob', '']);
+  t.is(await pageOf(visitor(), '/find', old), 'none');
+  t.is(store.size, 1);
+});
+
+test('a session that ended a moment ago is no obstacle to a sign-in', async t => {
+  const {visitor, store} = cluster({
+    ...sites,
+    race: async sessions => {
+      const session = await sessions.getSession();
+      store.end(session.key, 'revoked');
+      return (await sessions.signIn('ann')).uid;
+    },
+  });
+  const someone = visitor();
+  await someone.get('/begin');
+  t.is(await pageOf(someone, '/race'), await pageOf(someone, '/find'));
+  t.is(store.size, 1);
+});
+
+test('where sessions end as soon as they begin, a sign-in is refused instead of trying for ever', async t => {
+  const {visitor} = cluster(sites, {
+    through: store => watched(store, (name, call) => (name === 'renew' ? undefined : call())),
+  });
+  t.is((await visitor().get('/ann')).status, 401);
+});
+
+test('S17: a handler that throws after a sign-in has signed in: the cookie goes out, and what was written stays', async t => {
+  const {visitor} = cluster({
+    ...sites,
+    fail: async sessions => {
+      const session = await sessions.signIn('ann');
+      await session.update(Notes, notes => notes.lines.push('kept'));
+      throw new Error('oops');
+    },
+  });
+  const someone = visitor();
+  const old = cookieIn(await someone.get('/begin'))!;
+  const answer = await someone.get('/fail');
+  t.is(answer.status, 500);
+  t.not(cookieIn(answer), old);
+  t.deepEqual([answer.headers.get('Cache-Control'), answer.headers.get('Vary')], ['no-store', 'Accept, Cookie']);
+  t.deepEqual([await pageOf(someone, '/user'), await pageOf(someone, '/notes')], ['ann', 'kept']);
+});
+
+test('S34: peeking, and what a browser fetches in advance, put off no deadline', async t => {
+  const {clock, visitor} = cluster({
+    ...sites,
+    left: async sessions => String((await sessions.peekSession())?.timeLeft),
+  });
+  const someone = visitor();
+  await someone.get('/begin');
+  for (let i = 1; i < 15; i += 1) {
+    clock.advance(60_000);
+    t.is(await pageOf(someone, '/left'), String((15 - i) * 60_000));
+    await someone.get('/begin', {headers: {'Sec-Purpose': 'prefetch;prerender'}});
+    await someone.get('/find', {headers: {'Sec-Purpose': 'prefetch'}});
+  }
+  clock.advance(60_000);
+  t.is(await pageOf(someone, '/left'), 'undefined');
+});
+
+test('S34: peeking first and getting then, in one request, counts as being seen', async t => {
+  const {clock, visitor} = cluster({
+    ...sites,
+    both: async sessions => {
+      const peeked = await sessions.peekSession();
+      t.is(peeked, await sessions.getSession());
+      t.is(peeked!.timeLeft, 15 * 60_000);
+    },
+  });
+  const someone = visitor();
+  const uid = await pageOf(someone, '/begin');
+  clock.advance(14 * 60_000);
+  t.is((await someone.get('/both')).status, 204);
+  clock.advance(14 * 60_000);
+  t.is(await pageOf(someone, '/find'), uid);
+});
+
+test('S34: a request that peeks again and again sees how long is left, and does not keep the session alive by that', async t => {
+  const left: (number | undefined)[] = [];
+  const {clock, visitor} = cluster({
+    ...sites,
+    poll: async sessions => {
+      const peek = async () => left.push((await sessions.peekSession())?.timeLeft);
+      await peek();
+      clock.advance(10 * 60_000);
+      await visitor(1).get('/find', {headers: {cookie}});
+      clock.advance(5 * 60_000);
+      await peek();
+      clock.advance(10 * 60_000);
+      await peek();
+    },
+  });
+  const someone = visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  t.is((await someone.get('/poll')).status, 204);
+  t.deepEqual(left, [15 * 60_000, 10 * 60_000, undefined]);
+});
+
+test('S74: a record that can’t be read is told to the operator once for each request; the visitor gets a fresh session, and can log out', async t => {
+  const corrupt = new Set<string>();
+  const {log, visitor} = cluster(
+    {
+      ...sites,
+      both: async sessions => {
+        t.is(await sessions.findSession(), undefined);
+        return (await sessions.getSession()).uid;
+      },
+    },
+    {
+      through: store =>
+        watched(store, (name, call, [uid]) =>
+          name === 'find' && corrupt.has(uid as string)
+            ? Promise.reject(new EspalierError('SESSION_CORRUPT', 'This can’t be read.'))
+            : call(),
+        ),
+    },
+  );
+  const someone = visitor();
+  const begun = await someone.get('/begin');
+  const [old, cookie] = [await begun.text(), cookieIn(begun)!];
+  corrupt.add(old);
+  const fresh = await pageOf(someone, '/both');
+  t.not(fresh, old);
+  t.is(log.length, 1);
+  t.true(log[0]!.message.includes(old));
+  t.is(await pageOf(someone, '/find'), fresh);
+  const left = await visitor().get('/expire', {headers: {cookie}});
+  t.is(left.status, 204);
+  t.regex(left.headers.get('Set-Cookie')!, /^sid=; Max-Age=0/);
+});
+
+test('an id of a session over TLS does not end it over plain HTTP', async t => {
+  const {
+    sites: [site],
+    store,
+  } = cluster(sites);
+  const begun = await site!.fetch(new globalThis.Request('https://localhost/begin'));
+  const token = /sid=([^;]+)/.exec(begun.headers.get('Set-Cookie')!)![1]!;
+  await site!.fetch(new globalThis.Request('http://localhost/expire', {headers: {cookie: `sid=${token}`}}));
+  t.is(store.size, 1);
+});
+
+test('S32: the busiest session that was never signed in ends at its absolute timeout on every site', async t => {
+  const {clock, visitor} = cluster(sites, {sessions: {absoluteTimeout: hours}});
+  const begun = await visitor().get('/begin');
+  const [uid, cookie] = [await begun.text(), cookieIn(begun)!];
+  for (let i = 1; i < 60; i += 1) {
+    clock.advance(60_000);
+    t.is(await pageOf(visitor(i % 2), '/find', cookie), uid);
+  }
+  clock.advance(60_000);
+  for (const at of [0, 1]) t.is(await pageOf(visitor(at), '/find', cookie), 'none');
 });

@@ -85,6 +85,18 @@ test('after years of standstill everything that is due expires, a portion of the
   t.is(expired.length, 501);
 });
 
+test('what is added after the clock has stepped back expires in its time, and what was there before in its own', t => {
+  const {clock, expired, add, skip} = wheel();
+  clock.advance(100_000);
+  add('before', 101_000);
+  skip(-50_000);
+  add('after', 55_000);
+  clock.advance(6000);
+  t.deepEqual(expired, ['after']);
+  clock.advance(47_000);
+  t.deepEqual(expired, ['after', 'before']);
+});
+
 test('more than a portion due in one second takes several turns', t => {
   const {clock, expired, add} = wheel();
   for (let i = 0; i < 5000; i += 1) add(String(i), 1000);

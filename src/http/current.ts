@@ -9,6 +9,16 @@ export function duringRequest<T>(request: Request, act: () => T): T {
   return current.run(request, act);
 }
 
+/** Run `act` so that nothing it calls finds a request. */
+export function outsideRequest<T>(act: () => T): T {
+  return current.exit(act);
+}
+
+/** The request being answered, or nothing where there is none. */
+export function requestHere(): Request | undefined {
+  return current.getStore();
+}
+
 /** The request being answered. Throws `OUTSIDE_REQUEST` where there is none. */
 export function currentRequest(): Request {
   const request = current.getStore();

@@ -122,6 +122,12 @@ export class Response {
     return this.isHead || status === 204 || status === 205 || status === 304 ? undefined : this.body;
   }
 
+  /** @internal The body as far as it is sent, where that is a stream. */
+  get stream(): AsyncIterable<string | Uint8Array> | undefined {
+    const body = this.sentBody;
+    return typeof body === 'object' && !(body instanceof Uint8Array) ? body : undefined;
+  }
+
   #set(name: string, value: string): void {
     this.removeHeader(name);
     this.#headers.push(name, value);

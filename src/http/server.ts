@@ -13,6 +13,7 @@ import {proceed, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
+import {StreamCut} from './stream.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -144,7 +145,7 @@ export class Server {
     try {
       await pipeline(source, out);
     } catch (error) {
-      // The client going away, or the site closing, ends a stream early: neither is a failure.
+      // The client going away, the session ending, or the site closing ends a stream early: none is a failure.
       if (isDeparture(error) || this.#closing) out.destroy();
       else this.#breakOff(error, out);
     } finally {
@@ -211,6 +212,7 @@ function listenError(cause: NodeJS.ErrnoException, port: number, host: string): 
 
 // The second is for a client that went before the first chunk.
 function isDeparture(error: unknown): boolean {
+  if (error instanceof StreamCut) return true;
   const {code} = error as NodeJS.ErrnoException;
   return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_UNABLE_TO_PIPE';
 }

@@ -1,9 +1,10 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import {Readable} from 'node:stream';
+import {promised} from '../awaitable.ts';
 import {describe} from '../errors.ts';
 
 /** A chunk of a streamed body. */
-type Chunk = string | Uint8Array;
+export type Chunk = string | Uint8Array;
 
 /**
  * The stream with its first chunk already there, so that what fails before it can still be answered properly, and headers
@@ -31,6 +32,76 @@ export async function primed(
   };
   return {first: first.value, chunks};
 }
+
+/** What a stream that was cut off fails with. */
+export class StreamCut extends Error {}
+
+/** A stream that can be stopped while somebody waits for its next chunk. */
+export class StoppableStream implements AsyncIterableIterator<Chunk> {
+  readonly #source: AsyncIterator<Chunk>;
+  readonly #onDone: () => void;
+  #pending: PromiseWithResolvers<IteratorResult<Chunk>> | undefined;
+  #isDone = false;
+  /** What it fails with from now on. */
+  #cut: StreamCut | undefined;
+
+  /** `onDone` is called once, when there will be no more chunks. */
+  constructor(source: AsyncIterable<Chunk>, onDone: () => void) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#onDone = onDone;
+  }
+
+  async next(): Promise<IteratorResult<Chunk>> {
+    // Nobody was waiting when it was cut off, as when a client is slow.
+    if (this.#cut) throw this.#cut;
+    if (this.#isDone) return done;
+    this.#pending = Promise.withResolvers();
+    void this.#ask(this.#pending);
+    return this.#pending.promise;
+  }
+
+  async #ask({resolve, reject}: PromiseWithResolvers<IteratorResult<Chunk>>): Promise<void> {
+    try {
+      const step = await this.#source.next();
+      if (step.done) this.#finish();
+      resolve(step);
+    } catch (error) {
+      this.#finish();
+      reject(error);
+    }
+  }
+
+  async return(): Promise<IteratorResult<Chunk>> {
+    // A source that was stopped was told so, and may take its time: its client is not to wait for that.
+    if (this.#isDone) return done;
+    this.#finish();
+    await this.#source.return?.();
+    return done;
+  }
+
+  /** End it here: as if this were its end where what has come is whole, otherwise by failing. */
+  stop(isWhole: boolean): void {
+    if (this.#isDone) return;
+    this.#finish();
+    if (!isWhole) this.#cut = new StreamCut('The stream was cut off.');
+    if (this.#cut) this.#pending?.reject(this.#cut);
+    else this.#pending?.resolve(done);
+    // A generator that waits for something gives back what it holds when that has come.
+    promised(() => this.#source.return?.()).catch(() => undefined);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #finish(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#onDone();
+  }
+}
+
+const done: IteratorResult<Chunk> = {done: true, value: undefined};
 
 /** Have a stream that nobody will read give back what it holds. */
 export async function dismiss(source: AsyncIterable<unknown>): Promise<void> {

@@ -1,15 +1,8 @@
 import {injectable, injectFromHierarchy} from 'inversify';
+import {classOf, refuseStandardCall, withoutParentheses} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
-import {
-  classOf,
-  declarationsOn,
-  refuseStandardCall,
-  withoutParentheses,
-  type ChildDeclaration,
-  type ResourceClass,
-  type ResourceOptions,
-} from './declarations.ts';
+import {declarationsOn, type ChildDeclaration, type ResourceClass, type ResourceOptions} from './declarations.ts';
 
 /**
  * Marks a class as a resource: one that a site's tree can lead to, made by the container with what it asks for by

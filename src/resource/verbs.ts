@@ -1,7 +1,8 @@
+import {classOf, withoutParentheses} from '../decorator.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {EspalierError} from '../errors.ts';
-import {classOf, declarationsOn, withoutParentheses, type Verb} from './declarations.ts';
+import {declarationsOn, type Verb} from './declarations.ts';
 
 /** A method that answers requests: what it returns, or promises, becomes the body. */
 type Handler = (request: Request, response: Response) => unknown;

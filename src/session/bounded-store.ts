@@ -1,7 +1,16 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import type {EndReason, NewSession, SessionRecord, SessionStore} from './session-store.ts';
+import type {
+  EndedSession,
+  EndOutcome,
+  EndReason,
+  NewSession,
+  Renewal,
+  SessionRecord,
+  SessionStore,
+  Written,
+} from './session-store.ts';
 
 /**
  * A store as a site asks it: each answer comes within a time, or fails with `SESSION_STORE_DOWN`. A store that is down is so
@@ -23,16 +32,56 @@ export class BoundedStore implements SessionStore {
     return this.#ask(() => this.#store.create(session));
   }
 
-  touch(uid: string): Awaitable<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.touch(uid));
+  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.find(uid, isSeen));
   }
 
-  end(uid: string, reason: EndReason): Awaitable<boolean> {
-    return this.#ask(() => this.#store.end(uid, reason));
+  touch(key: string): Awaitable<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.touch(key));
   }
 
-  onEnd(listener: (uid: string, reason: EndReason) => void): () => void {
+  write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
+    return this.#ask(() => this.#store.write(key, name, expected, text));
+  }
+
+  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.renew(key, renewal));
+  }
+
+  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.setIdleTimeout(key, idleTimeout));
+  }
+
+  end(key: string, reason: EndReason): Awaitable<boolean> {
+    return this.#ask(() => this.#store.end(key, reason));
+  }
+
+  list(user: string): Awaitable<readonly SessionRecord[]> {
+    return this.#ask(() => this.#store.list(user));
+  }
+
+  endAll(user: string, reason: EndReason, except?: string): Awaitable<number> {
+    return this.#ask(() => this.#store.endAll(user, reason, except));
+  }
+
+  onEnd(listener: (key: string, reason: EndReason) => void): () => void {
     return this.#store.onEnd(listener);
+  }
+
+  keepEnds(): Awaitable<void> {
+    return this.#ask(() => this.#store.keepEnds());
+  }
+
+  takeEnds(count: number, lease: number): Awaitable<readonly EndedSession[]> {
+    return this.#ask(() => this.#store.takeEnds(count, lease));
+  }
+
+  settleEnd(key: string, outcome: EndOutcome): Awaitable<void> {
+    return this.#ask(() => this.#store.settleEnd(key, outcome));
+  }
+
+  releaseEnds(): Awaitable<number> {
+    return this.#ask(() => this.#store.releaseEnds());
   }
 
   close(): Awaitable<void> {

@@ -2,7 +2,7 @@
 export interface Lifetime {
   /** From the last request that got or found the session. Each such request begins it anew. */
   readonly idleTimeout: number;
-  /** From the session's beginning, however busy it is. */
+  /** From the session's beginning, or from the last sign-in, however busy it is. */
   readonly absoluteTimeout: number;
 }
 
@@ -10,6 +10,8 @@ export interface Lifetime {
 export interface Lived extends Lifetime {
   readonly createdAt: number;
   readonly lastSeenAt: number;
+  /** When its visitor last signed in. */
+  readonly authenticatedAt: number | undefined;
 }
 
 /** When the session ends unless it is seen before. Never past the absolute deadline. */
@@ -18,8 +20,8 @@ export function idleDeadline(lived: Lived): number {
 }
 
 /** When the session ends at the latest. */
-export function absoluteDeadline({createdAt, absoluteTimeout}: Lived): number {
-  return createdAt + absoluteTimeout;
+export function absoluteDeadline({createdAt, authenticatedAt, absoluteTimeout}: Lived): number {
+  return (authenticatedAt ?? createdAt) + absoluteTimeout;
 }
 
 /** Which of the two ends the session, when nothing else does. */

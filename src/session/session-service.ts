@@ -1,18 +1,24 @@
 import {promised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import {currentRequest} from '../http/current.ts';
+import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {warn, type Logger} from '../logger.ts';
 import {BoundedStore} from './bounded-store.ts';
+import {ComponentWriter} from './component-writer.ts';
+import {EndDelivery, type EndHandler} from './end-delivery.ts';
 import {EndListeners} from './end-listeners.ts';
+import {InFlight} from './in-flight.ts';
+import type {KeeperParts} from './keeper.ts';
 import type {Lifetime} from './lifetime.ts';
 import {cookieFor} from './session-cookie.ts';
+import {challenge} from './session-ended.ts';
 import type {SessionStore} from './session-store.ts';
 import type {Session} from './session.ts';
 import type {TokenSource} from './token.ts';
-import {Visit, type VisitParts} from './visit.ts';
+import {UserSessions} from './user-sessions.ts';
+import {Visit} from './visit.ts';
 
 /** How a site keeps sessions. */
 export interface SessionOptions extends Partial<Lifetime> {
@@ -20,14 +26,23 @@ export interface SessionOptions extends Partial<Lifetime> {
   readonly insecure?: boolean;
   /** How many milliseconds a store may take for an answer, before the visitor gets a 503. Default: 2 seconds. */
   readonly storeTimeout?: number;
+  /** For how many milliseconds the old cookie still finds a session that was renewed. 0 is not at all. Default: 30 seconds. */
+  readonly renewalGrace?: number;
+  /** The most sessions one user may have; who signs in past that ends the one signed in first. Default: as many as they like. */
+  readonly userLimit?: number;
+  /** The most bytes a component may take as text. Default: 64 KiB. */
+  readonly componentLimit?: number;
 }
 
-/** What holds where `SessionOptions` are silent: idle 15 minutes, absolute 12 hours, 2 seconds for the store. */
+/** What holds where `SessionOptions` are silent. */
 export const sessionDefaults: Required<SessionOptions> = {
   idleTimeout: 15 * 60 * 1000,
   absoluteTimeout: 12 * 60 * 60 * 1000,
   insecure: false,
   storeTimeout: 2000,
+  renewalGrace: 30 * 1000,
+  userLimit: Infinity,
+  componentLimit: 64 * 1024,
 };
 
 /** What a `SessionService` works with. */
@@ -44,24 +59,27 @@ interface Parts {
  * host that is not this machine all reject with `SESSION_INSECURE`.
  */
 export class SessionService {
-  readonly #parts: VisitParts;
+  readonly #parts: KeeperParts;
   readonly #insecure: boolean;
-  readonly #logger: Logger;
   readonly #stopListening: () => void;
+  #delivery: EndDelivery | undefined;
   #hasWarned = false;
   #isClosed = false;
 
-  /** The container makes it. Throws `OPTION_INVALID` for a timeout that is none. */
-  constructor({logger, ...parts}: Parts, options: SessionOptions = {}) {
-    const {idleTimeout = sessionDefaults.idleTimeout, absoluteTimeout = sessionDefaults.absoluteTimeout} = options;
-    const {insecure = sessionDefaults.insecure, storeTimeout = sessionDefaults.storeTimeout} = options;
-    for (const [name, value] of Object.entries({idleTimeout, absoluteTimeout, storeTimeout})) checkTimeout(name, value);
+  /** The container makes it. Throws `OPTION_INVALID` for an option that is out of its range. */
+  constructor({logger, clock, newToken, ...parts}: Parts, options: SessionOptions = {}) {
+    const settings = settingsOf(options);
+    const {idleTimeout, absoluteTimeout, renewalGrace, userLimit, componentLimit} = settings;
     const listeners = new EndListeners(logger);
-    this.#stopListening = parts.store.onEnd((uid, reason) => listeners.tell(uid, reason));
-    const store = new BoundedStore(parts.store, parts.clock, storeTimeout);
-    this.#parts = {...parts, store, listeners, lifetime: {idleTimeout, absoluteTimeout}};
-    this.#insecure = insecure;
-    this.#logger = logger;
+    // In whoever's request it ends, the listeners have no part in that.
+    this.#stopListening = parts.store.onEnd((key, reason) => outsideRequest(() => listeners.tell(key, reason)));
+    const store = new BoundedStore(parts.store, clock, settings.storeTimeout);
+    const writer = new ComponentWriter(store, clock);
+    const inFlight = new InFlight(clock, idleTimeout);
+    const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
+    const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
+    this.#parts = {store, writer, listeners, inFlight, newToken, clock, logger, lifetime, ...limits};
+    this.#insecure = settings.insecure;
   }
 
   /**
@@ -79,9 +97,63 @@ export class SessionService {
     return this.#during(request, visit => visit.findSession());
   }
 
+  /**
+   * As `findSession`, but the visitor does not count as seen: for what a page asks by itself, like `session.timeLeft`. What a
+   * browser fetches in advance (`Sec-Purpose: prefetch`) never counts, whatever it asks.
+   */
+  peekSession(request?: Request): Promise<Session | undefined> {
+    return this.#during(request, visit => visit.peekSession());
+  }
+
   /** End the visitor's session now, and have the browser forget its cookie. Without a session it does nothing, and begins none. */
   expire(request?: Request): Promise<void> {
     return this.#during(request, visit => visit.expire());
+  }
+
+  /**
+   * Give the visitor's session a new id, as at every change of what they may do (OWASP Session Management). The old cookie still
+   * finds it for `renewalGrace`, so that what is on its way is not lost. Without a session it does nothing. Rejects as
+   * `session.renew` does.
+   */
+  renew(request?: Request): Promise<void> {
+    return this.#during(request, visit => visit.renew());
+  }
+
+  /**
+   * The visitor is this user: their session, begun now if they have none, gets a new id, is one of `of(user)`, and its absolute
+   * timeout begins anew. What was in it stays, unless it was another user's: that one ends as `replaced`. Past `userLimit` the
+   * user's session that was signed in first ends as `replaced`. `user` is a text of 1 to 1024 characters, else rejects with
+   * `USER_INVALID`; whether somebody is that user is for the application to find out. Rejects as `getSession` does.
+   */
+  signIn(user: string, request?: Request): Promise<Session> {
+    return this.#during(request, visit => visit.signIn(checkedUser(user)));
+  }
+
+  /**
+   * The visitor's session, provided that they have signed in, `within` so many milliseconds (default: ever). Rejects with
+   * `SIGN_IN_REQUIRED`, a 401, otherwise: put it before what asks for a recent sign-in (ASVS 5.0, 7.5.1).
+   */
+  async requireSignIn({within = Infinity}: {readonly within?: number} = {}, request?: Request): Promise<Session> {
+    const session = await this.findSession(request);
+    if (session?.signedInWithin(within)) return session;
+    const message = session?.user === undefined ? 'Sign in first.' : 'Sign in again: it was too long ago.';
+    throw new EspalierError('SIGN_IN_REQUIRED', message, {status: 401, headers: challenge});
+  }
+
+  /** The sessions of a user. Throws `USER_INVALID` as `signIn` does. */
+  of(user: string): UserSessions {
+    const here = () => this.#known(requestHere());
+    return new UserSessions(checkedUser(user), this.#parts, () => this.#visit(currentRequest()), here);
+  }
+
+  /** Have the ends that no `@OnExpire` method could be told of, and that were set aside, told again; gives how many there were. */
+  retryEnds(): Promise<number> {
+    return promised(() => this.#parts.store.releaseEnds());
+  }
+
+  /** @internal Have these told of each session that ends. */
+  deliverEnds(handlers: readonly EndHandler[]): void {
+    if (handlers.length > 0) this.#delivery = new EndDelivery(this.#parts, handlers);
   }
 
   /** @internal The site calls this once for each request, before the headers go out. */
@@ -92,10 +164,17 @@ export class SessionService {
     return undefined;
   }
 
+  /** @internal Tell of no more ends, and wait, so many milliseconds at most, until those begun are told. */
+  async stopDelivery(timeout: number): Promise<void> {
+    await this.#delivery?.close(timeout);
+  }
+
   /** @internal Listen to the store no longer. */
   close(): void {
     this.#isClosed = true;
     this.#stopListening();
+    this.#parts.inFlight.close();
+    void this.#delivery?.close(0);
   }
 
   #during<T>(request: Request | undefined, act: (visit: Visit) => Promise<T>): Promise<T> {
@@ -115,7 +194,8 @@ export class SessionService {
   }
 
   // The service of another site can be asked about a request too, which is none of its business.
-  #known({memo}: Request): Visit | undefined {
+  #known(request: Request | undefined): Visit | undefined {
+    const memo = request?.memo;
     return memo instanceof Visit && memo.parts === this.#parts ? memo : undefined;
   }
 
@@ -124,16 +204,34 @@ export class SessionService {
     if (this.#hasWarned || request.secure || !request.claimsTls) return;
     this.#hasWarned = true;
     warn(
-      this.#logger,
+      this.#parts.logger,
       `A proxy at ${request.ip} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
     );
   }
 }
 
-function checkTimeout(name: string, value: number): void {
-  if (Number.isFinite(value) && value > 0) return;
-  throw new EspalierError(
-    'OPTION_INVALID',
-    `sessions.${name} is ${value}. It must be a number of milliseconds above 0.`,
-  );
+function settingsOf(options: SessionOptions): Required<SessionOptions> {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const settings: Required<SessionOptions> = {...sessionDefaults, ...Object.fromEntries(given)};
+  const {idleTimeout, absoluteTimeout, storeTimeout, renewalGrace, userLimit, componentLimit} = settings;
+  for (const [name, value] of Object.entries({idleTimeout, absoluteTimeout, storeTimeout})) {
+    check(name, value, Number.isFinite(value) && value > 0, 'a number of milliseconds above 0');
+  }
+  check('renewalGrace', renewalGrace, Number.isFinite(renewalGrace) && renewalGrace >= 0, 'a number of milliseconds');
+  const isWhole = userLimit === Infinity || Number.isInteger(userLimit);
+  check('userLimit', userLimit, isWhole && userLimit >= 1, 'a number of sessions, 1 or more');
+  check('componentLimit', componentLimit, componentLimit > 0, 'a number of bytes above 0');
+  return settings;
+}
+
+function check(name: string, value: number, isRight: boolean, wanted: string): void {
+  if (isRight) return;
+  throw new EspalierError('OPTION_INVALID', `sessions.${name} is ${String(value)}. It must be ${wanted}.`);
+}
+
+// NUL and halves of characters are what some stores can't hold, or would take one user for another by.
+function checkedUser(user: string): string {
+  const isRight = typeof user === 'string' && user.length >= 1 && user.length <= 1024;
+  if (isRight && user.isWellFormed() && !user.includes('\0')) return user;
+  throw new EspalierError('USER_INVALID', 'A user is a text of 1 to 1024 characters, well-formed and without NUL.');
 }

@@ -1,33 +1,74 @@
+import type {Awaitable} from '../awaitable.ts';
+import {EspalierError} from '../errors.ts';
+import {componentOf, type ComponentClass} from './component.ts';
+import {contentOf, instanceOf} from './component-text.ts';
+import {updatedText, type ComponentUpdate} from './component-update.ts';
 import {absoluteDeadline, idleDeadline} from './lifetime.ts';
-import type {EndReason, SessionRecord} from './session-store.ts';
+import {readOnly, type ReadOnly} from './read-only.ts';
+import type {EndReason, SessionRecord, StoredComponent} from './session-store.ts';
 
 /** Called once when a session ends. What it throws, or rejects with, is logged and stops nothing. */
 export type EndListener = (reason: EndReason) => unknown;
 
 /** What a session asks of the service that gave it. */
 export interface SessionKeeper {
-  touch(uid: string): Promise<SessionRecord | undefined>;
-  expire(uid: string): Promise<void>;
-  notifyOnEnd(uid: string, listener: EndListener): () => void;
+  readonly componentLimit: number;
+  /** Milliseconds since the epoch, by this process. */
+  now(): number;
+  touch(key: string): Awaitable<SessionRecord | undefined>;
+  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined>;
+  change(
+    key: string,
+    name: string,
+    known: StoredComponent | undefined,
+    change: (current: StoredComponent | undefined) => string | undefined,
+  ): Promise<StoredComponent | undefined>;
+  renew(key: string): Promise<void>;
+  expire(key: string): Promise<void>;
+  notifyOnEnd(key: string, listener: EndListener): () => void;
 }
 
 /** What a site remembers of one visitor between requests. Moments are in milliseconds since the epoch. */
 export class Session {
   #record: SessionRecord;
+  /** By this process's clock, when the record was as it is. */
+  #recordedAt: number;
   readonly #keeper: SessionKeeper;
+  #components: ReadonlyMap<string, StoredComponent>;
+  /** How many writes of this session's have been done. */
+  #writes = 0;
+  /** What was given to be read, and of which writing it is. */
+  #given: Map<ComponentClass, {readonly revision: number; readonly value: unknown}> | undefined;
 
   /** Used by `SessionService`, which gives sessions. */
   constructor(record: SessionRecord, keeper: SessionKeeper) {
     this.#record = record;
+    this.#components = record.components;
     this.#keeper = keeper;
+    this.#recordedAt = keeper.now();
   }
 
   /**
    * A public label, safe to show and to log: the SHA-256 of the token in the visitor's cookie, in base64url. It is not the
-   * token and opens nothing.
+   * token and opens nothing. `renew()` changes it.
    */
   get uid(): string {
     return this.#record.uid;
+  }
+
+  /** The uid that the session was begun with. It stays when `uid` changes, and its end is told by it. */
+  get key(): string {
+    return this.#record.key;
+  }
+
+  /** Who has signed in, if somebody has. */
+  get user(): string | undefined {
+    return this.#record.user;
+  }
+
+  /** When they last did. */
+  get authenticatedAt(): number | undefined {
+    return this.#record.authenticatedAt;
   }
 
   /** When the session was begun. */
@@ -38,6 +79,11 @@ export class Session {
   /** When the visitor was last seen, to within 1/20 of the idle timeout. */
   get lastSeenAt(): number {
     return this.#record.lastSeenAt;
+  }
+
+  /** How many milliseconds the session lasts when the visitor is not seen. */
+  get idleTimeout(): number {
+    return this.#record.idleTimeout;
   }
 
   /** When the session ends if the visitor is not seen again. */
@@ -51,25 +97,150 @@ export class Session {
   }
 
   /**
-   * Count the visitor as seen now. Each request that gets or finds the session does so already; call this during work that
-   * takes long. Gives whether the session was still alive. Never revives an ended one.
+   * How many milliseconds are left if the visitor is not seen again; 0 when there are none. By the store's time, whatever
+   * this machine's clock says. Asking does not count as being seen.
+   */
+  get timeLeft(): number {
+    return Math.max(0, this.idleDeadline - this.#storeTime());
+  }
+
+  /** Whether its visitor has signed in less than so many milliseconds ago, by the store's time. */
+  signedInWithin(milliseconds: number): boolean {
+    const {authenticatedAt} = this.#record;
+    return authenticatedAt !== undefined && this.#storeTime() - authenticatedAt < milliseconds;
+  }
+
+  /**
+   * The component as it was when the session was found, or as `update` has left it since; a new one where there is none,
+   * which is not stored. Nothing in it can be changed: that throws a TypeError. Throws `COMPONENT_UNMARKED` for a class without
+   * `@SessionComponent`, and `COMPONENT_INVALID` where `migrate` or the schema fails on what is stored.
+   */
+  get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
+    const stored = this.#stored(componentOf(type).name);
+    const revision = stored?.revision ?? 0;
+    const given = this.#given?.get(type);
+    if (given?.revision === revision) return given.value as ReadOnly<T>;
+    const value = readOnly(instanceOf(type, stored && contentOf(stored)));
+    (this.#given ??= new Map()).set(type, {revision, value});
+    return value;
+  }
+
+  /**
+   * Change a component, now: `fn` gets it as it is at this moment, a new one where there is none, changes it or gives
+   * another of the same class, and that is stored before the promise resolves. Whatever others do at the same time, here or in
+   * other processes, nothing is lost: `fn` may be called again, with what they have left. Gives the component as stored.
+   *
+   * Rejects with `SESSION_ENDED`, a 401, when the session has ended meanwhile, with `SESSION_CONFLICT`, a 409, when others
+   * were faster 40 times, and with `COMPONENT_INVALID` or `COMPONENT_TOO_LARGE` for what can't be stored; then nothing has
+   * changed. With `SESSION_STORE_DOWN` it is not known whether it has.
+   */
+  async update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {
+    const {componentLimit} = this.#keeper;
+    await this.#change(type, current => updatedText(type, current, fn, componentLimit));
+    return this.get(type);
+  }
+
+  /** Take a component out of the session, whatever is in it. Gives whether it was there. Rejects as `update` does. */
+  async remove(type: ComponentClass): Promise<boolean> {
+    let isThere = false;
+    await this.#change(type, current => {
+      isThere = current !== undefined;
+      return undefined;
+    });
+    return isThere;
+  }
+
+  /**
+   * Take a component out of the session and have it, as with a message that is shown once: of all who do so at the same
+   * time, one gets it, the others get nothing. Looks only for what was there when the session was found. Rejects as `update` does.
+   */
+  async take<T extends object>(type: ComponentClass<T>): Promise<T | undefined> {
+    if (!this.#stored(componentOf(type).name)) return undefined;
+    let taken: T | undefined;
+    await this.#change(type, current => {
+      taken = current && instanceOf(type, contentOf(current));
+      return undefined;
+    });
+    return taken;
+  }
+
+  /**
+   * Count the visitor as seen now, and look again at what the session holds. Each request that gets or finds the session does
+   * so already, and while it is answered its session does not become idle. Gives whether the session was still alive. Never
+   * revives an ended one.
    */
   async touch(): Promise<boolean> {
-    const record = await this.#keeper.touch(this.uid);
-    if (record) this.#record = record;
-    return record !== undefined;
+    const writes = this.#writes;
+    const record = await this.#keeper.touch(this.key);
+    // What was written meanwhile may be newer.
+    if (record && writes === this.#writes) this.#components = record.components;
+    return this.lasts(record);
+  }
+
+  /**
+   * Give this session an idle timeout of its own, in milliseconds, from now on. The absolute deadline stays. Gives whether the session
+   * was still alive. Rejects with `OPTION_INVALID` for what is no number of milliseconds above 0.
+   */
+  async setIdleTimeout(idleTimeout: number): Promise<boolean> {
+    if (!(Number.isFinite(idleTimeout) && idleTimeout >= 1)) {
+      const message = `The idle timeout is ${String(idleTimeout)}. It must be a number of milliseconds, 1 or more.`;
+      throw new EspalierError('OPTION_INVALID', message);
+    }
+    return this.lasts(await this.#keeper.setIdleTimeout(this.key, Math.floor(idleTimeout)));
+  }
+
+  /**
+   * Give the session a new id: the visitor gets a new cookie, and `uid` changes. The old cookie finds the session for the
+   * renewal grace, and then nothing. Of many tabs that do it at the same time, one does. Rejects with `SESSION_TOO_LATE` after the
+   * headers were sent, with `SESSION_ENDED`, and with `SESSION_FOREIGN` where the session is not this visitor's.
+   */
+  async renew(): Promise<void> {
+    await this.#keeper.renew(this.key);
   }
 
   /** End the session now, and have the browser forget its cookie if the headers are not sent yet. Doing it twice is once. */
   async expire(): Promise<void> {
-    await this.#keeper.expire(this.uid);
+    await this.#keeper.expire(this.key);
   }
 
   /**
    * Have `listener` called with the reason when the session ends, after those that were given before. Returns a function
-   * that takes it back. It lives in this process alone and ends with it. A session that has ended already calls nobody.
+   * that takes it back. It lives in this process alone and ends with it; `@OnExpire` does not. A session that has ended already
+   * calls nobody.
    */
   notifyOnExpire(listener: EndListener): () => void {
-    return this.#keeper.notifyOnEnd(this.uid, listener);
+    return this.#keeper.notifyOnEnd(this.key, listener);
+  }
+
+  /**
+   * @internal Take over what the store says of this session now, but for what it holds: an answer may be older than what
+   * `update` has left. Gives whether it is alive.
+   */
+  lasts(record: SessionRecord | undefined): boolean {
+    if (!record) return false;
+    this.#record = record;
+    this.#recordedAt = this.#keeper.now();
+    return true;
+  }
+
+  #storeTime(): number {
+    return this.#record.now + this.#keeper.now() - this.#recordedAt;
+  }
+
+  #stored(name: string): StoredComponent | undefined {
+    return this.#components.get(name);
+  }
+
+  async #change(
+    type: ComponentClass,
+    change: (current: StoredComponent | undefined) => string | undefined,
+  ): Promise<void> {
+    const {name} = componentOf(type);
+    const left = await this.#keeper.change(this.key, name, this.#stored(name), change);
+    this.#writes += 1;
+    const components = new Map(this.#components);
+    this.#components = components;
+    if (left) components.set(name, left);
+    else components.delete(name);
   }
 }

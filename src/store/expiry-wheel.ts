@@ -34,7 +34,9 @@ export class ExpiryWheel<T extends Due> {
   }
 
   add(entry: T): void {
-    if (this.#size === 0) this.#swept = slotOf(this.#clock.now()) - 1;
+    const past = slotOf(this.#clock.now()) - 1;
+    // A clock that has stepped back comes through the same seconds once more.
+    if (this.#size === 0 || past < this.#swept) this.#swept = past;
     this.#size += 1;
     this.#place(entry);
     if (!this.#isStopped) this.#cancel ??= this.#clock.after(this.#untilNextSecond(), () => this.#turn());

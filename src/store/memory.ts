@@ -2,8 +2,20 @@ import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {warn, type Logger} from '../logger.ts';
 import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
-import type {EndReason, NewSession, SessionRecord, SessionStore} from '../session/session-store.ts';
+import type {
+  EndedSession,
+  EndOutcome,
+  EndReason,
+  NewSession,
+  Renewal,
+  SessionRecord,
+  SessionStore,
+  StoredComponent,
+  Written,
+} from '../session/session-store.ts';
+import {readOnly} from '../session/read-only.ts';
 import {ExpiryWheel, type Due} from './expiry-wheel.ts';
+import {MemoryOutbox} from './memory-outbox.ts';
 
 /** How a `MemoryStore` is set up. */
 export interface MemoryStoreOptions {
@@ -11,17 +23,29 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock;
   /** Where evictions are told of. Default: `console`. */
   readonly logger?: Logger;
-  /** The most sessions it holds; past that the oldest end, with a log line. Default: 1,000,000. */
+  /** The most sessions it holds; past that the oldest end, anonymous ones first, with a log line. Default: 1,000,000. */
   readonly limit?: number;
 }
 
-type EndOfSession = (uid: string, reason: EndReason) => void;
+type EndOfSession = (key: string, reason: EndReason) => void;
 
-interface Entry extends SessionRecord, Due {
-  lastSeenAt: number;
+type Writable<T> = {-readonly [K in keyof T]: T[K]};
+
+interface Entry extends Writable<Omit<SessionRecord, 'now'>>, Due {
+  /** The revision that was given last. */
+  revision: number;
+  /** Uids that find it besides its key: the one it has, and older ones in their grace. */
+  aliases: string[];
+}
+
+/** A uid that is not the key of its session. */
+interface Alias {
+  readonly entry: Entry;
+  until: number;
 }
 
 const minute = 60_000;
+const nothing: ReadonlyMap<string, StoredComponent> = readOnly(new Map());
 
 /**
  * Sessions in this process's memory: fast, and gone when the process ends. It is what a site has unless it binds another
@@ -31,13 +55,19 @@ export class MemoryStore implements SessionStore {
   /** What holds where `MemoryStoreOptions` are silent. */
   static readonly defaults = {limit: 1_000_000};
 
-  readonly #entries = new Map<string, Entry>();
+  // Apart, so that the oldest anonymous session is at hand when one has to go.
+  readonly #anonymous = new Map<string, Entry>();
+  readonly #signedIn = new Map<string, Entry>();
+  readonly #aliases = new Map<string, Alias>();
+  /** In the order of their sign-ins. */
+  readonly #users = new Map<string, Set<Entry>>();
+  readonly #outbox = new MemoryOutbox();
   readonly #wheel: ExpiryWheel<Entry>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #limit: number;
   readonly #listeners = new Set<EndOfSession>();
-  /** The next to be evicted, the first of them last; some may have ended since they were noted. */
+  /** The next to be evicted, the first of them last; some may have ended or signed in since they were noted. */
   #oldest: string[] = [];
   #evicted = 0;
   #isClosed = false;
@@ -57,37 +87,113 @@ export class MemoryStore implements SessionStore {
 
   /** How many sessions are held; those past their deadline count until they are swept, a second or so later. */
   get size(): number {
-    return this.#entries.size;
+    return this.#anonymous.size + this.#signedIn.size;
   }
 
   create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): SessionRecord {
-    if (this.#live(uid)) throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
-    if (this.#entries.size >= this.#limit) this.#evictOldest();
+    this.#refuseTaken(uid);
+    if (this.size >= this.#limit) this.#evictOldest();
     const now = this.#clock.now();
-    const entry = {uid, isSecure, idleTimeout, absoluteTimeout, createdAt: now, lastSeenAt: now, slot: 0, place: 0};
-    this.#entries.set(uid, entry);
+    const entry: Entry = {
+      key: uid,
+      uid,
+      isSecure,
+      idleTimeout,
+      absoluteTimeout,
+      createdAt: now,
+      lastSeenAt: now,
+      user: undefined,
+      authenticatedAt: undefined,
+      components: nothing,
+      revision: 0,
+      aliases: [],
+      slot: 0,
+      place: 0,
+    };
+    this.#anonymous.set(uid, entry);
     this.#wheel.add(entry);
-    return recordOf(entry);
+    return this.#record(entry);
   }
 
-  touch(uid: string): SessionRecord | undefined {
-    const entry = this.#live(uid);
+  find(uid: string, isSeen: boolean): SessionRecord | undefined {
+    const entry = this.#byUid(uid);
+    return entry && (isSeen ? this.#seen(entry) : this.#record(entry));
+  }
+
+  touch(key: string): SessionRecord | undefined {
+    const entry = this.#live(key);
+    return entry && this.#seen(entry);
+  }
+
+  write(key: string, name: string, expected: number, text: string | undefined): Written {
+    const entry = this.#live(key);
+    if (!entry) return {state: 'gone'};
+    const current = entry.components.get(name);
+    if ((current?.revision ?? 0) !== expected) return {state: 'conflict', current};
+    const revision = text === undefined ? 0 : (entry.revision += 1);
+    const components = new Map(entry.components);
+    if (text === undefined) components.delete(name);
+    else components.set(name, {revision, text});
+    entry.components = components.size > 0 ? readOnly(components) : nothing;
+    return {state: 'written', revision};
+  }
+
+  renew(key: string, {from, to, grace, signIn}: Renewal): SessionRecord | undefined {
+    const entry = this.#live(key);
     if (!entry) return undefined;
-    const now = this.#clock.now();
-    if (gainsEnough(entry, now)) entry.lastSeenAt = now;
-    return recordOf(entry);
+    if (signIn && entry.user !== undefined && entry.user !== signIn.user) return this.#record(entry);
+    const isFirst = entry.uid === from || (signIn !== undefined && entry.user === undefined);
+    if (isFirst) this.#rename(entry, to, grace);
+    if (signIn) this.#signIn(entry, signIn.user, signIn.limit);
+    return this.#seen(entry);
   }
 
-  end(uid: string, reason: EndReason): boolean {
-    const entry = this.#live(uid);
+  setIdleTimeout(key: string, idleTimeout: number): SessionRecord | undefined {
+    const entry = this.#live(key);
+    if (!entry) return undefined;
+    this.#wheel.remove(entry);
+    entry.idleTimeout = idleTimeout;
+    entry.lastSeenAt = Math.max(entry.lastSeenAt, this.#clock.now());
+    this.#wheel.add(entry);
+    return this.#record(entry);
+  }
+
+  end(key: string, reason: EndReason): boolean {
+    const entry = this.#live(key);
     if (entry) this.#end(entry, reason);
     return entry !== undefined;
   }
 
+  list(user: string): readonly SessionRecord[] {
+    return this.#sessionsOf(user).map(entry => this.#record(entry));
+  }
+
+  endAll(user: string, reason: EndReason, except?: string): number {
+    const ending = this.#sessionsOf(user).filter(({key}) => key !== except);
+    for (const entry of ending) this.#end(entry, reason);
+    return ending.length;
+  }
+
   onEnd(listener: EndOfSession): () => void {
-    const tell: EndOfSession = (uid, reason) => listener(uid, reason);
+    const tell: EndOfSession = (key, reason) => listener(key, reason);
     this.#listeners.add(tell);
     return () => this.#listeners.delete(tell);
+  }
+
+  keepEnds(): void {
+    this.#outbox.keep(this.#clock.now());
+  }
+
+  takeEnds(count: number, lease: number): readonly EndedSession[] {
+    return this.#outbox.take(count, lease, this.#clock.now());
+  }
+
+  settleEnd(key: string, outcome: EndOutcome): void {
+    this.#outbox.settle(key, outcome, this.#clock.now());
+  }
+
+  releaseEnds(): number {
+    return this.#outbox.release();
   }
 
   close(): void {
@@ -96,12 +202,61 @@ export class MemoryStore implements SessionStore {
     this.#cancelReport?.();
   }
 
+  #byUid(uid: string): Entry | undefined {
+    const entry = this.#live(uid);
+    if (entry?.uid === uid) return entry;
+    const alias = this.#aliases.get(uid);
+    return alias && this.#clock.now() < alias.until ? this.#live(alias.entry.key) : undefined;
+  }
+
   /** The entry, unless its deadline has passed; then it ends here, before the timer comes to it. */
-  #live(uid: string): Entry | undefined {
-    const entry = this.#entries.get(uid);
+  #live(key: string): Entry | undefined {
+    const entry = this.#anonymous.get(key) ?? this.#signedIn.get(key);
     if (!entry || this.#clock.now() < idleDeadline(entry)) return entry;
     this.#end(entry, timeoutReason(entry));
     return undefined;
+  }
+
+  #refuseTaken(uid: string): void {
+    if (!this.#live(uid) && !this.#byUid(uid)) return;
+    throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
+  }
+
+  #seen(entry: Entry): SessionRecord {
+    const now = this.#clock.now();
+    if (gainsEnough(entry, now)) entry.lastSeenAt = now;
+    return this.#record(entry);
+  }
+
+  #rename(entry: Entry, uid: string, grace: number): void {
+    this.#refuseTaken(uid);
+    const now = this.#clock.now();
+    const old = this.#aliases.get(entry.uid) ?? {entry, until: 0};
+    old.until = now + grace;
+    this.#aliases.set(entry.uid, old).set(uid, {entry, until: Infinity});
+    entry.aliases = [...new Set([...entry.aliases, entry.uid, uid])].filter(alias => this.#isKept(alias, now));
+    entry.uid = uid;
+  }
+
+  #isKept(alias: string, now: number): boolean {
+    const isKept = this.#aliases.get(alias)!.until > now;
+    if (!isKept) this.#aliases.delete(alias);
+    return isKept;
+  }
+
+  #signIn(entry: Entry, user: string, limit: number): void {
+    entry.user = user;
+    entry.authenticatedAt = Math.max(this.#clock.now(), entry.authenticatedAt ?? entry.createdAt);
+    this.#anonymous.delete(entry.key);
+    this.#signedIn.set(entry.key, entry);
+    const sessions = this.#users.get(user) ?? new Set();
+    sessions.delete(entry);
+    this.#users.set(user, sessions.add(entry));
+    for (const oldest of this.#sessionsOf(user).slice(0, -limit)) this.#end(oldest, 'replaced');
+  }
+
+  #sessionsOf(user: string): Entry[] {
+    return [...(this.#users.get(user) ?? [])].filter(({key}) => this.#live(key));
   }
 
   #end(entry: Entry, reason: EndReason): void {
@@ -109,15 +264,26 @@ export class MemoryStore implements SessionStore {
     this.#drop(entry, reason);
   }
 
-  #drop({uid}: Entry, reason: EndReason): void {
-    this.#entries.delete(uid);
-    for (const listener of this.#listeners) listener(uid, reason);
+  #drop(entry: Entry, reason: EndReason): void {
+    const {key, user} = entry;
+    this.#anonymous.delete(key);
+    this.#signedIn.delete(key);
+    for (const alias of entry.aliases) this.#aliases.delete(alias);
+    if (user !== undefined) this.#leave(user, entry);
+    this.#outbox.add({key, reason, session: this.#record(entry)});
+    for (const listener of this.#listeners) listener(key, reason);
+  }
+
+  #leave(user: string, entry: Entry): void {
+    const sessions = this.#users.get(user)!;
+    sessions.delete(entry);
+    if (sessions.size === 0) this.#users.delete(user);
   }
 
   #evictOldest(): void {
     const oldest = this.#findOldest();
     // Past its deadline it ends by that, which makes room as well.
-    if (!this.#live(oldest.uid)) return;
+    if (!this.#live(oldest.key)) return;
     this.#end(oldest, 'evicted');
     this.#evicted += 1;
     if (this.#evicted > 1) return;
@@ -128,9 +294,10 @@ export class MemoryStore implements SessionStore {
   // A map leads through all that was deleted to its first entry, so the way is made for many at once. An iterator kept
   // between calls would instead keep every table that the map has outgrown.
   #findOldest(): Entry {
-    const entry = this.#entries.get(this.#oldest.pop() ?? '');
+    const first = this.#anonymous.size > 0 ? this.#anonymous : this.#signedIn;
+    const entry = first.get(this.#oldest.pop() ?? '');
     if (entry) return entry;
-    if (this.#oldest.length === 0) this.#oldest = this.#entries.keys().take(1000).toArray().toReversed();
+    if (this.#oldest.length === 0) this.#oldest = first.keys().take(1000).toArray().toReversed();
     return this.#findOldest();
   }
 
@@ -138,9 +305,21 @@ export class MemoryStore implements SessionStore {
     warn(this.#logger, `${this.#evicted} sessions ended early in the last minute, for want of room.`);
     this.#evicted = 0;
   }
-}
 
-// A copy, so that nobody outside holds, or sees change, what is kept here.
-function recordOf({uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt}: Entry): SessionRecord {
-  return {uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt};
+  // A copy, so that nobody outside holds, or sees change, what is kept here. Its components are not changed but replaced.
+  #record(entry: Entry): SessionRecord {
+    return {
+      key: entry.key,
+      uid: entry.uid,
+      isSecure: entry.isSecure,
+      idleTimeout: entry.idleTimeout,
+      absoluteTimeout: entry.absoluteTimeout,
+      createdAt: entry.createdAt,
+      lastSeenAt: entry.lastSeenAt,
+      authenticatedAt: entry.authenticatedAt,
+      user: entry.user,
+      components: entry.components,
+      now: this.#clock.now(),
+    };
+  }
 }

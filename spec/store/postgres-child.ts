@@ -1,0 +1,52 @@
+// A process of its own with a PostgresStore of its own: node postgres-child.js <url> <schema> <task> <JSON>. It says what came of
+// the task as JSON, on a line.
+import {types} from 'pg';
+import {PostgresStore} from '../../src/store/postgres.ts';
+
+const [url, schema, task, given] = process.argv.slice(2) as [string, string, string, string];
+const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
+const now = Date.now;
+
+const tasks: Record<string, (store: PostgresStore, given: never) => Promise<unknown>> = {
+  /** Begin a session. */
+  begin: async (store, uid: string) => store.create({uid, ...lifetime}),
+
+  /** Begin a session on a machine whose clock is so many milliseconds ahead. */
+  async ahead(store, [uid, milliseconds]: [string, number]) {
+    Date.now = () => now() + milliseconds;
+    return [Date.now(), await store.create({uid, ...lifetime})];
+  },
+
+  /** Begin a session in an application that has every value parsed to nothing. */
+  async unparsed(store, uid: string) {
+    for (const type of [16, 20, 23, 25, 114, 701, 2278]) types.setTypeParser(type, () => null as never);
+    await store.create({uid, ...lifetime});
+    return [await store.find(uid, true), await store.end(uid, 'logout'), await store.endAll('nobody', 'revoked')];
+  },
+
+  /** Count one up so many times, each time by a write of who has read it. */
+  async count(store, [key, times]: [string, number]) {
+    for (let done = 0; done < times;) {
+      const there = (await store.find(key, false))!.components.get('count');
+      const written = await store.write(key, 'count', there?.revision ?? 0, String(Number(there?.text ?? 0) + 1));
+      if (written.state === 'written') done += 1;
+    }
+  },
+
+  /** Sign in one user with so many new sessions, three at a time, and say how many they had at most. */
+  async signIn(store, [user, prefix, times, limit]: [string, string, number, number]) {
+    let most = 0;
+    const one = async (key: string) => {
+      await store.create({uid: key, ...lifetime});
+      await store.renew(key, {from: key, to: `${key}'`, grace: 0, signIn: {user, limit}});
+      most = Math.max(most, (await store.list(user)).length);
+    };
+    for (let i = 0; i < times; i += 3) await Promise.all([0, 1, 2].map(n => one(`${prefix}${i + n}`)));
+    return most;
+  },
+};
+
+const store = new PostgresStore({url, schema});
+const outcome = await tasks[task]!(store, JSON.parse(given) as never);
+await store.close();
+console.log(JSON.stringify(outcome ?? null));

@@ -1,0 +1,204 @@
+import {setImmediate} from 'node:timers/promises';
+import type {ExecutionContext} from 'ava';
+import {Pool} from 'pg';
+import {PostgresStore} from 'espalier/store/postgres';
+import {PostgresLink, type PostgresError} from '../../src/store/postgres-link.ts';
+import {until} from '../until.ts';
+import {fails, quiet, share, testAlone as test} from './postgres-world.ts';
+
+const {server, connect, world: openWorld, inChild} = await share({isDurable: true});
+
+/** A store of its own connections that has been used. */
+async function world(t: ExecutionContext) {
+  const opened = openWorld(t, {url: server.url});
+  await opened.begin('a');
+  return opened;
+}
+
+const backendsOf = (schema: string) =>
+  `SELECT pid FROM pg_stat_activity WHERE query LIKE '%"${schema}"%' AND pid <> pg_backend_pid()`;
+
+test('while the server is down every call fails at once, and the same store works when it is back, with all it held', async t => {
+  const {store, begin, lines} = await world(t);
+  t.is((await store.write('a', 'cart', 0, '["pear"]')).state, 'written');
+  t.true(await store.end((await begin('b')).key, 'logout'));
+  await server.crash();
+  await fails(t, store.find('a', true), /ECONNREFUSED|57P01|connection/i);
+  for (let i = 0; i < 5; i += 1) await fails(t, store.find('a', true), /ECONNREFUSED|connection/i);
+  await fails(t, store.write('a', 'cart', 0, 'x'), /ECONNREFUSED|connection/i);
+  await server.restart();
+  const {components} = await until(() => store.find('a', true));
+  t.is(components.get('cart')?.text, '["pear"]');
+  t.is(await store.find('b', true), undefined, 'what has ended stays ended');
+  t.is(lines.length, 2, lines.join('\n'));
+  t.regex(lines[0]!, /^The PostgreSQL store is out of reach/);
+  t.is(lines[1], 'The PostgreSQL store is back.');
+});
+
+test('a server that comes and goes is told of once a minute, and never how it is reached', async t => {
+  const {store, lines} = await world(t);
+  for (let i = 0; i < 3; i += 1) {
+    await server.crash();
+    const error = await t.throwsAsync(store.find('a', true));
+    lines.push(`${error.message} ${error.stack} ${String(error.cause)} ${JSON.stringify(error)}`);
+    await server.restart();
+    await until(() => store.find('a', true));
+  }
+  t.is(lines.filter(line => line.startsWith('The PostgreSQL store')).length, 2);
+  t.false(
+    lines.some(line => /kept-secret|127\.0\.0\.1|postgres:\/\//.test(line)),
+    lines.join('\n'),
+  );
+});
+
+test('a store begins on a server that was down at first', async t => {
+  await server.crash();
+  const store = new PostgresStore({url: server.url, schema: 'late', logger: quiet});
+  t.teardown(() => store.close());
+  const heard: string[] = [];
+  store.onEnd((key, reason) => heard.push(`${key} ${reason}`));
+  await fails(t, store.keepEnds(), /ECONNREFUSED/);
+  await server.restart();
+  await until(async () => (await store.keepEnds(), true));
+  await store.create({uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000});
+  await until(async () => heard[0]);
+  t.deepEqual(heard, ['a absolute']);
+});
+
+test('a server that stands still fails each call in time, and does not do it when it goes on', async t => {
+  const {store, rows, schema} = await world(t);
+  const pids = (await rows(backendsOf(schema))).map(({pid}) => pid as number);
+  t.true(pids.length > 0);
+  const all = [server.pid, ...pids];
+  const began = performance.now();
+  for (const pid of all) process.kill(pid, 'SIGSTOP');
+  try {
+    await Promise.all([
+      fails(t, store.write('a', 'late', 0, '"x"'), /no answer|connection/i),
+      fails(t, store.end('a', 'logout'), /no answer|connection/i),
+    ]);
+    // Time is what this is about: it has to be later than anybody waits for.
+    await until(async () => (performance.now() - began > 3000 ? true : undefined));
+  } finally {
+    for (const pid of all) process.kill(pid, 'SIGCONT');
+  }
+  await until(async () =>
+    (await rows(`${backendsOf(schema)} AND pid IN (${pids.join()})`)).length === 0 ? true : undefined,
+  );
+  const record = await until(() => store.find('a', false));
+  t.deepEqual([...record.components], []);
+});
+
+test('a connection that is cut in the middle of a call fails that call, which is not made again', async t => {
+  const {store, pool, rows, schema, lines} = await world(t);
+  const holder = await pool.connect();
+  await holder.query(`BEGIN; SELECT FROM ${schema}.session FOR UPDATE`);
+  const writing = fails(t, store.write('a', 'cut', 0, '"x"'), /57P01|terminating connection/);
+  await until(async () => {
+    const waiting = `${backendsOf(schema)} AND wait_event_type = 'Lock' AND query LIKE '%write%'`;
+    const [found] = await rows(waiting.replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
+    return found;
+  });
+  await writing;
+  await holder.query('ROLLBACK');
+  holder.release();
+  const record = await store.find('a', true);
+  t.deepEqual([...record!.components], []);
+  t.is((await store.write('a', 'cut', 0, '"y"')).state, 'written');
+  t.true(lines.length <= 2);
+});
+
+test('idle connections that are cut end no process, and the next calls work', async t => {
+  const {store, rows, schema} = await world(t);
+  await Promise.all(Array.from({length: 5}, () => store.find('a', true)));
+  await rows(backendsOf(schema).replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
+  await until(async () => ((await rows(backendsOf(schema))).length === 0 ? true : undefined));
+  await setImmediate();
+  await until(() => store.find('a', true));
+  t.pass();
+});
+
+test('a call that waits for a connection of a busy pool fails in time, and is not made later', async t => {
+  const {schema} = await world(t);
+  const pool = new Pool({connectionString: server.url, max: 1});
+  const store = new PostgresStore({pool, schema, logger: quiet});
+  await store.find('a', false);
+  const busy = await pool.connect();
+  await fails(t, store.write('a', 'queued', 0, '"x"'), /no answer/);
+  busy.release();
+  const record = await until(() => store.find('a', false));
+  t.is(record.components.size, 0);
+  await store.close();
+  await pool.end();
+});
+
+test('it is no matter what the application has its own values parsed to', async t => {
+  const {schema} = await world(t);
+  t.like(await inChild(schema, 'unparsed', 'b'), [{key: 'b', idleTimeout: 60_000}, true, 0]);
+});
+
+/** A link of its own, with its log. */
+function linkOver(pool: Pool) {
+  const lines: string[] = [];
+  const line = (...words: unknown[]) => lines.push(words.map(String).join(' '));
+  return {link: new PostgresLink(pool, {error: line, warn: line}), lines};
+}
+
+test('a question gives its one value as the server writes it, or nothing', async t => {
+  const {link} = linkOver(connect(t));
+  t.is(await link.ask('SELECT $1::int', [7]), '7');
+  t.is(await link.ask('SELECT true', []), 't');
+  t.is(await link.ask('SELECT NULL', []), undefined);
+  t.is(await link.ask('SELECT 1 WHERE false', []), undefined);
+  t.is(await link.ask('SELECT 1; SELECT 2'), undefined);
+});
+
+for (const [failure, most] of [
+  ['serialization_failure', 4],
+  ['deadlock_detected', 4],
+  ['unique_violation', 1],
+  ['lock_not_available', 1],
+] as const) {
+  test(`what fails by a ${failure} is tried ${most === 1 ? 'once' : `up to ${most} times`}, and a later try may do`, async t => {
+    const {link, lines} = linkOver(connect(t));
+    // What a sequence counts is not undone.
+    await link.ask(`CREATE SEQUENCE ${failure}_tries; CREATE FUNCTION fail_by_${failure}(times bigint) RETURNS bigint
+      LANGUAGE plpgsql AS $body$
+      BEGIN
+        IF nextval('${failure}_tries') <= times THEN RAISE ${failure}; END IF;
+        RETURN lastval();
+      END $body$`);
+    const call = (times: number) => link.ask(`SELECT fail_by_${failure}($1)`, [times]);
+    await t.throwsAsync(call(99), {name: 'PostgresError'});
+    t.is(await link.ask(`SELECT last_value FROM ${failure}_tries`, []), String(most));
+    if (most > 1) t.is(await call(most + most - 1), String(most + most));
+    t.deepEqual(lines, []);
+  });
+}
+
+test('a failure is told in names of tables and roles, never in what is in a row or was asked with', async t => {
+  const {link} = linkOver(connect(t));
+  await t.throwsAsync(link.ask('SELECT FROM nothing', []), {code: '42P01', message: /relation "nothing"/});
+  await link.ask('CREATE TABLE taken (name text PRIMARY KEY)');
+  const insert = () => link.ask('INSERT INTO taken VALUES ($1)', ['kept-text']);
+  await insert();
+  const failures = [insert(), link.ask('SELECT $1::text::int', ['kept-text'])];
+  const codes = failures.map(async failure => {
+    const error = await t.throwsAsync(failure, {name: 'PostgresError'});
+    t.notRegex(`${error.message}${error.stack}${String(error.cause)}${JSON.stringify(error)}`, /kept-text/);
+    return (error as PostgresError).code;
+  });
+  t.deepEqual(await Promise.all(codes), ['23505', '22P02']);
+});
+
+test('what is closed says nothing any more', async t => {
+  const url = server.url;
+  await server.crash();
+  const [open, closed] = [linkOver(connect(t, url)), linkOver(connect(t, url))];
+  closed.link.close();
+  for (const {link} of [open, closed]) await t.throwsAsync(link.ask('SELECT 1'), {code: 'ECONNREFUSED'});
+  await server.restart();
+  for (const {link} of [open, closed]) await until(async () => (await link.ask('SELECT 1', [])) === '1');
+  t.is(open.lines.length, 2);
+  t.deepEqual(closed.lines, []);
+});

@@ -1,0 +1,104 @@
+import anyTest from 'ava';
+import {PostgresStore} from 'espalier/store/postgres';
+import type {SessionRecord} from '../../src/session/session-store.ts';
+import {schemaSql, schemaVersion} from '../../src/store/postgres-schema.ts';
+import {lifetime, quiet, share, test} from './postgres-world.ts';
+
+const {server, freshSchema, connect, inChild, world} = await share();
+
+anyTest('a schema is named by a plain word', t => {
+  for (const name of ['', 'a b', 'a"b', "a'b", 'a.b', 'a;', 'ä', 'pg_mine', '1st', 'a'.repeat(64)]) {
+    t.throws(() => schemaSql(name), {code: 'OPTION_INVALID'}, name);
+    t.throws(() => PostgresStore.sql(name), {code: 'OPTION_INVALID'}, name);
+    t.throws(() => new PostgresStore({url: 'postgres://localhost/db', schema: name}), {code: 'OPTION_INVALID'}, name);
+  }
+  t.notThrows(() => schemaSql('a'.repeat(63)));
+  t.true(PostgresStore.sql().includes('CREATE SCHEMA "espalier"'));
+});
+
+test('the name is taken as it is written, and schemas in one database have nothing in common', async t => {
+  const {pool, begin} = world(t, {schema: 'Mine'});
+  await begin('a');
+  const {store: other} = world(t, {schema: 'mine', pool});
+  t.is(await other.find('a', false), undefined);
+  const found = await pool.query(`SELECT nspname FROM pg_namespace WHERE nspname IN ('Mine', 'mine') ORDER BY nspname`);
+  t.is(found.rowCount, 2);
+});
+
+test('the statements mark their version, and leave what is there when they are run again', async t => {
+  const {schema, pool, store, rows, begin} = world(t);
+  await begin('a');
+  t.is((await store.write('a', 'cart', 0, '["pear"]')).state, 'written');
+  await store.keepEnds();
+  const marks = () => rows('SELECT * FROM @.state');
+  const before = await marks();
+  t.like(before, [{version: schemaVersion}]);
+  await pool.query(PostgresStore.sql(schema));
+  t.deepEqual(await marks(), before);
+  t.is((await store.find('a', false))?.components.get('cart')?.text, '["pear"]');
+});
+
+test('processes that make one schema at once all find it made', async t => {
+  const schema = freshSchema();
+  const uids = ['a', 'b', 'c'];
+  const begun = (await Promise.all(uids.map(uid => inChild(schema, 'begin', uid)))) as SessionRecord[];
+  t.deepEqual(
+    begun.map(({uid}) => uid),
+    uids,
+  );
+});
+
+test('stores that make one schema in the same moment all find it made', async t => {
+  const pool = connect(t);
+  await Promise.all([1, 2, 3, 4].map(() => pool.query('SELECT pg_sleep(0.1)')));
+  for (let i = 0; i < 4; i += 1) {
+    const schema = freshSchema();
+    const stores = [1, 2, 3, 4].map(() => new PostgresStore({pool, schema}));
+    t.deepEqual(await Promise.all(stores.map(store => store.list('eva'))), [[], [], [], []]);
+    for (const store of stores) await store.close();
+  }
+});
+
+test('tables of a later release are left alone, and the store says so', async t => {
+  const {schema, pool, store, rows, begin} = world(t);
+  await begin('a');
+  await rows('UPDATE @.state SET version = 99');
+  const older = new PostgresStore({pool, schema, logger: quiet});
+  t.teardown(() => older.close());
+  await t.throwsAsync(async () => older.find('a', true), {message: /made by a later release/});
+  await t.throwsAsync(pool.query(PostgresStore.sql(schema)), {message: /made by a later release/});
+  await rows(`UPDATE @.state SET version = ${schemaVersion}`);
+  t.truthy(await store.find('a', true));
+  t.truthy(await older.find('a', true), 'it tries again');
+});
+
+test('a schema that is taken away is made again at the next call', async t => {
+  const {store, rows, begin} = world(t);
+  await begin('a');
+  await rows('DROP SCHEMA @ CASCADE');
+  await t.throwsAsync(async () => store.find('a', true));
+  t.is(await store.find('a', true), undefined);
+});
+
+test('with the schema made beforehand, a role that may make nothing is enough', async t => {
+  const {schema, pool} = world(t);
+  await pool.query(PostgresStore.sql(schema));
+  await pool.query(PostgresStore.sql(schema));
+  await pool.query(`CREATE ROLE ${schema}_role LOGIN;
+    GRANT USAGE ON SCHEMA ${schema} TO ${schema}_role;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${schema}_role;
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${schema} TO ${schema}_role`);
+  const url = server.url.replace('espalier:', `${schema}_role:`);
+  const store = new PostgresStore({url, schema});
+  t.teardown(() => store.close());
+  await store.keepEnds();
+  await store.create({uid: 'a', ...lifetime});
+  await store.renew('a', {from: 'a', to: 'b', grace: 0, signIn: {user: 'eva', limit: 1}});
+  t.is((await store.write('a', 'cart', 0, '1')).state, 'written');
+  t.is(await store.endAll('eva', 'revoked'), 1);
+  const [end] = await store.takeEnds(1, 1000);
+  await store.settleEnd(end!.key, 'told');
+  const elsewhere = new PostgresStore({url, schema: freshSchema(), logger: quiet});
+  t.teardown(() => elsewhere.close());
+  await t.throwsAsync(async () => elsewhere.find('a', true), {message: /permission denied/});
+});

@@ -1,0 +1,136 @@
+import {spawn, execFileSync, type ChildProcess} from 'node:child_process';
+import {once} from 'node:events';
+import {chownSync, existsSync, globSync, mkdtempSync, rmSync} from 'node:fs';
+import {createServer, type AddressInfo} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout} from 'node:timers/promises';
+import {Pool} from 'pg';
+
+/** Where PostgreSQL's programs are, if anywhere: in `POSTGRES_BIN`, or where Debian puts them. */
+export const postgresBin: string | undefined = [
+  process.env['POSTGRES_BIN'] ?? '',
+  ...globSync('/usr/lib/postgresql/*/bin').toSorted().toReversed(),
+].find(folder => existsSync(join(folder, 'initdb')));
+
+/** PostgreSQL refuses to run as root; Debian's package brings a user for it. */
+function unprivileged(): {uid?: number; gid?: number} {
+  if (process.getuid?.() !== 0) return {};
+  const id = (which: string) => Number(execFileSync('id', [which, 'postgres'], {encoding: 'utf8'}));
+  return {uid: id('-u'), gid: id('-g')};
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const {port} = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+/** A PostgreSQL of our own, on loopback, in a temporary folder. */
+export class PostgresServer {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #user = unprivileged();
+  readonly #isDurable: boolean;
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, isDurable: boolean) {
+    this.port = port;
+    this.#isDurable = isDurable;
+    this.#folder = mkdtempSync(join(tmpdir(), 'espalier-postgres-'));
+    const {uid, gid} = this.#user;
+    if (uid !== undefined) chownSync(this.#folder, uid, gid!);
+    this.run('initdb', [
+      '--pgdata',
+      this.#folder,
+      '--username',
+      'espalier',
+      '--auth',
+      'trust',
+      '--no-sync',
+      '-E',
+      'UTF8',
+    ]);
+  }
+
+  /** Without `isDurable` what it holds may be lost with the machine, and it is quicker. */
+  static async start({isDurable = false} = {}): Promise<PostgresServer> {
+    const server = new PostgresServer(await freePort(), isDurable);
+    // Should the specs be cut off, nothing of it stays.
+    process.once('exit', () => server.#child?.kill('SIGQUIT'));
+    await server.restart();
+    return server;
+  }
+
+  /** The url of the database; it has a password, which must be seen nowhere. */
+  get url(): string {
+    return `postgres://espalier:kept-secret@127.0.0.1:${this.port}/postgres`;
+  }
+
+  /** The process id of the server, which is the parent of those for each connection. */
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
+  /** Start it on what it held, and wait until it answers. */
+  async restart(): Promise<void> {
+    const settings = {
+      listen_addresses: '127.0.0.1',
+      port: this.port,
+      unix_socket_directories: '',
+      max_connections: 200,
+      shared_buffers: '32MB',
+      fsync: this.#isDurable ? 'on' : 'off',
+      synchronous_commit: this.#isDurable ? 'on' : 'off',
+      log_min_messages: 'panic',
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    this.#child = spawn(join(postgresBin!, 'postgres'), ['-D', this.#folder, ...args], {
+      ...this.#user,
+      stdio: 'ignore',
+    });
+    for (let tries = 0; !(await this.#answers()); tries += 1) {
+      if (tries > 200 || this.#child.exitCode !== null) throw new Error('PostgreSQL did not start.');
+      await setTimeout(50);
+    }
+  }
+
+  /** Stop it at once, as a crash would: nothing is written down that was not yet. */
+  async crash(): Promise<void> {
+    await this.#stop('SIGQUIT');
+  }
+
+  async dispose(): Promise<void> {
+    await this.#stop('SIGQUIT');
+    rmSync(this.#folder, {recursive: true, force: true});
+  }
+
+  /** What one of PostgreSQL's programs says. */
+  run(program: string, args: readonly string[]): string {
+    return execFileSync(join(postgresBin!, program), args, {...this.#user, cwd: this.#folder, encoding: 'utf8'});
+  }
+
+  async #stop(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await exit;
+  }
+
+  async #answers(): Promise<boolean> {
+    const pool = new Pool({connectionString: this.url, connectionTimeoutMillis: 1000, max: 1});
+    try {
+      await pool.query('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await pool.end();
+    }
+  }
+}

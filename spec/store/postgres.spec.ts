@@ -1,0 +1,141 @@
+import {execFile} from 'node:child_process';
+import {promisify} from 'node:util';
+import anyTest from 'ava';
+import {Container, Get, Resource, SessionService, SessionStore, inject} from 'espalier';
+import {PostgresStore, type PostgresStoreOptions} from 'espalier/store/postgres';
+import {storeContract, testSite} from 'espalier/testing';
+import {Pool} from 'pg';
+import type {StoreFixture} from '../../src/testing/store-contract/world.ts';
+import {until} from '../until.ts';
+import {lifetime, quiet, share, test} from './postgres-world.ts';
+
+const {server, freshSchema, connect, world} = await share();
+
+function makeFixture(): StoreFixture {
+  const schema = freshSchema();
+  const pool = new Pool({connectionString: server.url, max: 4});
+  return {open: clock => new PostgresStore({pool, schema, clock}), dispose: () => pool.end()};
+}
+
+for (const law of storeContract(makeFixture)) {
+  test(law.title, async t => {
+    await law.run();
+    t.pass();
+  });
+}
+
+test('sessions are swept by the clock of the server, and every process hears of it once', async t => {
+  const {schema, pool, store, begin} = world(t);
+  const other = new PostgresStore({pool, schema});
+  t.teardown(() => other.close());
+  const heard: string[] = [];
+  for (const [name, one] of [
+    ['one', store],
+    ['other', other],
+  ] as const) {
+    one.onEnd((key, reason) => heard.push(`${name} ${key} ${reason}`));
+    await one.find('nobody', false);
+  }
+  await store.create({uid: 'a', ...lifetime, idleTimeout: 300});
+  await store.create({uid: 'b', ...lifetime});
+  await other.end('b', 'logout');
+  await until(() => heard.length >= 4);
+  await begin('last');
+  await store.end('last', 'logout');
+  await until(() => heard.filter(line => line.includes('last')).length === 2);
+  const ends = ['a idle', 'b logout', 'last logout'];
+  t.deepEqual(heard.toSorted(), [...ends.map(end => `one ${end}`), ...ends.map(end => `other ${end}`)]);
+});
+
+test('an end that is committed late is heard of, though later ones were heard of before', async t => {
+  const {schema, pool, store, begin} = world(t);
+  const heard: string[] = [];
+  store.onEnd(key => heard.push(key));
+  for (const uid of ['slow', 'quick', 'last']) await begin(uid);
+  const slow = await pool.connect();
+  await slow.query('BEGIN');
+  await slow.query(`SELECT ${schema}."end"('slow', 'logout', NULL)`);
+  await store.end('quick', 'logout');
+  await until(() => heard.length === 1);
+  await slow.query('COMMIT');
+  slow.release();
+  await until(() => heard.length === 2);
+  await store.end('last', 'logout');
+  await until(() => heard.length === 3);
+  t.deepEqual(heard, ['quick', 'slow', 'last']);
+});
+
+test('a pool whose transactions see less than what is committed is refused', async t => {
+  const url = `${server.url}?options=-c%20default_transaction_isolation%3Dserializable`;
+  const store = new PostgresStore({url, schema: freshSchema(), logger: quiet});
+  t.teardown(() => store.close());
+  await t.throwsAsync(async () => store.find('a', true), {message: /must be read committed/});
+});
+
+test("close() ends the store's own connections, and leaves the application's alone", async t => {
+  const schema = freshSchema();
+  const url = `${server.url}?application_name=${schema}`;
+  const connections = async () =>
+    (await watch.query('SELECT FROM pg_stat_activity WHERE application_name = $1', [schema])).rows.length;
+  const watch = connect(t);
+  const pool = new Pool({connectionString: url, max: 1});
+  t.teardown(() => pool.end());
+  const own = new PostgresStore({url, schema});
+  await own.find('a', true);
+  await own.close();
+  await own.close();
+  await until(async () => (await connections()) === 0);
+  const lent = new PostgresStore({pool, schema});
+  await lent.find('a', true);
+  await lent.close();
+  t.is(await connections(), 1);
+  t.is(pool.listenerCount('error'), 0);
+});
+
+test('a store keeps no process alive that has nothing else to do', async t => {
+  const program = `
+    import {PostgresStore} from ${JSON.stringify(new URL('../../src/store/postgres.js', import.meta.url).href)};
+    const store = new PostgresStore({url: process.argv[1], schema: process.argv[2]});
+    store.onEnd(() => {});
+    await store.find('a', true);
+    console.log('done');`;
+  const args = ['--input-type=module', '--eval', program, server.url, freshSchema()];
+  const {stdout} = await promisify(execFile)(process.execPath, args, {timeout: 20_000});
+  t.is(stdout, 'done\n');
+});
+
+test('a copy of the database opens no session: the token of a cookie is nowhere in it', async t => {
+  @Resource()
+  class Root {
+    constructor(@inject(SessionService) readonly sessions: SessionService) {}
+
+    @Get()
+    async visit() {
+      const session = await this.sessions.getSession();
+      await session.renew();
+      return session.uid;
+    }
+  }
+  const {schema, store} = world(t);
+  const container = new Container();
+  container.bind(SessionStore).toConstantValue(store);
+  const {site, visitor} = testSite(Root, {container});
+  const response = await visitor().get('/');
+  const token = /=([\w-]{43})/.exec(response.headers.get('set-cookie')!)![1]!;
+  const uid = await response.text();
+  await site.close();
+  const dump = server.run('pg_dump', ['--dbname', server.url, '--schema', schema]);
+  t.true(dump.includes(uid), 'the session is there');
+  t.false(dump.includes(token));
+});
+
+anyTest('what a store is made with is looked at, and a url with its password is not repeated', t => {
+  const refused = (options: PostgresStoreOptions) =>
+    t.throws(() => new PostgresStore(options), {code: 'OPTION_INVALID'});
+  refused({});
+  refused({url: 'postgres://localhost/db', pool: new Pool()});
+  for (const url of ['redis://user:kept-secret@localhost', 'postgres://user:kept-secret@[', 'kept-secret']) {
+    const error = refused({url});
+    t.notRegex(`${error?.message}${error?.stack}${JSON.stringify(error)}`, /kept-secret/);
+  }
+});

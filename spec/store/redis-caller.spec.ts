@@ -1,0 +1,133 @@
+import {createClient} from 'redis';
+import {TestClock} from 'espalier/testing';
+import {RedisStore} from 'espalier/store/redis';
+import {scripts} from '../../src/store/redis-script.ts';
+import {adminOf, fails, openStore, startServer, testAlone as test, until, wireTo} from './redis-world.ts';
+
+test('a call is one round trip', async t => {
+  const server = await startServer(t);
+  const admin = await adminOf(t, server);
+  const wire = await wireTo(t, server);
+  const clock = new TestClock();
+  const {store, begin} = openStore(t, {url: wire.url, clock});
+  await begin('a');
+  const calls: Record<string, () => Promise<unknown>> = {
+    find: () => store.find('a', true),
+    touch: () => store.touch('a'),
+    write: () => store.write('a', 'cart', 0, '[]'),
+    renew: () => store.renew('a', {from: 'a', to: 'b', grace: 1000, signIn: {user: 'u', limit: 1}}),
+    list: () => store.list('u'),
+    takeEnds: () => store.takeEnds(1, 1000),
+    endOne: () => store.end('a', 'logout'),
+  };
+  // Redis has to be given each of the scripts once.
+  for (const script of scripts.values()) await admin.scriptLoad(script.source);
+  for (const [operation, call] of Object.entries(calls)) {
+    wire.sent.length = 0;
+    clock.advance(10_000);
+    await call();
+    const sent = wire.sent.join('').matchAll(/(EVAL\w*)\r\n\$40\r\n\w+\r\n\$1\r\n1\r\n\$\d+\r\n\S+\r\n\$\d+\r\n(\w+)/g);
+    // The clock may have made it look for what is due as well.
+    const commands = [...sent].map(([, command, name]) => `${command} ${name}`).filter(name => !name.endsWith(' tick'));
+    t.deepEqual(commands, [`EVALSHA ${operation}`]);
+    t.is(
+      wire.sent.join('').split('EVAL').length - 1 - commands.length,
+      wire.sent.join('').split('\r\ntick\r\n').length - 1,
+    );
+  }
+});
+
+test('that Redis has forgotten the scripts is not noticed', async t => {
+  const server = await startServer(t);
+  const admin = await adminOf(t, server);
+  const {store, begin} = openStore(t, {url: server.url});
+  await begin('a');
+  await admin.scriptFlush();
+  const found = await Promise.all(Array.from({length: 20}, () => store.find('a', true)));
+  t.true(found.every(record => record?.key === 'a'));
+  await admin.scriptFlush();
+  t.deepEqual(await store.write('a', 'cart', 0, '[]'), {state: 'written', revision: 1});
+});
+
+test('a call whose reply is lost fails, and is not made again; the next ones work', async t => {
+  const server = await startServer(t);
+  const wire = await wireTo(t, server);
+  const {store, begin, works} = openStore(t, {url: wire.url});
+  await begin('a');
+  await store.write('a', 'count', 0, '0');
+  for (let count = 1; count <= 3; count += 1) {
+    wire.sent.length = 0;
+    wire.cutsReplyOf = sent => sent.includes('\r\nwrite\r\n');
+    await fails(t, store.write('a', 'count', count, String(count)));
+    wire.cutsReplyOf = () => false;
+    await until(works, 'the recovery');
+    t.is(wire.sent.join('').split('\r\nwrite\r\n').length - 1, 1, 'sent once');
+    t.deepEqual((await store.find('a', false))!.components.get('count'), {revision: count + 1, text: String(count)});
+  }
+});
+
+test('a server whose clock is hours ahead of the one before takes over without a failed call', async t => {
+  const server = await startServer(t);
+  const wire = await wireTo(t, server);
+  const {store, begin} = openStore(t, {url: wire.url, clock: new TestClock()});
+  await begin('a');
+  wire.rewritten = reply => reply.replace(/\d{13}/, time => String(Number(time) - 3 * 3_600_000));
+  await store.find('a', true);
+  wire.rewritten = reply => reply;
+  wire.sent.length = 0;
+  t.is((await store.find('a', true))?.key, 'a');
+  t.is(wire.sent.length, 2, 'refused as too late, and made again');
+  t.is((await store.find('a', true))?.key, 'a');
+  t.is(wire.sent.length, 3);
+});
+
+test('an outage and its end are warned of once, however often the connection comes and goes, and no password is told', async t => {
+  const server = await startServer(t, '--requirepass', 'hush');
+  const {warnings, works} = openStore(t, {url: `redis://:hush@127.0.0.1:${server.port}`});
+  t.true(await works());
+  for (let i = 0; i < 3; i += 1) {
+    await server.stop();
+    await until(async () => !(await works()), 'the outage');
+    await server.start();
+    await until(works, 'the recovery');
+  }
+  t.is(warnings.length, 2);
+  t.regex(warnings[0]!, /does not work \((?:\w+)\)/);
+  t.regex(warnings[1]!, /works again/);
+  t.notRegex(warnings.join(), /hush/);
+});
+
+test('a wrong password is named as the cause, and not told', async t => {
+  const server = await startServer(t, '--requirepass', 'hush');
+  const {store, warnings} = openStore(t, {url: `redis://:guess@127.0.0.1:${server.port}`});
+  const error = await t.throwsAsync(store.find('a', true));
+  t.notRegex(`${error.stack}${String(error.cause)}`, /guess|hush/);
+  t.deepEqual(
+    warnings.map(warning => /\((\w+)\)/.exec(warning)?.[1]),
+    ['WRONGPASS'],
+  );
+});
+
+test('with a client that the application brings calls are bounded too, and neither made again nor run later', async t => {
+  const server = await startServer(t);
+  const wire = await wireTo(t, server);
+  const client = createClient({url: wire.url, disableOfflineQueue: true, socket: {reconnectStrategy: 100}});
+  await client.connect();
+  t.teardown(() => client.destroy());
+  const {store, begin, works} = openStore(t, {client, timeout: RedisStore.defaults.timeout});
+  await begin('a');
+  await store.write('a', 'count', 0, '0');
+  wire.sent.length = 0;
+  wire.cutsReplyOf = sent => sent.includes('\r\nwrite\r\n');
+  await fails(t, store.write('a', 'count', 1, '1'));
+  wire.cutsReplyOf = () => false;
+  await until(works, 'the recovery');
+  t.is(wire.sent.join('').split('\r\nwrite\r\n').length - 1, 1, 'sent once');
+
+  server.signal('SIGSTOP');
+  t.teardown(() => server.signal('SIGCONT'));
+  await fails(t, store.write('a', 'count', 2, '2'));
+  server.signal('SIGCONT');
+  await until(works, 'the recovery');
+  t.is((await store.find('a', false))!.components.get('count')!.text, '1');
+});

@@ -1,0 +1,139 @@
+import {setTimeout} from 'node:timers/promises';
+import {RedisStore} from 'espalier/store/redis';
+import {adminOf, fails, openStore, startServer, testAlone as test, until, wireTo} from './redis-world.ts';
+
+const {timeout} = RedisStore.defaults;
+
+test('while Redis is stopped calls fail at once, and work again by themselves when it is back, with all that it saved', async t => {
+  const server = await startServer(t, '--appendonly', 'yes', '--appendfsync', 'always');
+  const {store, begin, works} = openStore(t, {url: server.url});
+  await begin('a');
+  await store.write('a', 'cart', 0, '["tea"]');
+  await server.stop();
+  await until(async () => !(await works()), 'the outage');
+  for (let i = 0; i < 50; i += 1) await fails(t, store.find('a', true));
+  await server.start();
+  await until(works, 'the recovery');
+  t.is((await store.find('a', false))!.components.get('cart')!.text, '["tea"]');
+});
+
+test('a store that is made before Redis is there works when it is', async t => {
+  const server = await startServer(t);
+  await server.stop();
+  const {store, works} = openStore(t, {url: server.url});
+  await fails(t, store.keepEnds());
+  await server.start();
+  await until(works, 'the beginning');
+  t.pass();
+});
+
+test('what is asked of a store that has just been made waits for its connection', async t => {
+  const server = await startServer(t);
+  const {store, begin} = openStore(t, {url: server.url});
+  const [, created, found] = await Promise.all([store.keepEnds(), begin('a'), store.find('a', false)]);
+  t.is(created.key, 'a');
+  t.is(found?.key, 'a');
+});
+
+test('while Redis is paused each call fails within a bound, and none of them is run when it goes on', async t => {
+  const server = await startServer(t);
+  const {store, begin, works} = openStore(t, {timeout, url: server.url});
+  await begin('a');
+  // Redis has the scripts, so that nothing but the time is in the way of running them.
+  await store.write('a', 'cart', 1, '[]');
+  await store.end('z', 'logout');
+  server.signal('SIGSTOP');
+  t.teardown(() => server.signal('SIGCONT'));
+  const calls = [begin('b'), store.write('a', 'cart', 0, '[]'), store.end('a', 'logout')];
+  await Promise.all(calls.map(call => fails(t, call)));
+  for (let i = 0; i < 10; i += 1) await fails(t, store.write('a', 'cart', 0, '[]'));
+  server.signal('SIGCONT');
+  await until(works, 'the recovery');
+  t.is(await store.find('b', false), undefined);
+  t.is((await store.find('a', false))!.components.size, 0);
+});
+
+test('while Redis is busy for long each call fails within a bound, and none of them is run later', async t => {
+  const server = await startServer(t);
+  const admin = await adminOf(t, server);
+  const {store, begin, works} = openStore(t, {timeout, url: server.url});
+  await begin('a');
+  await store.write('a', 'cart', 1, '[]');
+  const asleep = admin.sendCommand(['DEBUG', 'SLEEP', '2.5']);
+  // Its neighbour's command first.
+  await setTimeout(20);
+  await fails(t, store.write('a', 'cart', 0, '[]'));
+  await asleep;
+  await until(works, 'the recovery');
+  t.is((await store.find('a', false))!.components.size, 0);
+});
+
+test('a connection that Redis cuts is made anew', async t => {
+  const server = await startServer(t);
+  const admin = await adminOf(t, server);
+  const {store, begin, works} = openStore(t, {url: server.url});
+  await begin('a');
+  for (let i = 0; i < 5; i += 1) {
+    await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
+    await until(works, 'the recovery');
+  }
+  t.is((await store.find('a', true))?.key, 'a');
+});
+
+test('a server that accepts connections and says nothing is left for one that speaks', async t => {
+  const [mute, server] = [await startServer(t), await startServer(t)];
+  const wire = await wireTo(t, mute);
+  mute.signal('SIGSTOP');
+  const {store, works} = openStore(t, {timeout, url: wire.url});
+  await fails(t, store.find('a', false));
+  wire.target = server.port;
+  await until(works, 'the recovery');
+  t.pass();
+});
+
+test('S65: after a failover the sessions live on, and kept ends are still handed out', async t => {
+  const primary = await startServer(t);
+  const replica = await startServer(t, '--replicaof', '127.0.0.1', `${primary.port}`);
+  const admin = await adminOf(t, replica);
+  await until(async () => (await admin.info('replication')).includes('master_link_status:up'), 'the replica');
+  const wire = await wireTo(t, primary);
+  const {store, begin, works} = openStore(t, {url: wire.url});
+  await store.keepEnds();
+  await begin('a');
+  await store.renew('a', {from: 'a', to: 'b', grace: 30_000, signIn: {user: 'u', limit: 10}});
+  await store.write('a', 'cart', 0, '["tea"]');
+  await begin('c');
+  await store.end('c', 'logout');
+  await (await adminOf(t, primary)).wait(1, 5000);
+
+  await primary.stop('SIGKILL');
+  await until(async () => !(await works()), 'the outage');
+  wire.target = replica.port;
+  await until(async () => /READONLY/.test(String(await store.find('b', true).catch(String))), 'the replica');
+  await admin.sendCommand(['REPLICAOF', 'NO', 'ONE']);
+  await until(works, 'the recovery');
+
+  t.is((await store.find('b', true))!.components.get('cart')!.text, '["tea"]');
+  t.is((await store.find('a', true))!.key, 'a');
+  t.deepEqual(
+    (await store.list('u')).map(({key}) => key),
+    ['a'],
+  );
+  t.deepEqual(
+    (await store.takeEnds(10, 1000)).map(({key, reason}) => [key, reason]),
+    [['c', 'logout']],
+  );
+  t.deepEqual(await store.write('a', 'cart', 1, '[]'), {state: 'written', revision: 2});
+});
+
+test('a closed store refuses calls, and lets what is under way be answered', async t => {
+  const server = await startServer(t);
+  const {store, begin} = openStore(t, {url: server.url});
+  await begin('a');
+  await store.find('a', true);
+  const found = store.find('a', true);
+  await Promise.resolve();
+  await store.close();
+  t.is((await found)?.key, 'a');
+  await fails(t, store.find('a', true));
+});

@@ -1,0 +1,39 @@
+// A process of its own that keeps sessions in the same Redis: `node redis-process.js <url> <prefix> <task> …`.
+import {RedisStore} from 'espalier/store/redis';
+
+const [url, prefix, task, ...args] = process.argv.slice(2) as [string, string, string, ...string[]];
+const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
+
+/** Count up in a component, so many times, and never let go of what another process has counted. */
+async function count(store: RedisStore, key: string, times: number): Promise<void> {
+  for (let done = 0; done < times;) {
+    const {components} = (await store.find(key, false))!;
+    const {revision, text} = components.get('count') ?? {revision: 0, text: '0'};
+    const written = await store.write(key, 'count', revision, String(Number(text) + 1));
+    if (written.state === 'written') done += 1;
+  }
+}
+
+/** Find a session of another process, begin one, and stay until the store has looked for what is due. */
+async function visit(store: RedisStore, others: string, own: string): Promise<void> {
+  const found = await store.find(others, true);
+  await store.create({uid: own, ...lifetime});
+  const {promise: looked, resolve} = Promise.withResolvers<void>();
+  const alive = setInterval(() => {}, 1000);
+  store.onEnd(key => key === 'brief' && resolve());
+  await store.create({uid: 'brief', ...lifetime});
+  await store.end('brief', 'logout');
+  await looked;
+  clearInterval(alive);
+  console.log(JSON.stringify({now: Date.now(), isFound: found !== undefined}));
+}
+
+if (task === 'visit') {
+  const {now} = Date;
+  Date.now = () => now() + Number(args[2]);
+}
+const store = new RedisStore({url, prefix, timeout: 10_000});
+if (task === 'count') await count(store, args[0]!, Number(args[1]));
+if (task === 'visit') await visit(store, args[0]!, args[1]!);
+if (task === 'find') console.log((await store.find(args[0]!, false))?.key);
+// It ends here, since a store keeps no process alive.

@@ -1,0 +1,244 @@
+import {readFileSync} from 'node:fs';
+import type {EndReason} from 'espalier';
+import {TestClock} from 'espalier/testing';
+import {absoluteTimeout, adminOf, idleTimeout, openStore, share, startServer, test, until} from './redis-world.ts';
+
+const {server: shared, admin, world} = await share();
+const week = 7 * 24 * 60 * 60 * 1000;
+
+test('a session whose record can’t be read is corrupt for every call, and not absent', async t => {
+  const {store, key, begin} = world(t);
+  for (const field of ['uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'revision']) {
+    await begin(field);
+    await admin.hDel(key(`s:${field}`), field);
+  }
+  await begin('authenticated');
+  await admin.hSet(key('s:authenticated'), 'authenticated', 'yesterday');
+  await begin('wrong');
+  await admin.hSet(key('s:wrong'), 'seen', 'soon');
+  await begin('other');
+  await admin.set(key('s:other'), 'no hash');
+  for (const uid of [
+    'uid',
+    'secure',
+    'idle',
+    'absolute',
+    'created',
+    'seen',
+    'revision',
+    'authenticated',
+    'wrong',
+    'other',
+  ]) {
+    const renewal = {from: uid, to: 'new', grace: 0};
+    const calls: Record<string, () => Promise<unknown>> = {
+      create: () => begin(uid),
+      find: () => store.find(uid, false),
+      touch: () => store.touch(uid),
+      write: () => store.write(uid, 'cart', 0, '[]'),
+      renew: () => store.renew(uid, renewal),
+      setIdleTimeout: () => store.setIdleTimeout(uid, 1000),
+      end: () => store.end(uid, 'logout'),
+    };
+    for (const [call, act] of Object.entries(calls)) {
+      await t.throwsAsync(act, {code: 'SESSION_CORRUPT'}, `${call} of a record without a readable ${uid}`);
+    }
+    t.is(await admin.exists(key(`s:${uid}`)), 1);
+  }
+});
+
+test('a record that can’t be read keeps neither the sweep, a list nor endAll() from the others', async t => {
+  const clock = new TestClock();
+  const {store, key, signIn} = world(t, {clock});
+  const ended: [string, EndReason][] = [];
+  store.onEnd((uid, reason) => ended.push([uid, reason]));
+  const bad = Array.from({length: 150}, (_, i) => `bad${i}`);
+  for (const uid of [...bad, 'good', 'better']) await signIn(uid, 'u');
+  for (const uid of bad) await admin.hSet(key(`s:${uid}`), 'created', 'x');
+  t.deepEqual(
+    (await store.list('u')).map(record => record.key),
+    ['good', 'better'],
+  );
+  t.is(await store.endAll('u', 'revoked', 'better'), 1);
+  clock.advance(idleTimeout);
+  await until(() => (clock.advance(500), ended.length >= 2), 'the sweep');
+  t.deepEqual(ended, [
+    ['good', 'revoked'],
+    ['better', 'idle'],
+  ]);
+  t.is(await admin.exists(bad.map(uid => key(`s:${uid}`))), bad.length);
+});
+
+test('a kept end whose session can’t be read is handed out without it; one that can’t be read at all is set aside', async t => {
+  const {store, key, begin} = world(t);
+  await store.keepEnds();
+  for (const uid of ['a', 'b', 'c', 'd']) {
+    await begin(uid);
+    await store.end(uid, 'logout');
+  }
+  await admin.hSet(key('k:a'), 'created', 'x');
+  await admin.hDel(key('k:b'), 'entry');
+  await admin.set(key('k:c'), 'no hash');
+  const taken = await store.takeEnds(10, 1000);
+  t.deepEqual(
+    taken.map(end => [end.key, end.reason, end.attempts, end.session?.key]),
+    [
+      ['a', 'logout', 1, undefined],
+      ['d', 'logout', 1, 'd'],
+    ],
+  );
+  t.deepEqual(await store.takeEnds(10, 1000), []);
+  t.is(await store.releaseEnds(), 2);
+});
+
+test('what an ended session had is gone from Redis, but for the log of the last minute and for kept ends', async t => {
+  const {store, key, keys, signIn} = world(t);
+  await signIn('a', 'u');
+  await store.renew('a', {from: "a'", to: 'a2', grace: 30_000});
+  t.deepEqual(await keys(), ['deadlines', 'of:u', 's:a', "u:a'", 'u:a2']);
+  await store.end('a', 'logout');
+  t.deepEqual(await keys(), ['ended']);
+  await store.keepEnds();
+  await signIn('b', 'u');
+  await store.end('b', 'logout');
+  t.deepEqual(await keys(), ['ended', 'k:b', 'keep-ends', 'outbox']);
+  await store.settleEnd('b', 'told');
+  t.deepEqual(await keys(), ['ended', 'keep-ends', 'outbox']);
+  t.is(await admin.xLen(key('outbox')), 0);
+});
+
+test('a kept end is an entry of a stream until it is told, whatever else comes of it', async t => {
+  const clock = new TestClock();
+  const {store, key, begin} = world(t, {clock});
+  await store.keepEnds();
+  const entries = ['a', 'b', 'c'].map(uid => ({key: uid, reason: 'logout', ended: `${clock.now()}`}));
+  for (const {key: uid} of entries) {
+    await begin(uid);
+    await store.end(uid, 'logout');
+  }
+  const outbox = async () => (await admin.xRange(key('outbox'), '-', '+'))!.map(({message}) => ({...message}));
+  t.deepEqual(await outbox(), entries);
+  await store.takeEnds(2, 1000);
+  await store.settleEnd('a', 'parked');
+  await store.settleEnd('b', {retryIn: 1000});
+  t.deepEqual(await outbox(), entries);
+  await store.settleEnd('b', 'told');
+  t.deepEqual(await outbox(), [entries[0], entries[2]]);
+});
+
+test('ends of one step are handed out in their order, and again so', async t => {
+  const clock = new TestClock();
+  const {store, signIn} = world(t, {clock});
+  await store.keepEnds();
+  const uids = Array.from({length: 30}, (_, i) => `s${i}`);
+  for (const uid of uids) await signIn(uid, 'u');
+  await store.endAll('u', 'revoked');
+  const taken = async (count: number) => (await store.takeEnds(count, 1000)).map(end => end.key);
+  t.deepEqual([await taken(12), await taken(18)].flat(), uids);
+  clock.advance(1000);
+  t.deepEqual(await taken(30), uids);
+  for (const uid of uids) await store.settleEnd(uid, 'parked');
+  await store.releaseEnds();
+  t.deepEqual(await taken(30), uids);
+});
+
+test('an end of a key of which one is kept takes its place, even where that was set aside', async t => {
+  const {store, keys, begin} = world(t);
+  await store.keepEnds();
+  for (const reason of ['logout', 'revoked', 'evicted'] as const) {
+    await begin('a');
+    await store.end('a', reason);
+    const ends = await store.takeEnds(10, 1000);
+    t.deepEqual(
+      ends.map(end => [end.reason, end.attempts]),
+      [[reason, 1]],
+    );
+    await store.settleEnd('a', 'parked');
+  }
+  t.is(await store.releaseEnds(), 1);
+  await store.settleEnd('a', 'told');
+  t.deepEqual(await keys(), ['ended', 'handed', 'keep-ends', 'outbox']);
+});
+
+test('an entry that was taken out of the stream by hand is in nobody’s way', async t => {
+  const {store, key, begin} = world(t);
+  await store.keepEnds();
+  for (const uid of ['a', 'b', 'c']) {
+    await begin(uid);
+    await store.end(uid, 'logout');
+  }
+  await store.takeEnds(1, 0);
+  const [first] = (await admin.xRange(key('outbox'), '-', '+'))!;
+  await admin.xDel(key('outbox'), first!.id);
+  const taken = [await store.takeEnds(1, 1000), await store.takeEnds(1, 1000)].flat();
+  t.deepEqual(
+    taken.map(end => end.key),
+    ['b', 'c'],
+  );
+  t.is(await admin.zCard(key('later')), 2);
+});
+
+test('Redis itself deletes a session a week after its absolute deadline, whatever happened to it, and not before', async t => {
+  const {store, key, keys, signIn, begin} = world(t);
+  await signIn('a', 'u');
+  await store.touch('a');
+  await store.write('a', 'cart', 0, '[]');
+  await store.setIdleTimeout('a', 1000);
+  await begin('b');
+  await store.renew('b', {from: 'b', to: 'b2', grace: 30_000});
+  const most = absoluteTimeout + week;
+  const lasting = (await keys()).filter(name => name !== 'deadlines');
+  t.deepEqual(lasting, ['of:u', 's:a', 's:b', "u:a'", 'u:b2']);
+  for (const name of lasting) {
+    const rest = await admin.pTTL(key(name));
+    t.true(rest > most - 60_000 && rest <= most, `${name}: ${rest}`);
+  }
+});
+
+test('while Redis is full no session begins, but those that are there are found, and end', async t => {
+  const full = await startServer(t);
+  const client = await adminOf(t, full);
+  const {store, begin} = world(t, {url: full.url});
+  await store.keepEnds();
+  await begin('a');
+  await client.configSet('maxmemory', '1');
+  await t.throwsAsync(begin('b'), {message: /OOM/});
+  await t.throwsAsync(store.write('a', 'cart', 0, '[]'), {message: /OOM/});
+  t.is((await store.find('a', true))?.key, 'a');
+  t.true(await store.end('a', 'logout'));
+  t.is((await store.takeEnds(10, 1000)).length, 1);
+  await client.configSet('maxmemory', '0');
+  t.is((await begin('b')).key, 'b');
+});
+
+test('a replica is refused, since what it finds may have ended', async t => {
+  const {begin} = world(t);
+  await begin('a');
+  const replica = await startServer(t, '--replicaof', '127.0.0.1', `${shared.port}`);
+  const client = await adminOf(t, replica);
+  await until(async () => (await client.info('replication')).includes('master_link_status:up'), 'the replica');
+  const {store} = world(t, {url: replica.url});
+  await t.throwsAsync(store.find('a', false), {message: /READONLY/});
+});
+
+test('the access rules that the docs name are enough', async t => {
+  const [, needed] = /needs `~\{espalier\}:\* (.+?)`/.exec(readFileSync('docs/reference/store.md', 'utf8'))!;
+  const server = await startServer(t);
+  const client = await adminOf(t, server);
+  await client.sendCommand(['ACL', 'SETUSER', 'app', 'on', '>pw', 'resetkeys', '~{espalier}:*', ...needed!.split(' ')]);
+  const {store, signIn} = openStore(t, {url: `redis://app:pw@127.0.0.1:${server.port}`, prefix: 'espalier'});
+  const told: string[] = [];
+  store.onEnd(key => told.push(key));
+  await store.keepEnds();
+  await signIn('a', 'u');
+  await store.write('a', 'cart', 0, '[]');
+  await store.setIdleTimeout('a', 1000);
+  t.is((await store.list('u')).length, 1);
+  t.is(await store.endAll('u', 'revoked'), 1);
+  for (const outcome of ['parked', {retryIn: 0}, 'told'] as const) {
+    t.is((await store.takeEnds(1, 0)).length, 1);
+    await store.settleEnd('a', outcome);
+    await store.releaseEnds();
+  }
+  await until(() => told.length === 1, 'the look');
+});

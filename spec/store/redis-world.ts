@@ -1,0 +1,93 @@
+import {randomUUID} from 'node:crypto';
+import {setTimeout} from 'node:timers/promises';
+import anyTest, {type ExecutionContext} from 'ava';
+import {createClient} from 'redis';
+import type {Logger} from 'espalier';
+import {RedisStore, type RedisStoreOptions} from 'espalier/store/redis';
+import {hasRedis, RedisServer, Wire} from './redis-server.ts';
+
+export const idleTimeout = 60_000;
+export const absoluteTimeout = 600_000;
+const lifetime = {isSecure: false, idleTimeout, absoluteTimeout};
+export const quiet: Logger = {error: () => {}, warn: () => {}};
+
+if (!hasRedis) {
+  const title = 'these specs were left out: install redis-server, or say in REDIS_SERVER where it is';
+  anyTest(title, t => t.pass());
+}
+
+/** `test`, where there is a Redis to test with. */
+export const test = hasRedis ? anyTest : anyTest.skip;
+
+/** The same, one after another: that a server is slow must be its pause, and not its neighbours. */
+export const testAlone = hasRedis ? anyTest.serial : anyTest.skip;
+
+/** Wait until something is so, for so many milliseconds at most. */
+export async function until(isSo: () => Promise<boolean> | boolean, what: string, time = 20_000): Promise<void> {
+  for (const last = Date.now() + time; !(await isSo()); await setTimeout(20)) {
+    if (Date.now() > last) throw new Error(`did not come in time: ${what}`);
+  }
+}
+
+/** That a call fails, within a bound. */
+export async function fails(t: ExecutionContext, call: Promise<unknown>): Promise<void> {
+  const bounded = Promise.race([call, setTimeout(10_000, undefined, {ref: false})]);
+  await t.throwsAsync(bounded, {message: /Redis|Socket|connect|Client/i});
+}
+
+/** A server that ends with the test. */
+export async function startServer(t: ExecutionContext, ...options: string[]): Promise<RedisServer> {
+  const server = await RedisServer.start(...options);
+  t.teardown(() => server.dispose());
+  return server;
+}
+
+export async function wireTo(t: ExecutionContext, {port}: RedisServer): Promise<Wire> {
+  const wire = await Wire.to(port);
+  t.teardown(() => wire.dispose());
+  return wire;
+}
+
+/** A plain connection to a server. */
+export async function adminOf(t: ExecutionContext, {url}: RedisServer) {
+  const client = createClient({url});
+  client.on('error', () => {});
+  await client.connect();
+  t.teardown(() => client.destroy());
+  return client;
+}
+
+/** A store that ends with the test, and what it has warned of. It waits for long, in case that the machine is busy. */
+export function openStore(t: ExecutionContext, options: RedisStoreOptions) {
+  const prefix = randomUUID();
+  const warnings: string[] = [];
+  const logger: Logger = {error: () => {}, warn: message => warnings.push(message)};
+  const store = new RedisStore({prefix, logger, timeout: 10_000, ...options});
+  t.teardown(() => store.close());
+  const begin = (uid: string) => store.create({uid, ...lifetime});
+  const signIn = async (uid: string, user: string) => {
+    await begin(uid);
+    await store.renew(uid, {from: uid, to: `${uid}'`, grace: 1000, signIn: {user, limit: 1000}});
+  };
+  const works = async () => (await store.find('nobody', false).catch(() => null)) === undefined;
+  return {store, prefix, warnings, begin, signIn, works};
+}
+
+/** A store on a server that it shares with the file's other specs, and a look at what is kept there. */
+export async function share() {
+  const server = hasRedis ? await RedisServer.start() : undefined;
+  const url = server?.url ?? 'redis://127.0.0.1';
+  const admin = createClient({url});
+  if (hasRedis) await admin.connect();
+  anyTest.after.always(async () => {
+    if (admin.isOpen) await admin.close();
+    await server?.dispose();
+  });
+  const world = (t: ExecutionContext, options: RedisStoreOptions = {}) => {
+    const opened = openStore(t, {...(options.client ? {} : {url}), ...options});
+    const key = (name: string) => `{${opened.prefix}}:${name}`;
+    const keys = async () => (await admin.keys(key('*'))).map(name => name.slice(key('').length)).toSorted();
+    return {...opened, key, keys};
+  };
+  return {server: server!, url, admin, world};
+}

@@ -1,0 +1,101 @@
+// A process that works on a file of sessions beside the one that the specs run in. Says on its standard output what it has
+// done, a line at a time, and each only when the store has answered.
+import {chmodSync, existsSync, writeSync} from 'node:fs';
+import {setTimeout as sleep} from 'node:timers/promises';
+import type {Awaitable} from '../../src/awaitable.ts';
+import {SqliteStore} from 'espalier/store/sqlite';
+import {isBusy} from '../../src/store/sqlite-file.ts';
+
+const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string[]];
+const open = () => new SqliteStore({path});
+let store: SqliteStore;
+const lifetime = {isSecure: false, idleTimeout: 600_000, absoluteTimeout: 600_000};
+const say = (words: string | number) => writeSync(1, `${words}\n`);
+
+/** Where others leave no room for longer than a store waits, nothing has been written: it may be tried again. */
+async function patiently<T>(call: () => Awaitable<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+    }
+  }
+}
+
+const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> = {
+  /** Open the file, and begin a session. */
+  async begin(uid) {
+    await store.create({uid, ...lifetime});
+  },
+
+  /** Update a component ten thousand times. */
+  async update(key) {
+    let revision = (await store.find(key, false))!.components.get('count')?.revision ?? 0;
+    for (let i = 0; i < 10_000; i += 1) {
+      const written = await store.write(key, 'count', revision, JSON.stringify({count: revision + 1}));
+      if (written.state !== 'written') throw new Error(written.state);
+      ({revision} = written);
+      say(revision);
+    }
+  },
+
+  /** Add one to a component so many times. */
+  async add(key, times) {
+    for (let i = 0; i < Number(times); i += 1) {
+      let current = (await store.find(key, false))!.components.get('sum');
+      for (let isDone = false; !isDone;) {
+        const next = String(Number(current?.text ?? 0) + 1);
+        const written = await patiently(() => store.write(key, 'sum', current?.revision ?? 0, next));
+        if (written.state === 'gone') throw new Error('gone');
+        isDone = written.state === 'written';
+        if (written.state === 'conflict') ({current} = written);
+      }
+    }
+  },
+
+  /** Sign a user in so many times, and say how many sessions they had at most. */
+  async signIn(prefix, times, limit) {
+    let most = 0;
+    for (let i = 0; i < Number(times); i += 1) {
+      const uid = `${prefix}${i}`;
+      const renewal = {from: uid, to: `${uid}'`, grace: 0, signIn: {user: 'ada', limit: Number(limit)}};
+      await patiently(() => store.create({uid, ...lifetime}));
+      await patiently(() => store.renew(uid, renewal));
+      most = Math.max(most, (await store.list('ada')).length);
+    }
+    say(most);
+  },
+
+  /** Be handed an end, and never say what came of it. */
+  async take(lease) {
+    const [end] = await store.takeEnds(1, Number(lease));
+    say(`${end?.key} ${end?.attempts}`);
+    await sleep(60_000);
+  },
+};
+
+/** Open a file after the other, each at a moment of its own, at which other processes do so, too. */
+function openMany(count: number, start: number): void {
+  for (let i = 0; i < count; i += 1) {
+    while (Date.now() < start + i * 20);
+    new SqliteStore({path: `${path}-${i}`}).close();
+  }
+}
+
+if (act === 'openMany') {
+  openMany(Number(args[0]), Number(args[1]));
+} else if (act === 'openUnprivileged') {
+  // For root no file is one that can only be read.
+  if (existsSync(path)) chmodSync(path, 0o444);
+  if (process.getuid!() === 0) process.setuid!(65_534);
+  try {
+    open().close();
+  } catch (error) {
+    say((error as Error).message);
+  }
+} else {
+  store = open();
+  await acts[act]!(...args);
+  store.close();
+}

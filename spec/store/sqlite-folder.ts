@@ -1,0 +1,85 @@
+import {spawn, type ChildProcess, type ChildProcessByStdio} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {DatabaseSync} from 'node:sqlite';
+import type {Readable} from 'node:stream';
+import {text} from 'node:stream/consumers';
+import {fileURLToPath} from 'node:url';
+import type {ExecutionContext} from 'ava';
+import type {EndReason, Logger} from 'espalier';
+import {SqliteStore, type SqliteStoreOptions} from 'espalier/store/sqlite';
+import {TestClock} from 'espalier/testing';
+
+const child = fileURLToPath(new URL('sqlite-child.js', import.meta.url));
+
+/** A file of sessions in a folder of its own, with stores that are closed, and processes that are killed, in the end. */
+export class SqliteFolder {
+  readonly path: string;
+  readonly clock = new TestClock();
+  readonly errors: string[] = [];
+  readonly logger: Logger = {error: message => this.errors.push(message), warn: () => undefined};
+  readonly #folder = mkdtempSync(join(tmpdir(), 'espalier-sqlite-'));
+  readonly #opened: {close(): void}[] = [];
+  readonly #children: ChildProcess[] = [];
+
+  constructor(t: ExecutionContext) {
+    this.path = join(this.#folder, 'sessions.db');
+    t.teardown(() => this.#dispose());
+  }
+
+  /** A store on the file that lives by `clock`. */
+  open(options: Partial<SqliteStoreOptions> = {}): SqliteStore {
+    return this.#keep(new SqliteStore({path: this.path, clock: this.clock, logger: this.logger, ...options}));
+  }
+
+  /** The file as any other program would open it. */
+  look(): DatabaseSync {
+    return this.#keep(new DatabaseSync(this.path));
+  }
+
+  /** A process that does one of the things in sqlite-child.ts to the file. */
+  run(act: string, ...args: (string | number)[]): ChildProcessByStdio<null, Readable, null> {
+    const program = ['--disable-warning=ExperimentalWarning', child, act, this.path, ...args.map(String)];
+    const started = spawn(process.execPath, program, {stdio: ['ignore', 'pipe', 'inherit']});
+    this.#children.push(started);
+    return started;
+  }
+
+  /** What such a process has said when it was done. */
+  async outcome(act: string, ...args: (string | number)[]): Promise<string> {
+    const started = this.run(act, ...args);
+    const [said, [code]] = await Promise.all([text(started.stdout), once(started, 'exit')]);
+    if (code !== 0) throw new Error(`The process that was to ${act} ended with ${String(code)}.`);
+    return said.trim();
+  }
+
+  #keep<T extends {close(): void}>(opened: T): T {
+    this.#opened.push(opened);
+    return opened;
+  }
+
+  #dispose(): void {
+    for (const started of this.#children) started.kill('SIGKILL');
+    for (const opened of this.#opened) ignore(() => opened.close());
+    rmSync(this.#folder, {recursive: true, force: true});
+  }
+}
+
+export const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
+
+/** What a store tells of from now on, as `key reason`. */
+export function listen(store: SqliteStore): string[] {
+  const told: string[] = [];
+  store.onEnd((key: string, reason: EndReason) => told.push(`${key} ${reason}`));
+  return told;
+}
+
+function ignore(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // It was closed before.
+  }
+}

@@ -1,0 +1,159 @@
+import type {ExecutionContext} from 'ava';
+import type {Awaitable} from '../../../src/awaitable.ts';
+import type {Clock} from '../../../src/clock.ts';
+import type {
+  EndedSession,
+  EndOutcome,
+  EndReason,
+  NewSession,
+  Renewal,
+  SessionRecord,
+  SessionStore,
+  Written,
+} from '../../../src/session/session-store.ts';
+import {MemoryStore} from '../../../src/store/memory.ts';
+import {World, type Law, type StoreFixture} from '../../../src/testing/store-contract/world.ts';
+
+type EndOfSession = (key: string, reason: EndReason) => void;
+
+/**
+ * A process's way to memory that several have in common, each by a clock of its own. It keeps all the laws as long as
+ * nobody overrides what it does.
+ */
+export class Handle implements SessionStore {
+  readonly shared: Shared;
+  readonly clock: Clock;
+  readonly #takeBack = new Set<() => void>();
+
+  constructor(shared: Shared, clock: Clock) {
+    this.shared = shared;
+    this.clock = clock;
+  }
+
+  /** Each call goes through here. */
+  ask<T>(act: (memory: MemoryStore) => T): Awaitable<T> {
+    return this.shared.at(this.clock, act);
+  }
+
+  create(session: NewSession): Awaitable<SessionRecord> {
+    return this.ask(memory => memory.create(session));
+  }
+
+  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.find(uid, isSeen));
+  }
+
+  touch(key: string): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.touch(key));
+  }
+
+  write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
+    return this.ask(memory => memory.write(key, name, expected, text));
+  }
+
+  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.renew(key, renewal));
+  }
+
+  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.setIdleTimeout(key, idleTimeout));
+  }
+
+  end(key: string, reason: EndReason): Awaitable<boolean> {
+    return this.ask(memory => memory.end(key, reason));
+  }
+
+  list(user: string): Awaitable<readonly SessionRecord[]> {
+    return this.ask(memory => memory.list(user));
+  }
+
+  endAll(user: string, reason: EndReason, except?: string): Awaitable<number> {
+    return this.ask(memory => memory.endAll(user, reason, except));
+  }
+
+  onEnd(listener: EndOfSession): () => void {
+    const takeBack = this.shared.memory.onEnd(listener);
+    this.#takeBack.add(takeBack);
+    return takeBack;
+  }
+
+  keepEnds(): Awaitable<void> {
+    return this.ask(memory => memory.keepEnds());
+  }
+
+  takeEnds(count: number, lease: number): Awaitable<readonly EndedSession[]> {
+    return this.ask(memory => memory.takeEnds(count, lease));
+  }
+
+  settleEnd(key: string, outcome: EndOutcome): Awaitable<void> {
+    return this.ask(memory => memory.settleEnd(key, outcome));
+  }
+
+  releaseEnds(): Awaitable<number> {
+    return this.ask(memory => memory.releaseEnds());
+  }
+
+  close(): Awaitable<void> {
+    for (const takeBack of this.#takeBack) takeBack();
+    this.shared.leave();
+  }
+}
+
+/** Memory that handles have in common, which takes the time from the handle that asks. */
+export class Shared {
+  readonly memory: MemoryStore;
+  #clock: Clock;
+  #handles = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.memory = new MemoryStore({
+      clock: {now: () => this.#clock.now(), after: (delay, act) => clock.after(delay, () => this.at(clock, act))},
+    });
+  }
+
+  at<T>(clock: Clock, act: (memory: MemoryStore) => T): T {
+    const before = this.#clock;
+    this.#clock = clock;
+    try {
+      return act(this.memory);
+    } finally {
+      this.#clock = before;
+    }
+  }
+
+  join(): void {
+    this.#handles += 1;
+  }
+
+  leave(): void {
+    this.#handles -= 1;
+    if (this.#handles === 0) this.memory.close();
+  }
+}
+
+/** A body of data in memory, on which handles of a kind are opened. */
+export function handles(Kind: new (shared: Shared, clock: Clock) => SessionStore = Handle): () => StoreFixture {
+  return () => {
+    let shared: Shared | undefined;
+    const open = (clock: Clock) => {
+      shared ??= new Shared(clock);
+      shared.join();
+      return new Kind(shared, clock);
+    };
+    return {open, dispose: () => undefined};
+  };
+}
+
+/** See that laws find a store at fault, the one by this title among them, and that a store without the fault keeps it. */
+export async function findsFault(
+  t: ExecutionContext,
+  laws: readonly Law[],
+  title: string,
+  Kind: new (shared: Shared, clock: Clock) => SessionStore,
+): Promise<void> {
+  const law = laws.find(each => each.title === title);
+  if (!law) return t.fail(`There is no law by the title ${title}`);
+  await t.notThrowsAsync(World.try(handles(), law));
+  await t.throwsAsync(World.try(handles(Kind), law, 300), {any: true});
+}

@@ -1,0 +1,71 @@
+import 'reflect-metadata';
+import type {StandardSchemaV1} from '@standard-schema/spec';
+import {refuseStandardCall} from '../decorator.ts';
+import {describe, EspalierError} from '../errors.ts';
+
+/** A class whose instances can rest in a session. It is made without arguments. */
+export type ComponentClass<T extends object = object> = new () => T;
+
+/** The fields of a component as they rest: own and enumerable ones, by name. */
+export type Fields = Record<string, unknown>;
+
+/** Options of `@SessionComponent`. */
+export interface ComponentOptions {
+  /** Which shape of the class this is: a whole number. Raise it when `migrate` has something to do. Default: 0. */
+  readonly version?: number;
+  /**
+   * Makes fields of this version of those that an earlier version has stored. Default: they are taken as they are, which is
+   * enough for a new field: it has the value that the class gives it.
+   */
+  readonly migrate?: (fields: Fields, version: number) => Fields;
+  /**
+   * Checks the fields before they are stored and after they are loaded, those of a later version excepted: any validator that keeps the Standard Schema
+   * specification, and answers at once. It only checks: what it would make of the fields is not used. Default: none.
+   */
+  readonly schema?: StandardSchemaV1;
+}
+
+/** What `@SessionComponent` wrote to a class. */
+export interface ComponentDeclaration extends ComponentOptions {
+  readonly name: string;
+  readonly version: number;
+}
+
+const key = Symbol.for('espalier.component');
+
+/**
+ * Marks a class as something that a session can hold, under this name: `session.get(Cart)` gives an instance of it. Give
+ * each such class of a site a name of its own; a class that extends it is none until it has one too. An instance's own
+ * enumerable fields are stored; they may hold what JSON can, and also dates, maps, sets, bigints, bytes, URLs, regular expressions and
+ * undefined, also in circles, but no instances of other classes. What `#private` fields hold is not stored. Throws
+ * `OPTION_INVALID` for a name or version that is none.
+ */
+export function SessionComponent(name: string, options: ComponentOptions = {}): (target: ComponentClass) => void {
+  const {version = 0} = options;
+  if (!isName(name))
+    throw invalid(`The name of a component is ${describe(name)}`, 'a text, well-formed, without NUL and not empty');
+  if (!Number.isSafeInteger(version) || version < 0) {
+    throw invalid(`The version of the component "${name}" is ${String(version)}`, 'a whole number, 0 or more');
+  }
+  return (target: ComponentClass, context?: unknown) => {
+    refuseStandardCall('@SessionComponent()', context);
+    Reflect.defineMetadata(key, {...options, name, version}, target);
+  };
+}
+
+/** What stands on this very class. Throws `COMPONENT_UNMARKED` where nothing does. */
+export function componentOf(type: ComponentClass): ComponentDeclaration {
+  const declaration = typeof type === 'function' ? (Reflect.getOwnMetadata(key, type) as unknown) : undefined;
+  if (declaration) return declaration as ComponentDeclaration;
+  const what = typeof type === 'function' ? type.name || 'A class without a name' : `What is ${describe(type)}`;
+  throw new EspalierError('COMPONENT_UNMARKED', `${what} is no component. Put @SessionComponent('…') on the class.`);
+}
+
+// Some stores could not hold it, or take one for another by it.
+function isName(name: unknown): boolean {
+  return typeof name === 'string' && name !== '' && name.isWellFormed() && !name.includes('\0');
+}
+
+function invalid(what: string, wanted: string): EspalierError {
+  return new EspalierError('OPTION_INVALID', `${what}. It must be ${wanted}.`);
+}

@@ -1,0 +1,69 @@
+import {proceed, promised, type Awaitable} from '../awaitable.ts';
+import type {Clock} from '../clock.ts';
+import {EspalierError} from '../errors.ts';
+import type {Logger} from '../logger.ts';
+import type {ComponentWriter} from './component-writer.ts';
+import type {EndListeners} from './end-listeners.ts';
+import type {InFlight} from './in-flight.ts';
+import type {Lifetime} from './lifetime.ts';
+import type {SessionRecord, SessionStore} from './session-store.ts';
+import type {EndListener, SessionKeeper} from './session.ts';
+import type {TokenSource} from './token.ts';
+
+/** What all sessions of a site share. */
+export interface KeeperParts {
+  readonly store: SessionStore;
+  readonly writer: ComponentWriter;
+  readonly listeners: EndListeners;
+  readonly inFlight: InFlight;
+  readonly newToken: TokenSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lifetime: Lifetime;
+  readonly renewalGrace: number;
+  readonly userLimit: number;
+  readonly componentLimit: number;
+}
+
+/** Keeps sessions that are looked at from elsewhere than the visit of whose they are, as in a list. */
+export class Keeper implements SessionKeeper {
+  /** Those of the site. */
+  readonly parts: KeeperParts;
+
+  constructor(parts: KeeperParts) {
+    this.parts = parts;
+  }
+
+  get componentLimit(): number {
+    return this.parts.componentLimit;
+  }
+
+  now(): number {
+    return this.parts.clock.now();
+  }
+
+  touch(key: string): Awaitable<SessionRecord | undefined> {
+    return this.parts.store.touch(key);
+  }
+
+  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
+    return this.parts.store.setIdleTimeout(key, idleTimeout);
+  }
+
+  change(...change: Parameters<ComponentWriter['change']>): ReturnType<ComponentWriter['change']> {
+    return this.parts.writer.change(...change);
+  }
+
+  notifyOnEnd(key: string, listener: EndListener): () => void {
+    return this.parts.listeners.add(key, listener);
+  }
+
+  renew(_key: string): Promise<void> {
+    const message = 'Only the visitor whose session it is can be given a new cookie, by a request of theirs.';
+    return Promise.reject(new EspalierError('SESSION_FOREIGN', message));
+  }
+
+  expire(key: string): Promise<void> {
+    return promised(() => proceed(this.parts.store.end(key, 'revoked'), () => undefined));
+  }
+}

@@ -1,0 +1,78 @@
+import 'reflect-metadata';
+import {classOf, withoutParentheses} from '../decorator.ts';
+import type {ComponentClass} from './component.ts';
+import {contentOf, instanceOf} from './component-text.ts';
+import {componentOf} from './component.ts';
+import {readOnly, type ReadOnly} from './read-only.ts';
+import type {EndedSession, EndReason, SessionRecord} from './session-store.ts';
+
+/** The end of a session, as an `@OnExpire` method is told of it. Moments are in milliseconds since the epoch. */
+export class SessionEnd {
+  /**
+   * The uid that the session was begun with. It is the same each time this end is told, and no other session has it, so a
+   * method that must not act twice can recognise a repeat by it.
+   */
+  readonly key: string;
+  /** Why the session ended. */
+  readonly reason: EndReason;
+  /** When it ended. */
+  readonly endedAt: number;
+  /** When it was begun. */
+  readonly createdAt: number;
+  /** When the visitor was last seen, to within 1/20 of the idle timeout. */
+  readonly lastSeenAt: number;
+  /** Whose session it was, if somebody had signed in. */
+  readonly user: string | undefined;
+  /** How many times this end has been told, this time included. */
+  readonly attempts: number;
+  readonly #components: SessionRecord['components'];
+
+  /** Used by the site, which tells of ends. */
+  constructor({key, reason, endedAt, attempts}: EndedSession, session: SessionRecord) {
+    this.key = key;
+    this.reason = reason;
+    this.endedAt = endedAt;
+    this.attempts = attempts;
+    this.createdAt = session.createdAt;
+    this.lastSeenAt = session.lastSeenAt;
+    this.user = session.user;
+    this.#components = session.components;
+  }
+
+  /** A component as it was when the session ended; a new one where there was none. Nothing in it can be changed. */
+  get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
+    const stored = this.#components.get(componentOf(type).name);
+    return readOnly(instanceOf(type, stored && contentOf(stored)));
+  }
+}
+
+/** A method that is told of ends. */
+type EndMethod = (end: SessionEnd) => unknown;
+
+const key = Symbol.for('espalier.onExpire');
+
+/**
+ * The method is told of each session that ends, on whichever process, for whichever reason, once it is done without throwing: in
+ * a cluster one process tells it. It is told again, with the same `end.key`, when it throws or rejects or when its process
+ * dies meanwhile: after a second at first, later and later, and no more after eight times. What ended while no process was
+ * alive is told when one begins, with a store that outlives it. It runs outside any request.
+ *
+ * It may stand on a resource, or on any class that the container makes as a singleton. Throws `DECORATOR_MISPLACED` elsewhere.
+ */
+export function OnExpire(
+  ...rest: never[]
+): (target: object, name: PropertyKey, descriptor: {value?: EndMethod}) => void {
+  if (rest.length > 0) throw withoutParentheses('@OnExpire');
+  return (target, name) => {
+    const owner = classOf(target, '@OnExpire()', name);
+    const own = (Reflect.getOwnMetadata(key, owner) as PropertyKey[] | undefined) ?? [];
+    Reflect.defineMetadata(key, [...own, name], owner);
+  };
+}
+
+/** The names of the methods of a class, and of those it extends, that are told of ends. */
+export function endMethodsOf(type: Function): readonly PropertyKey[] {
+  const own = (Reflect.getOwnMetadata(key, type) as PropertyKey[] | undefined) ?? [];
+  const base = Object.getPrototypeOf(type) as Function | null;
+  return base ? [...new Set([...endMethodsOf(base), ...own])] : own;
+}

@@ -1,0 +1,438 @@
+/*
+ * One function for each call of the contract, so that each is one round trip and one transaction. In plpgsql a statement sees
+ * all that was committed before that statement; so each function first locks what it changes, and only then asks for the
+ * time and looks. Locks are taken in one order: the user, then sessions. `@` stands for the schema.
+ */
+
+/** Plans are kept: one that was made while a table was empty would go on reading all of it for a while when it is full. */
+const indexed = 'SET enable_seqscan = off';
+
+/** Waiting for another's lock ends before the caller does; nothing was done then. */
+const careful = `SET lock_timeout = 1500 ${indexed}`;
+
+/** What is raised for a call that comes when nobody waits for its answer any more. Nothing of it is done. */
+export const tooLate = 'ESP01';
+
+// `as_record` is stable, so that it sees just what the statement sees that asks for it: no session without its components.
+const helpers = `CREATE OR REPLACE FUNCTION @.moment(given double precision) RETURNS double precision LANGUAGE sql VOLATILE AS
+$body$ SELECT coalesce(given, floor(extract(epoch FROM clock_timestamp()) * 1000)::double precision) $body$;
+
+CREATE OR REPLACE FUNCTION @.is_in_time(until double precision) RETURNS boolean
+LANGUAGE plpgsql AS $body$
+BEGIN
+  IF @.moment(NULL) > until THEN
+    RAISE EXCEPTION 'The call came too late.' USING ERRCODE = '${tooLate}';
+  END IF;
+  RETURN true;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.as_record(held @.session, at double precision) RETURNS json
+LANGUAGE plpgsql STABLE AS $body$
+BEGIN
+  RETURN json_build_object(
+    'key', held.key, 'uid', held.uid, 'isSecure', held.is_secure,
+    'idleTimeout', held.idle_timeout, 'absoluteTimeout', held.absolute_timeout,
+    'createdAt', held.created_at, 'lastSeenAt', held.last_seen_at,
+    'user', held."user", 'authenticatedAt', held.authenticated_at,
+    'components', (
+      SELECT coalesce(json_agg(json_build_array(name, revision, text)), '[]')
+      FROM @.component WHERE component.key = held.key
+    ),
+    'now', at
+  );
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.timeout_reason(held @.session) RETURNS text LANGUAGE sql IMMUTABLE AS $body$
+  SELECT CASE WHEN held.last_seen_at + held.idle_timeout
+    < coalesce(held.authenticated_at, held.created_at) + held.absolute_timeout THEN 'idle' ELSE 'absolute' END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.conclude(these_keys text[], why text, at double precision) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
+  -- Whoever calls has locked these sessions. Without a why each ends by its timeout.
+  IF (SELECT keep_until FROM @.state WHERE one) > at THEN
+    INSERT INTO @.kept (key, reason, ended_at, session)
+    SELECT key, coalesce(why, @.timeout_reason(session)), at, @.as_record(session, at)
+    FROM @.session WHERE key = ANY (these_keys) ORDER BY deadline, key
+    ON CONFLICT (key) DO UPDATE SET place = DEFAULT, reason = excluded.reason, ended_at = excluded.ended_at,
+      attempts = 0, due_at = 0, is_parked = false, session = excluded.session;
+  END IF;
+  INSERT INTO @.ended (key, reason)
+  SELECT key, coalesce(why, @.timeout_reason(session)) FROM @.session WHERE key = ANY (these_keys) ORDER BY deadline, key;
+  DELETE FROM @.session WHERE key = ANY (these_keys);
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.bury(these_keys text[], given double precision) RETURNS void
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision;
+  dead text[];
+BEGIN
+  -- Who is told that a session is gone by its deadline ends it, so that it is gone for those too whose clocks are behind.
+  PERFORM FROM @.session WHERE key = ANY (these_keys) ORDER BY key FOR UPDATE;
+  at := @.moment(given);
+  SELECT array_agg(key) INTO dead FROM @.session WHERE key = ANY (these_keys) AND deadline <= at;
+  PERFORM @.conclude(dead, NULL, at);
+END
+$body$;`;
+
+const sights = `CREATE OR REPLACE FUNCTION @.seen(this_key text, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision;
+BEGIN
+  PERFORM FROM @.session WHERE key = this_key FOR NO KEY UPDATE;
+  at := @.moment(given);
+  UPDATE @.session SET last_seen_at = at WHERE key = this_key AND deadline > at AND (at - last_seen_at) * 20 > idle_timeout;
+  RETURN @.alive(this_key, at);
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.alive(this_key text, at double precision) RETURNS json
+LANGUAGE plpgsql AS $body$
+DECLARE
+  is_over boolean;
+  answer json;
+BEGIN
+  SELECT deadline <= at, @.as_record(session, at) INTO is_over, answer FROM @.session WHERE key = this_key;
+  IF is_over THEN
+    PERFORM @.bury(ARRAY[this_key], at);
+    RETURN NULL;
+  END IF;
+  RETURN answer;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.find(this_uid text, is_seen boolean, given double precision) RETURNS json
+LANGUAGE plpgsql ${indexed} AS $body$
+DECLARE
+  at double precision := @.moment(given);
+  found_key text;
+  is_over boolean;
+  is_worth_it boolean;
+  answer json;
+BEGIN
+  SELECT key, deadline <= at, is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+  INTO found_key, is_over, is_worth_it, answer
+  FROM @.session WHERE uid = this_uid;
+  IF NOT FOUND THEN
+    SELECT session.key, deadline <= at, is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+    INTO found_key, is_over, is_worth_it, answer
+    FROM @.alias JOIN @.session USING (key) WHERE alias.uid = this_uid AND until > at;
+  END IF;
+  IF is_over THEN
+    PERFORM @.bury(ARRAY[found_key], given);
+    RETURN @.find(this_uid, is_seen, given);
+  END IF;
+  RETURN CASE WHEN is_worth_it THEN @.seen(found_key, given) ELSE answer END;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.touch(this_key text, given double precision) RETURNS json
+LANGUAGE plpgsql ${indexed} AS $body$
+DECLARE
+  at double precision := @.moment(given);
+  is_worth_it boolean;
+  answer json;
+BEGIN
+  SELECT deadline <= at OR (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at) INTO is_worth_it, answer
+  FROM @.session WHERE key = this_key;
+  RETURN CASE WHEN is_worth_it THEN @.seen(this_key, given) ELSE answer END;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.set_idle_timeout(this_key text, new_timeout double precision, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision;
+BEGIN
+  PERFORM FROM @.session WHERE key = this_key FOR NO KEY UPDATE;
+  at := @.moment(given);
+  UPDATE @.session SET idle_timeout = new_timeout, last_seen_at = greatest(last_seen_at, at),
+    look_at = least(look_at, greatest(last_seen_at, at) + new_timeout)
+  WHERE key = this_key AND deadline > at;
+  RETURN @.alive(this_key, at);
+END
+$body$;`;
+
+const births = `CREATE OR REPLACE FUNCTION @.vacate(this_uid text, given double precision) RETURNS void
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  holders text[];
+BEGIN
+  -- Whose key or uid this is, or was until a moment ago. Of these, what is past its deadline ends here.
+  SELECT array_agg(key) INTO holders FROM (
+    SELECT key FROM @.session WHERE key = this_uid
+    UNION SELECT key FROM @.session WHERE uid = this_uid
+    UNION SELECT key FROM @.alias WHERE uid = this_uid AND until > @.moment(given)
+  ) AS holder;
+  IF holders IS NULL THEN
+    RETURN;
+  END IF;
+  PERFORM @.bury(holders, given);
+  IF EXISTS (SELECT FROM @.session WHERE key = ANY (holders)) THEN
+    RAISE unique_violation;
+  END IF;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.create(this_uid text, is_secure boolean, idle_timeout double precision, absolute_timeout double precision,
+  given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision;
+BEGIN
+  PERFORM @.vacate(this_uid, given);
+  at := @.moment(given);
+  INSERT INTO @.session (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, look_at)
+  VALUES (this_uid, this_uid, is_secure, idle_timeout, absolute_timeout, at, at, at + least(idle_timeout, absolute_timeout));
+  RETURN (SELECT @.as_record(session, at) FROM @.session WHERE key = this_uid);
+END
+$body$;`;
+
+// A writer shares the session with other writers, but not with who ends it: so an end has all that was written before it.
+const writes = `CREATE OR REPLACE FUNCTION @.write(this_key text, this_name text, expected bigint, new_text text, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  its_deadline double precision;
+  there record;
+  fresh bigint := 0;
+BEGIN
+  IF EXISTS (SELECT FROM @.session WHERE key = this_key AND deadline <= @.moment(given)) THEN
+    PERFORM @.bury(ARRAY[this_key], given);
+  END IF;
+  SELECT deadline INTO its_deadline FROM @.session WHERE key = this_key FOR KEY SHARE;
+  IF its_deadline IS NULL THEN
+    RETURN json_build_object('state', 'gone');
+  ELSIF its_deadline <= @.moment(given) THEN
+    -- Its deadline came in between. Who shares it can not end it: once more from the start.
+    RAISE serialization_failure;
+  END IF;
+  IF new_text IS NOT NULL THEN
+    fresh := nextval('@.revision');
+  END IF;
+  LOOP
+    IF new_text IS NULL THEN
+      DELETE FROM @.component WHERE key = this_key AND name = this_name AND revision = expected;
+    ELSIF expected = 0 THEN
+      INSERT INTO @.component VALUES (this_key, this_name, fresh, new_text) ON CONFLICT DO NOTHING;
+    ELSE
+      UPDATE @.component SET revision = fresh, text = new_text
+      WHERE key = this_key AND name = this_name AND revision = expected;
+    END IF;
+    IF FOUND THEN
+      RETURN json_build_object('state', 'written', 'revision', fresh);
+    END IF;
+    SELECT revision, text INTO there FROM @.component WHERE key = this_key AND name = this_name;
+    IF coalesce(there.revision, 0) <> expected THEN
+      RETURN json_build_object('state', 'conflict', 'current', CASE WHEN there.revision IS NOT NULL
+        THEN json_build_object('revision', there.revision, 'text', there.text) END);
+    ELSIF new_text IS NULL THEN
+      RETURN json_build_object('state', 'written', 'revision', 0);
+    END IF;
+    -- It has come to be as expected since it was tried.
+  END LOOP;
+END
+$body$;`;
+
+// Locks are always taken in this order: the user, then sessions. The sign-ins of one user so happen one after another.
+const renewals = `CREATE OR REPLACE FUNCTION @.hold_user(this_user text) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('@ ' || this_user, 0));
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.rename(this_key text, old_uid text, new_uid text, grace double precision, given double precision) RETURNS void
+LANGUAGE plpgsql AS $body$
+DECLARE
+  at double precision;
+BEGIN
+  PERFORM @.vacate(new_uid, given);
+  at := @.moment(given);
+  DELETE FROM @.alias WHERE key = this_key AND until <= at;
+  INSERT INTO @.alias VALUES (old_uid, this_key, at + grace)
+  ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until;
+  UPDATE @.session SET uid = new_uid WHERE key = this_key;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.sign_in(this_key text, this_user text, allowed double precision, at double precision) RETURNS void
+LANGUAGE plpgsql AS $body$
+DECLARE
+  surplus text[];
+BEGIN
+  UPDATE @.session SET "user" = this_user, sign_in = nextval('@.sign_in'),
+    authenticated_at = greatest(at, coalesce(authenticated_at, created_at))
+  WHERE key = this_key;
+  SELECT array_agg(key) INTO surplus FROM (
+    SELECT key, row_number() OVER (ORDER BY sign_in DESC) AS place
+    FROM @.session WHERE "user" = this_user AND deadline > at
+  ) AS signed_in WHERE place > allowed;
+  IF surplus IS NOT NULL THEN
+    PERFORM FROM @.session WHERE key = ANY (surplus) ORDER BY key FOR UPDATE;
+    PERFORM @.conclude(surplus, 'replaced', at);
+  END IF;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.renew(this_key text, old_uid text, new_uid text, grace double precision, this_user text,
+  allowed double precision, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  held @.session;
+  at double precision;
+BEGIN
+  IF this_user IS NOT NULL THEN
+    PERFORM @.hold_user(this_user);
+  END IF;
+  SELECT * INTO held FROM @.session WHERE key = this_key FOR UPDATE;
+  at := @.moment(given);
+  IF held.key IS NULL THEN
+    RETURN NULL;
+  ELSIF held.deadline <= at THEN
+    PERFORM @.conclude(ARRAY[this_key], NULL, at);
+    RETURN NULL;
+  ELSIF held."user" <> this_user THEN
+    RETURN @.as_record(held, at);
+  END IF;
+  IF held.uid = old_uid OR (this_user IS NOT NULL AND held."user" IS NULL) THEN
+    PERFORM @.rename(this_key, held.uid, new_uid, grace, given);
+  END IF;
+  IF this_user IS NOT NULL THEN
+    PERFORM @.sign_in(this_key, this_user, allowed, at);
+  END IF;
+  RETURN @.seen(this_key, at);
+END
+$body$;`;
+
+const ends = `CREATE OR REPLACE FUNCTION @."end"(this_key text, why text, given double precision) RETURNS boolean
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  its_deadline double precision;
+  at double precision;
+BEGIN
+  SELECT deadline INTO its_deadline FROM @.session WHERE key = this_key FOR UPDATE;
+  at := @.moment(given);
+  IF its_deadline IS NULL THEN
+    RETURN false;
+  END IF;
+  PERFORM @.conclude(ARRAY[this_key], CASE WHEN its_deadline > at THEN why END, at);
+  RETURN its_deadline > at;
+END
+$body$;`;
+
+const users = `CREATE OR REPLACE FUNCTION @.list(this_user text, given double precision) RETURNS json
+LANGUAGE plpgsql ${indexed} AS $body$
+DECLARE
+  at double precision := @.moment(given);
+  dead text[];
+BEGIN
+  SELECT array_agg(key) INTO dead FROM @.session WHERE "user" = this_user AND deadline <= at;
+  IF dead IS NOT NULL THEN
+    PERFORM @.bury(dead, given);
+  END IF;
+  RETURN (
+    SELECT coalesce(json_agg(@.as_record(session, at) ORDER BY sign_in), '[]')
+    FROM @.session WHERE "user" = this_user AND deadline > at
+  );
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.end_all(this_user text, why text, except_key text, given double precision) RETURNS integer
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  ending text[];
+  at double precision;
+BEGIN
+  PERFORM @.hold_user(this_user);
+  PERFORM FROM @.session WHERE "user" = this_user ORDER BY key FOR UPDATE;
+  at := @.moment(given);
+  SELECT array_agg(key) INTO ending FROM @.session WHERE "user" = this_user AND deadline <= at;
+  PERFORM @.conclude(ending, NULL, at);
+  SELECT array_agg(key) INTO ending FROM @.session
+  WHERE "user" = this_user AND key IS DISTINCT FROM except_key AND deadline > at;
+  PERFORM @.conclude(ending, why, at);
+  RETURN coalesce(cardinality(ending), 0);
+END
+$body$;`;
+
+// Skips what others hold: any number of processes sweep at once and never wait for each other.
+const sweeps = `CREATE OR REPLACE FUNCTION @.sweep(most integer, given double precision) RETURNS integer
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision := @.moment(given);
+  looked_at text[];
+  ending text[];
+BEGIN
+  DELETE FROM @.ended WHERE id = ANY (ARRAY(
+    SELECT id FROM @.ended WHERE noted_at < clock_timestamp() - interval '1 minute'
+    ORDER BY noted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+  ));
+  looked_at := ARRAY(
+    SELECT key FROM @.session WHERE look_at <= at ORDER BY look_at LIMIT most FOR UPDATE SKIP LOCKED
+  );
+  IF cardinality(looked_at) > 0 THEN
+    UPDATE @.session SET look_at = deadline WHERE key = ANY (looked_at) AND deadline > at;
+    SELECT array_agg(key) INTO ending FROM @.session WHERE key = ANY (looked_at) AND deadline <= at;
+    PERFORM @.conclude(ending, NULL, at);
+  END IF;
+  RETURN cardinality(looked_at);
+END
+$body$;`;
+
+const keeping = `CREATE OR REPLACE FUNCTION @.keep_ends(span double precision, given double precision) RETURNS void
+LANGUAGE plpgsql ${careful} AS $body$
+BEGIN
+  UPDATE @.state SET keep_until = greatest(keep_until, @.moment(given) + span) WHERE one;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.take_ends(most double precision, lease double precision, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision := @.moment(given);
+  answer json;
+BEGIN
+  WITH chosen AS (
+    SELECT key FROM @.kept WHERE NOT is_parked AND due_at <= at ORDER BY place LIMIT most::bigint FOR UPDATE SKIP LOCKED
+  ), taken AS (
+    UPDATE @.kept SET attempts = attempts + 1, due_at = at + lease FROM chosen WHERE kept.key = chosen.key
+    RETURNING kept.*
+  )
+  SELECT json_agg(json_build_object('key', key, 'reason', reason, 'endedAt', ended_at, 'attempts', attempts,
+    'session', session) ORDER BY place) INTO answer FROM taken;
+  RETURN coalesce(answer, '[]');
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.settle_end(this_key text, is_told boolean, retry_in double precision, given double precision) RETURNS void
+LANGUAGE plpgsql ${careful} AS $body$
+BEGIN
+  -- To be told again in a while; or never; or, when it is neither told nor to be tried again, when somebody asks.
+  IF is_told THEN
+    DELETE FROM @.kept WHERE key = this_key AND NOT is_parked;
+  ELSE
+    UPDATE @.kept SET is_parked = retry_in IS NULL, due_at = coalesce(@.moment(given) + retry_in, 0)
+    WHERE key = this_key AND NOT is_parked;
+  END IF;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.release_ends() RETURNS integer
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  released integer;
+BEGIN
+  UPDATE @.kept SET is_parked = false, attempts = 0, due_at = 0 WHERE is_parked;
+  GET DIAGNOSTICS released = ROW_COUNT;
+  RETURN released;
+END
+$body$;`;
+
+/** The functions, and those that they are made of. */
+export const functions = [helpers, sights, births, writes, renewals, ends, users, sweeps, keeping].join('\n\n');

@@ -1,0 +1,74 @@
+import {EspalierError} from '../errors.ts';
+import type {EndedSession, SessionRecord, StoredComponent} from '../session/session-store.ts';
+
+type Unread = Readonly<Record<string, unknown>>;
+
+/** A name as a row holds it: as it is, but for what PostgreSQL has no room for, which is written as in JSON. */
+export function toColumn(name: string): string {
+  return JSON.stringify(name).slice(1, -1);
+}
+
+/** The session that a row was written down as. Fails with `SESSION_CORRUPT` when it is none. */
+export function toRecord(written: string): SessionRecord {
+  return readRecord(JSON.parse(written));
+}
+
+/** The sessions of a list that can be read. */
+export function toRecords(written: string): SessionRecord[] {
+  return (JSON.parse(written) as unknown[]).flatMap(one => attempt(() => readRecord(one)) ?? []);
+}
+
+/** The ends of a list. A session that can't be read is left out of its end. */
+export function toEnds(written: string): EndedSession[] {
+  return (JSON.parse(written) as EndedSession[]).map(({key, reason, endedAt, attempts, session}) => ({
+    key,
+    reason,
+    endedAt,
+    attempts,
+    session: attempt(() => readRecord(session)),
+  }));
+}
+
+function readRecord(written: unknown): SessionRecord {
+  const {user, authenticatedAt, components, ...rest} = Object(written) as Unread;
+  const {key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, now} = rest;
+  const isWhole =
+    [key, uid].every(value => typeof value === 'string') &&
+    typeof isSecure === 'boolean' &&
+    [idleTimeout, absoluteTimeout, createdAt, lastSeenAt, now].every(value => typeof value === 'number') &&
+    (user === null) === (authenticatedAt === null) &&
+    Array.isArray(components);
+  if (!isWhole) throw corrupt();
+  const known = {key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt} as SessionRecord;
+  return {
+    ...known,
+    user: user === null ? undefined : fromColumn(user),
+    authenticatedAt: authenticatedAt === null ? undefined : (authenticatedAt as number),
+    components: new Map((components as unknown[]).map(readComponent)),
+    now: now as number,
+  };
+}
+
+function readComponent(written: unknown): [string, StoredComponent] {
+  const [name, revision, text] = Array.isArray(written) ? (written as unknown[]) : [];
+  if (typeof revision !== 'number' || !(revision > 0) || typeof text !== 'string') throw corrupt();
+  return [fromColumn(name), {revision, text}];
+}
+
+function fromColumn(value: unknown): string {
+  const name: unknown = attempt(() => JSON.parse(`"${String(value)}"`));
+  if (typeof value !== 'string' || typeof name !== 'string') throw corrupt();
+  return name;
+}
+
+function attempt<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+}
+
+function corrupt(): EspalierError {
+  return new EspalierError('SESSION_CORRUPT', 'What PostgreSQL holds of a session can not be read.');
+}

@@ -1,0 +1,115 @@
+import {EspalierError} from '../errors.ts';
+import type {EndedSession, EndReason, SessionRecord, StoredComponent} from '../session/session-store.ts';
+
+/** What a script gives: texts, and lists of them. */
+export type Reply = string | readonly Reply[];
+
+/** A reply without the types that a client may have been told to make of it. */
+export function plain(reply: unknown): Reply {
+  // A client may be set up to give buffers.
+  return Array.isArray(reply) ? reply.map(plain) : String(reply);
+}
+
+/** Any string as one that survives UTF-8, which knows no lone surrogates. */
+export function encode(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+function decode(text: string): string {
+  return JSON.parse(`"${text}"`) as string;
+}
+
+/** That a record can't be read. */
+export function unreadable(): EspalierError {
+  return new EspalierError('SESSION_CORRUPT', 'The record of a session is there, but can not be read.');
+}
+
+/** A component of its form `revision:text`. */
+export function componentOf(text: string): StoredComponent {
+  const colon = text.indexOf(':');
+  const revision = text.slice(0, colon);
+  if (!/^[1-9]\d*$/.test(revision)) throw unreadable();
+  return {revision: Number(revision), text: text.slice(colon + 1)};
+}
+
+function fieldsOf(flat: readonly Reply[]): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (let i = 0; i < flat.length; i += 2) fields.set(flat[i] as string, flat[i + 1] as string);
+  return fields;
+}
+
+/** A session of `[now, key, fields]`. Fails with `SESSION_CORRUPT`. */
+export function recordOf(reply: Reply): SessionRecord {
+  const [now, key, flat] = reply as readonly [string, string, readonly Reply[]];
+  return sessionOf(Number(now), key, fieldsOf(flat));
+}
+
+function sessionOf(now: number, key: string, fields: ReadonlyMap<string, string>): SessionRecord {
+  const user = fields.get('user');
+  return {
+    key,
+    uid: textOf(fields, 'uid'),
+    isSecure: textOf(fields, 'secure') !== '0',
+    idleTimeout: numberOf(fields, 'idle'),
+    absoluteTimeout: numberOf(fields, 'absolute'),
+    createdAt: numberOf(fields, 'created'),
+    lastSeenAt: numberOf(fields, 'seen'),
+    user: user === undefined ? undefined : readably(() => decode(user)),
+    authenticatedAt: fields.has('authenticated') ? numberOf(fields, 'authenticated') : undefined,
+    components: componentsOf(fields),
+    now,
+  };
+}
+
+function textOf(fields: ReadonlyMap<string, string>, name: string): string {
+  const text = fields.get(name);
+  if (text === undefined) throw unreadable();
+  return text;
+}
+
+function numberOf(fields: ReadonlyMap<string, string>, name: string): number {
+  const number = Number.parseFloat(textOf(fields, name));
+  if (!Number.isFinite(number) || number < 0) throw unreadable();
+  return number;
+}
+
+function componentsOf(fields: ReadonlyMap<string, string>): ReadonlyMap<string, StoredComponent> {
+  const components = new Map<string, StoredComponent>();
+  for (const [field, text] of fields) {
+    if (field.startsWith('c:'))
+      components.set(
+        readably(() => decode(field.slice(2))),
+        componentOf(text),
+      );
+  }
+  return components;
+}
+
+function readably<T>(read: () => T): T {
+  try {
+    return read();
+  } catch {
+    throw unreadable();
+  }
+}
+
+/** An end of `[endedAt, key, fields, reason, entry]`. */
+export function endOf(reply: Reply): EndedSession {
+  const [endedAt, key, flat, reason] = reply as readonly [string, string, readonly Reply[], EndReason];
+  return {
+    key,
+    reason,
+    endedAt: Number(endedAt),
+    attempts: Number(fieldsOf(flat).get('attempts')),
+    session: unlessCorrupt(() => recordOf(reply)),
+  };
+}
+
+/** What `read` gives, or nothing if that can't be read. */
+export function unlessCorrupt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

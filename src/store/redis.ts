@@ -1,0 +1,206 @@
+import {systemClock, type Clock} from '../clock.ts';
+import {EspalierError} from '../errors.ts';
+import type {Logger} from '../logger.ts';
+import type {
+  EndedSession,
+  EndOutcome,
+  EndReason,
+  NewSession,
+  Renewal,
+  SessionRecord,
+  SessionStore,
+  Written,
+} from '../session/session-store.ts';
+import {RedisCaller} from './redis-caller.ts';
+import {
+  BroughtConnection,
+  isRedisUrl,
+  OwnConnection,
+  type RedisClient,
+  type RedisConnection,
+} from './redis-connection.ts';
+import {EndListeners, isAfter} from './redis-ends.ts';
+import {componentOf, encode, endOf, recordOf, unlessCorrupt, type Reply} from './redis-record.ts';
+import {scripts} from './redis-script.ts';
+
+export type {RedisClient};
+
+/** How a `RedisStore` is set up. */
+export interface RedisStoreOptions {
+  /**
+   * Where Redis is: `redis://[[user]:password@]host[:port][/database]`, or `rediss://` for TLS. The store connects by itself, and
+   * again whenever the connection is lost. Default: `redis://127.0.0.1:6379`.
+   */
+  readonly url?: string;
+  /**
+   * A client, cluster or sentinel of node-redis in place of `url`. The application configures it, connects it and closes it.
+   * Docs: `docs/reference/store.md` says what it must be configured with.
+   */
+  readonly client?: RedisClient;
+  /** What the names of all keys begin with, in braces, so that a cluster keeps them in one place. Default: `espalier`. */
+  readonly prefix?: string;
+  /**
+   * How long Redis has for an answer, in milliseconds; then the call fails. Keep it below the site's `storeTimeout`. Default:
+   * 1500.
+   */
+  readonly timeout?: number;
+  /** Takes the place of the server's clock. For specs: with a clock of each machine's own, sessions would live as it goes. */
+  readonly clock?: Clock;
+  /** Where it is told that Redis does not work, and that it works again. Default: `console`. */
+  readonly logger?: Logger;
+}
+
+const defaults = {url: 'redis://127.0.0.1:6379', prefix: 'espalier', timeout: 1500};
+
+/** How often it is looked for sessions past their deadline, and for ends to tell of. */
+const rest = 500;
+
+/**
+ * Sessions in Redis 7, Valkey 7.2, or later: shared by any number of processes, and there as long as Redis keeps them. Each call is one
+ * round trip, and one step for whoever else calls. The time is the server's.
+ */
+export class RedisStore implements SessionStore {
+  /** What holds where `RedisStoreOptions` are silent. */
+  static readonly defaults = defaults;
+
+  readonly #connection: RedisConnection;
+  readonly #caller: RedisCaller;
+  readonly #clock: Clock | undefined;
+  readonly #listeners = new EndListeners();
+  #cancelTick: () => void;
+  #isClosed = false;
+
+  /** Connects in the background. Fails with `OPTION_INVALID` for what can't be a url, a prefix or a timeout. */
+  constructor(options: RedisStoreOptions = {}) {
+    const {prefix = defaults.prefix, timeout = defaults.timeout, clock, logger = console} = options;
+    if (!/^[^{}]+$/.test(prefix)) throw invalid('prefix', 'one character or more, none of them a brace');
+    if (!(timeout > 0 && timeout < 2 ** 31)) throw invalid('timeout', 'milliseconds, more than 0');
+    this.#connection = connectionFor(options, timeout);
+    this.#caller = new RedisCaller(this.#connection, `{${prefix}}:`, timeout, logger);
+    this.#clock = clock;
+    this.#cancelTick = this.#tickLater();
+  }
+
+  async create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): Promise<SessionRecord> {
+    return recordOf(
+      await this.#call('create', uid, isSecure ? '1' : '0', String(idleTimeout), String(absoluteTimeout)),
+    );
+  }
+
+  async find(uid: string, isSeen: boolean): Promise<SessionRecord | undefined> {
+    return foundOf(await this.#call('find', uid, isSeen ? '1' : '0'));
+  }
+
+  async touch(key: string): Promise<SessionRecord | undefined> {
+    return foundOf(await this.#call('touch', key));
+  }
+
+  async write(key: string, name: string, expected: number, text: string | undefined): Promise<Written> {
+    const content = text === undefined ? [] : [text];
+    const [state, value] = (await this.#call('write', key, encode(name), String(expected), ...content)) as string[];
+    if (state === 'gone') return {state};
+    if (state === 'written') return {state, revision: Number(value)};
+    return {state: 'conflict', current: value ? componentOf(value) : undefined};
+  }
+
+  async renew(key: string, {from, to, grace, signIn}: Renewal): Promise<SessionRecord | undefined> {
+    const user = signIn ? [encode(signIn.user), String(Math.min(signIn.limit, Number.MAX_SAFE_INTEGER))] : [];
+    return foundOf(await this.#call('renew', key, from, to, String(grace), ...user));
+  }
+
+  async setIdleTimeout(key: string, idleTimeout: number): Promise<SessionRecord | undefined> {
+    return foundOf(await this.#call('setIdleTimeout', key, String(idleTimeout)));
+  }
+
+  async end(key: string, reason: EndReason): Promise<boolean> {
+    return (await this.#call('endOne', key, reason)) === '1';
+  }
+
+  async list(user: string): Promise<readonly SessionRecord[]> {
+    const records = (await this.#call('list', encode(user))) as readonly Reply[];
+    return records.map(record => unlessCorrupt(() => recordOf(record))).filter(record => record !== undefined);
+  }
+
+  async endAll(user: string, reason: EndReason, except?: string): Promise<number> {
+    return Number(await this.#call('endAll', encode(user), reason, ...(except === undefined ? [] : [except])));
+  }
+
+  onEnd(listener: (key: string, reason: EndReason) => void): () => void {
+    return this.#listeners.add(listener, () => this.#findMark());
+  }
+
+  async keepEnds(): Promise<void> {
+    await this.#call('keepEnds');
+  }
+
+  async takeEnds(count: number, lease: number): Promise<readonly EndedSession[]> {
+    const ends = (await this.#call('takeEnds', String(count), String(lease))) as readonly Reply[][];
+    return ends.toSorted((end, other) => (isAfter(end[4] as string, other[4] as string) ? 1 : -1)).map(endOf);
+  }
+
+  async settleEnd(key: string, outcome: EndOutcome): Promise<void> {
+    await this.#call(
+      'settleEnd',
+      key,
+      ...(typeof outcome === 'string' ? [outcome] : ['retry', String(outcome.retryIn)]),
+    );
+  }
+
+  async releaseEnds(): Promise<number> {
+    return Number(await this.#call('releaseEnds'));
+  }
+
+  /** Closes the connection, unless the application has brought the client; then it is the application's to close. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTick();
+    await this.#connection.close();
+  }
+
+  #call(operation: string, ...args: string[]): Promise<Reply> {
+    const now = this.#clock ? String(this.#clock.now()) : '';
+    return this.#caller.call(scripts.get(operation)!, now, args);
+  }
+
+  async #findMark(): Promise<string> {
+    return (await this.#call('mark')) as string;
+  }
+
+  #tickLater(): () => void {
+    return (this.#clock ?? systemClock).after(rest, () => void this.#tick());
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#listeners.markAll(() => this.#findMark());
+      while (!this.#isClosed && (await this.#look()));
+    } catch {
+      // The next one makes up for it; an operator has been told.
+    }
+    if (!this.#isClosed) this.#cancelTick = this.#tickLater();
+  }
+
+  /** End what is past its deadline, and hear of what has ended. Whether there is more of either. */
+  async #look(): Promise<boolean> {
+    const {mark} = this.#listeners;
+    const [swept, entries] = (await this.#call('tick', ...(mark === undefined ? [] : [mark]))) as [string, Reply[]];
+    for (const entry of entries) this.#listeners.hear(entry);
+    return swept !== '0' || entries.length > 0;
+  }
+}
+
+function foundOf(reply: Reply): SessionRecord | undefined {
+  return reply.length > 0 ? recordOf(reply) : undefined;
+}
+
+function invalid(option: string, expected: string): EspalierError {
+  // What it is instead is not said: a url may hold a password.
+  return new EspalierError('OPTION_INVALID', `The Redis store's ${option} must be ${expected}.`);
+}
+
+function connectionFor({url, client}: RedisStoreOptions, timeout: number): RedisConnection {
+  if (client && url !== undefined) throw invalid('client', 'there instead of a `url`, not beside one');
+  if (client) return new BroughtConnection(client);
+  if (url !== undefined && !isRedisUrl(url)) throw invalid('url', 'a redis: or rediss: url');
+  return new OwnConnection(url ?? defaults.url, timeout);
+}

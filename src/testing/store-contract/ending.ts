@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import {endReasons} from '../../session/session-store.ts';
+import {absoluteTimeout, idleTimeout, type Law} from './world.ts';
+
+/** How sessions end, and who hears of it. */
+export const ending: readonly Law[] = [
+  {
+    title: 'end() ends the session for every call, and no other session',
+    async holds(world) {
+      const {store} = world;
+      await world.signIn('a', 'ada');
+      await world.begin('b');
+      assert.equal(await store.end('a', 'logout'), true);
+      assert.equal(await store.find("a'", true), undefined);
+      assert.equal(await store.touch('a'), undefined);
+      assert.deepEqual(await store.write('a', 'cart', 0, '1'), {state: 'gone'});
+      assert.equal(await store.renew('a', {from: "a'", to: 'c', grace: 0}), undefined);
+      assert.equal(await store.setIdleTimeout('a', absoluteTimeout), undefined);
+      assert.equal(await store.end('a', 'revoked'), false);
+      assert.deepEqual(await store.list('ada'), []);
+      assert.equal(await store.endAll('ada', 'revoked'), 0);
+      assert.equal(await world.isLive('b'), true);
+    },
+  },
+  {
+    title: 'end() of what is not there, or is past its deadline, ends nothing',
+    async holds(world) {
+      const told = await world.listen();
+      assert.equal(await world.store.end('nobody', 'logout'), false);
+      await world.begin('a');
+      world.clock.advance(idleTimeout);
+      assert.equal(await world.store.end('a', 'logout'), false);
+      await world.untilTold(told, ['a idle']);
+    },
+  },
+  {
+    title: 'no touch revives an ended session: logout wins',
+    async holds(world) {
+      for (let i = 0; i < 10; i += 1) {
+        const key = `session ${i}`;
+        await world.begin(key);
+        world.clock.advance(idleTimeout / 10);
+        const touches = [1, 2, 3].map(async () => world.store.touch(key));
+        const ended = world.store.end(key, 'logout');
+        touches.push(...[1, 2, 3].map(async () => world.store.touch(key)));
+        await Promise.all(touches);
+        assert.equal(await ended, true);
+        assert.equal(await world.store.touch(key), undefined);
+        assert.equal(await world.isLive(key), false);
+      }
+    },
+  },
+  {
+    title: 'of many who end a session at once one has ended it, and its reason is the one that is told',
+    async holds(world) {
+      const told = await world.listen();
+      await world.begin('a');
+      const answers = await Promise.all(endReasons.map(async reason => world.store.end('a', reason)));
+      assert.equal(answers.filter(Boolean).length, 1);
+      await world.untilTold(told, [`a ${endReasons[answers.indexOf(true)]}`]);
+    },
+  },
+  {
+    title: 'an end is told with its reason, whichever that is, and in the order of the ends',
+    async holds(world) {
+      const told = await world.listen();
+      for (const reason of endReasons) await world.begin(reason);
+      for (const reason of endReasons) {
+        await world.store.end(reason, reason);
+        world.clock.advance(1);
+      }
+      const expected = endReasons.map(reason => `${reason} ${reason}`);
+      await world.untilTold(told, expected);
+      assert.deepEqual(told, expected);
+    },
+  },
+  {
+    title: 'an end is told once to each who listens',
+    async holds(world) {
+      const [first, second] = [await world.listen(), await world.listen()];
+      await world.begin('a');
+      await world.store.end('a', 'logout');
+      await world.untilTold(first, ['a logout']);
+      await world.untilTold(second, ['a logout']);
+      world.clock.advance(absoluteTimeout);
+      await world.quiet();
+      assert.deepEqual([first, second], [['a logout'], ['a logout']]);
+    },
+  },
+  {
+    title: 'an end is told to who has begun to listen right before it',
+    async holds(world) {
+      const told: string[] = [];
+      await world.begin('a');
+      world.store.onEnd((key, reason) => told.push(`${key} ${reason}`));
+      await world.store.end('a', 'logout');
+      await world.untilTold(told, ['a logout']);
+    },
+  },
+  {
+    title: 'who begins to listen hears nothing of what ended before',
+    async holds(world) {
+      const first = await world.listen();
+      for (const key of ['a', 'b']) await world.begin(key);
+      await world.store.end('a', 'logout');
+      await world.untilTold(first, ['a logout']);
+      const second = await world.listen();
+      await world.store.end('b', 'logout');
+      await world.untilTold(second, ['b logout']);
+    },
+  },
+  {
+    title: 'who has been taken back hears of no more ends, and others do',
+    async holds(world) {
+      const back: string[] = [];
+      const takeBack = world.store.onEnd(key => back.push(key));
+      const told = await world.listen();
+      for (const key of ['a', 'b']) await world.begin(key);
+      await world.store.end('a', 'logout');
+      await world.untilTold(told, ['a logout']);
+      takeBack();
+      takeBack();
+      await world.store.end('b', 'logout');
+      await world.untilTold(told, ['a logout', 'b logout']);
+      assert.deepEqual(back, ['a']);
+    },
+  },
+  {
+    title: 'a session that nobody asks for is told of as idle after its deadline, and not before it',
+    async holds(world) {
+      const told = await world.listen();
+      await world.begin('a');
+      world.clock.advance(idleTimeout - 2501);
+      await world.quiet();
+      assert.deepEqual(told, []);
+      world.clock.advance(1);
+      await world.untilTold(told, ['a idle']);
+    },
+  },
+  {
+    title: 'a session that comes to its absolute deadline is told of as ended by that, asked for or not',
+    async holds(world) {
+      const told = await world.listen();
+      for (const key of ['asked for', 'not']) await world.begin(key, {idleTimeout: 20_000, absoluteTimeout: 30_000});
+      world.clock.advance(15_000);
+      for (const key of ['asked for', 'not']) await world.store.touch(key);
+      world.clock.advance(15_000);
+      assert.equal(await world.store.touch('asked for'), undefined);
+      await world.untilTold(told, ['asked for absolute', 'not absolute']);
+    },
+  },
+  {
+    title: 'a session that is asked for past its deadline is told of once, not again by the sweep',
+    async holds(world) {
+      const told = await world.listen();
+      await world.begin('a');
+      world.clock.advance(idleTimeout);
+      await Promise.all([1, 2, 3].map(async () => world.store.touch('a')));
+      await world.untilTold(told, ['a idle']);
+      world.clock.advance(absoluteTimeout);
+      await world.quiet();
+      assert.deepEqual(told, ['a idle']);
+    },
+  },
+  {
+    title: 'S62: a session that was seen just before its deadline is not swept at it',
+    async holds(world) {
+      const told = await world.listen();
+      for (const key of ['seen', 'unseen']) await world.begin(key);
+      world.clock.advance(idleTimeout - 1);
+      await world.store.touch('seen');
+      await world.untilTold(told, ['unseen idle']);
+      assert.equal(await world.isLive('seen'), true);
+    },
+  },
+  {
+    title: 'of many sessions that are due at different times, each is swept in its turn',
+    async holds(world) {
+      const told = await world.listen();
+      const began = world.clock.now();
+      for (let i = 1; i <= 5; i += 1) await world.begin(`session ${i}`, {idleTimeout: i * 10_000});
+      const expected: string[] = [];
+      for (let i = 1; i <= 5; i += 1) {
+        world.clock.advance(began + i * 10_000 - world.clock.now());
+        expected.push(`session ${i} idle`);
+        await world.until(
+          () => told.length >= i,
+          () => `${i} ends told; there are ${told.length}`,
+        );
+      }
+      assert.deepEqual(told, expected);
+    },
+  },
+  {
+    title: 'two thousand sessions that are due at once all end, each once',
+    async holds(world) {
+      const told = await world.listen();
+      const keys = Array.from({length: 2000}, (_, i) => `session ${i}`);
+      await world.beginMany(keys);
+      world.clock.advance(idleTimeout);
+      await world.untilTold(
+        told,
+        keys.map(key => `${key} idle`),
+      );
+    },
+  },
+  {
+    title: 'a session that was due long ago, while no store was there to sweep it, ends and is told of',
+    async holds(world) {
+      const told = await world.listen();
+      await world.begin('a');
+      world.clock.set(6 * 24 * 60 * 60 * 1000);
+      await world.untilTold(told, ['a idle']);
+    },
+  },
+  {
+    title: 'after close() nothing is told any more, and no timer is left',
+    async holds(world) {
+      const {store} = world;
+      const told = await world.listen();
+      for (const key of ['a', 'b']) await world.begin(key);
+      await world.close(store);
+      assert.equal(world.clock.pending, 0);
+      world.clock.advance(absoluteTimeout);
+      await world.answered(await world.open());
+      assert.deepEqual(told, []);
+    },
+  },
+  {
+    title: 'a store that has listened, swept and been told of nothing yet leaves no timer either when it is closed',
+    async holds(world) {
+      await world.listen();
+      await world.store.keepEnds();
+      await world.quiet();
+      await world.close(world.store);
+      assert.equal(world.clock.pending, 0);
+    },
+  },
+  {
+    title: 'close() ends no session: a store that is opened after it finds them all',
+    async holds(world) {
+      await world.signIn('a', 'ada');
+      await world.put('a', 'cart', '1');
+      const left = await world.peek("a'");
+      await world.close(world.store);
+      const reopened = await world.open();
+      assert.deepEqual(await reopened.find("a'", false), left);
+      assert.deepEqual(await reopened.list('ada'), [left]);
+    },
+  },
+];

@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict';
+import type {EndedSession, SessionStore} from '../../session/session-store.ts';
+import {assertSame, idleTimeout, type Law, type World} from './world.ts';
+
+const lease = 10_000;
+const week = 7 * 24 * 60 * 60 * 1000;
+
+/** How ends are kept until they are told. */
+export const keeping: readonly Law[] = [
+  {
+    title: 'no end is kept before somebody asks for it',
+    async holds(world) {
+      await endMany(world, ['a']);
+      assert.deepEqual(await world.store.takeEnds(10, lease), []);
+      await world.store.keepEnds();
+      await world.quiet();
+      assert.deepEqual(await world.store.takeEnds(10, lease), []);
+    },
+  },
+  {
+    title: 'an end that is kept is handed out with the whole session as it was',
+    async holds(world) {
+      await world.store.keepEnds();
+      await world.signIn('a', 'ada');
+      await world.put('a', '__proto__', '{"items":[1]}');
+      await world.put('a', 'note', 'Grüße "🛒"\n');
+      const session = await world.peek("a'");
+      world.clock.advance(1000);
+      await world.store.end('a', 'logout');
+      const endedAt = world.clock.now();
+      world.clock.advance(1000);
+      const [end, ...more] = await world.store.takeEnds(10, lease);
+      assert.deepEqual(more, []);
+      assert.equal(end?.attempts, 1);
+      assert.deepEqual(same(end), same({key: 'a', reason: 'logout', endedAt, attempts: 1, session}));
+    },
+  },
+  {
+    title: 'each end is kept, whatever it came by, with its reason',
+    async holds(world) {
+      const {store} = world;
+      const told = await world.listen();
+      await store.keepEnds();
+      for (const key of ['replaced', 'signed in']) await world.signIn(key, 'eve', 1);
+      for (const key of ['revoked', 'spared']) await world.signIn(key, 'ada');
+      await store.endAll('ada', 'revoked', 'spared');
+      await world.begin('absolute', {absoluteTimeout: 5000});
+      for (const key of ['found idle', 'swept']) await world.begin(key, {idleTimeout: 5000});
+      await world.begin('logout');
+      await store.end('logout', 'logout');
+      world.clock.advance(5000);
+      await store.touch('found idle');
+      await world.until(
+        () => told.length === 6,
+        () => `6 ends told; there are ${told.length}`,
+      );
+      const ends = await world.untilTaken(6);
+      assert.deepEqual(ends.map(({key, reason}) => `${key} ${reason}`).toSorted(), [
+        'absolute absolute',
+        'found idle idle',
+        'logout logout',
+        'replaced replaced',
+        'revoked revoked',
+        'swept idle',
+      ]);
+      assertSame(
+        told,
+        ends.map(({key, reason}) => `${key} ${reason}`),
+      );
+    },
+  },
+  {
+    title: 'a session that nobody asks for is swept into what is kept, with its components',
+    async holds(world) {
+      await world.store.keepEnds();
+      await world.begin('a');
+      await world.put('a', 'cart', '1');
+      world.clock.advance(idleTimeout);
+      const [end] = await world.untilTaken(1);
+      assert.equal(end?.session?.components.get('cart')?.text, '1');
+      assert.ok(end.endedAt >= end.session.lastSeenAt + idleTimeout);
+    },
+  },
+  {
+    title: 'an end is kept under the key of its session, however often that was renewed',
+    async holds(world) {
+      await world.store.keepEnds();
+      await world.begin('a');
+      await world.store.renew('a', {from: 'a', to: 'b', grace: 1000});
+      await world.store.end('a', 'logout');
+      const [end] = await world.store.takeEnds(10, lease);
+      assert.deepEqual([end?.key, end?.session?.key, end?.session?.uid], ['a', 'a', 'b']);
+    },
+  },
+  {
+    title: 'who fails to end a session keeps no end',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      await world.store.end('a', 'logout');
+      await world.store.end('nobody', 'logout');
+      await world.store.touch('a');
+      await world.untilTaken(1);
+    },
+  },
+  {
+    title: 'of ends that are kept the first is handed out first, and no more than were asked for',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['e', 'b', 'd', 'a', 'c'], 10);
+      assert.deepEqual(await keysTaken(world, 2), ['e', 'b']);
+      assert.deepEqual(await keysTaken(world, 2), ['d', 'a']);
+      assert.deepEqual(await keysTaken(world, 2), ['c']);
+      assert.deepEqual(await keysTaken(world, 2), []);
+    },
+  },
+  {
+    title: 'an end that was handed out is not handed out again before its lease is over, and then it is',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      assert.deepEqual(await keysTaken(world), ['a']);
+      world.clock.advance(lease - 1);
+      assert.deepEqual(await keysTaken(world), []);
+      world.clock.advance(1);
+      assert.deepEqual(await keysTaken(world), ['a']);
+    },
+  },
+  {
+    title: 'an end says how often it has been handed out, and stays the same otherwise',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      const [first] = await world.store.takeEnds(10, lease);
+      for (const attempts of [2, 3, 4]) {
+        world.clock.advance(lease);
+        const [again] = await world.store.takeEnds(10, lease);
+        assert.equal(again?.attempts, attempts);
+        assert.deepEqual(same(again), same(first));
+      }
+    },
+  },
+  {
+    title: 'an end that has been told is never handed out again',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a', 'b']);
+      await world.store.takeEnds(10, lease);
+      await world.store.settleEnd('a', 'told');
+      await world.store.settleEnd('a', 'told');
+      world.clock.advance(lease);
+      assert.deepEqual(await keysTaken(world), ['b']);
+      assert.equal(await world.store.releaseEnds(), 0);
+      world.clock.advance(100 * lease);
+      assert.deepEqual(await keysTaken(world), ['b']);
+    },
+  },
+  {
+    title: 'an end that has been told after its lease is not handed out again either',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      await world.store.takeEnds(10, lease);
+      world.clock.advance(2 * lease);
+      await world.store.settleEnd('a', 'told');
+      assert.deepEqual(await keysTaken(world), []);
+    },
+  },
+  {
+    title: 'an end that is to be told again later is handed out then, and not before',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['sooner', 'later']);
+      await world.store.takeEnds(10, lease);
+      await world.store.settleEnd('sooner', {retryIn: 2000});
+      await world.store.settleEnd('later', {retryIn: 2 * lease});
+      world.clock.advance(1999);
+      assert.deepEqual(await keysTaken(world), []);
+      world.clock.advance(1);
+      const [sooner, ...more] = await world.store.takeEnds(10, 100 * lease);
+      assert.deepEqual([sooner?.key, sooner?.attempts, more], ['sooner', 2, []]);
+      world.clock.advance(2 * lease - 2001);
+      assert.deepEqual(await keysTaken(world), []);
+      world.clock.advance(1);
+      assert.deepEqual(await keysTaken(world), ['later']);
+    },
+  },
+  {
+    title: 'an end that is set aside is not handed out, until those set aside are released',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a', 'b', 'c']);
+      const a = (await world.store.takeEnds(10, lease)).find(({key}) => key === 'a');
+      for (const key of ['a', 'b']) await world.store.settleEnd(key, 'parked');
+      await world.store.settleEnd('c', 'told');
+      world.clock.advance(100 * lease);
+      assert.deepEqual(await keysTaken(world), []);
+      assert.equal(await world.store.releaseEnds(), 2);
+      const released = await world.store.takeEnds(10, lease);
+      assert.deepEqual(released.map(({key}) => key).toSorted(), ['a', 'b']);
+      assert.deepEqual(same(released.find(({key}) => key === 'a')), same(a));
+      assert.equal(await world.store.releaseEnds(), 0);
+      await world.store.settleEnd('a', 'told');
+      world.clock.advance(lease);
+      assert.deepEqual(await keysTaken(world), ['b']);
+    },
+  },
+  {
+    title: 'saying what has come of an end that is not kept does nothing',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      for (const outcome of ['told', 'parked', {retryIn: 5}] as const) await world.store.settleEnd('nobody', outcome);
+      assert.equal(await world.store.releaseEnds(), 0);
+      assert.deepEqual(await keysTaken(world), ['a']);
+    },
+  },
+  {
+    title: 'of many who take at once no two get the same end, and none stays behind',
+    async holds(world) {
+      await world.store.keepEnds();
+      const keys = Array.from({length: 100}, (_, i) => `session ${i}`);
+      await world.beginMany(keys);
+      await Promise.all(keys.map(async key => world.store.end(key, 'logout')));
+      const takers = Array.from({length: 10}, async () => keysTaken(world, 7));
+      const taken = (await Promise.all(takers)).flat();
+      for (
+        let more = await keysTaken(world);
+        more.length > 0 && taken.length <= keys.length;
+        more = await keysTaken(world)
+      )
+        taken.push(...more);
+      assertSame(taken, keys);
+    },
+  },
+  {
+    title: 'who is asked to keep ends twice keeps each once',
+    async holds(world) {
+      await world.store.keepEnds();
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      assert.equal((await world.untilTaken(1))[0]?.attempts, 1);
+    },
+  },
+  {
+    title: 'that ends are to be kept is remembered for a week, and then forgotten',
+    async holds(world) {
+      await world.store.keepEnds();
+      world.clock.set(week - 60_000);
+      await endMany(world, ['within']);
+      world.clock.set(2 * 60_000);
+      await endMany(world, ['after']);
+      assert.deepEqual(await keysTaken(world), ['within']);
+    },
+  },
+  {
+    title: 'who asks again within the week has ends kept for a week from then',
+    async holds(world) {
+      await world.store.keepEnds();
+      world.clock.set(week / 2);
+      await world.store.keepEnds();
+      world.clock.set(week - 60_000);
+      await endMany(world, ['a']);
+      assert.deepEqual(await keysTaken(world), ['a']);
+    },
+  },
+  {
+    title: 'ends that were kept are handed out after the week as well',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      world.clock.set(2 * week);
+      assert.deepEqual(await keysTaken(world), ['a']);
+    },
+  },
+  {
+    title: 'ends are kept over the closing of all stores',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      await world.begin('b');
+      await world.close(world.store);
+      const reopened = await world.open();
+      await reopened.end('b', 'revoked');
+      assert.deepEqual(await keysTaken({store: reopened}), ['a', 'b']);
+    },
+  },
+  {
+    title: 'an end that is kept is no session: its uid can be begun again meanwhile',
+    async holds(world) {
+      await world.store.keepEnds();
+      await endMany(world, ['a']);
+      assert.equal(await world.isLive('a'), false);
+      await world.begin('a');
+      assert.equal(await world.isLive('a'), true);
+      assert.deepEqual(await keysTaken(world), ['a']);
+    },
+  },
+];
+
+/** Begin these sessions and end them, one after the other, so many milliseconds apart. */
+async function endMany(world: World, keys: readonly string[], apart = 0): Promise<void> {
+  await world.beginMany(keys);
+  for (const key of keys) {
+    assert.equal(await world.store.end(key, 'logout'), true);
+    world.clock.advance(apart);
+  }
+}
+
+async function keysTaken({store}: {readonly store: SessionStore}, count = 50): Promise<string[]> {
+  return (await store.takeEnds(count, lease)).map(({key}) => key);
+}
+
+/** An end as it is each time: but for when it was handed out, and how often. */
+function same(end: EndedSession | undefined): unknown {
+  return end && {...end, attempts: 0, session: end.session && {...end.session, now: 0}};
+}

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import {absoluteTimeout, idleTimeout, type Law, type World} from './world.ts';
+
+const grace = 5000;
+
+/** How a session gets another uid. */
+export const renewing: readonly Law[] = [
+  {
+    title: 'renew() gives the session by its new uid, with the key that it always had',
+    async holds(world) {
+      const created = await world.begin('a', {isSecure: true});
+      const renewed = await world.store.renew('a', {from: 'a', to: 'b', grace});
+      assert.deepEqual(renewed, {...created, uid: 'b'});
+      assert.deepEqual(await world.peek('b'), renewed);
+    },
+  },
+  {
+    title: 'the old uid finds the session until the last millisecond of its grace, and not past it',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      world.clock.advance(grace - 1);
+      assert.deepEqual(await world.peek('a'), await world.peek('b'));
+      world.clock.advance(1);
+      assert.deepEqual([await world.isLive('a'), await world.isLive('b')], [false, true]);
+    },
+  },
+  {
+    title: 'without grace the old uid finds nothing at once',
+    async holds(world) {
+      await world.begin('a');
+      await world.store.renew('a', {from: 'a', to: 'b', grace: 0});
+      assert.deepEqual([await world.isLive('a'), await world.isLive('b')], [false, true]);
+    },
+  },
+  {
+    title: 'of two renewals in a row each old uid has a grace of its own',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      world.clock.advance(2000);
+      await world.store.renew('a', {from: 'b', to: 'c', grace});
+      const live = async () => Promise.all(['a', 'b', 'c'].map(async uid => world.isLive(uid)));
+      world.clock.advance(2999);
+      assert.deepEqual(await live(), [true, true, true]);
+      world.clock.advance(1);
+      assert.deepEqual(await live(), [false, true, true]);
+      world.clock.advance(1999);
+      assert.deepEqual(await live(), [false, true, true]);
+      world.clock.advance(1);
+      assert.deepEqual(await live(), [false, false, true]);
+    },
+  },
+  {
+    title: 'found by its old uid a session gives the one it has now, and can be seen',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b', 2 * idleTimeout);
+      world.clock.advance(idleTimeout - 1);
+      const found = await world.store.find('a', true);
+      assert.deepEqual([found?.key, found?.uid, found?.lastSeenAt], ['a', 'b', world.clock.now()]);
+      world.clock.advance(idleTimeout - 1);
+      assert.equal(await world.isLive('b'), true);
+    },
+  },
+  {
+    title: 'the old uid dies with the session, however much of its grace is left',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b', 10 * idleTimeout);
+      await world.store.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
+      await world.store.end('a', 'logout');
+      for (const uid of ['a', 'b', 'c']) assert.equal(await world.isLive(uid), false, uid);
+      await renewedFrom(world, 'x', 'y', 10 * idleTimeout);
+      world.clock.advance(idleTimeout);
+      for (const uid of ['x', 'y']) assert.equal(await world.isLive(uid), false, uid);
+    },
+  },
+  {
+    title: 'no uid of an ended session finds the one that is begun by its key later',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b', 10 * idleTimeout);
+      await world.store.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
+      await world.store.end('a', 'logout');
+      await world.begin('a');
+      assert.deepEqual(
+        [await world.isLive('a'), await world.isLive('b'), await world.isLive('c')],
+        [true, false, false],
+      );
+    },
+  },
+  {
+    title: 'when the grace is past, the key finds nothing as a uid, and all calls go by it still',
+    async holds(world) {
+      const {store} = world;
+      await renewedFrom(world, 'a', 'b');
+      world.clock.advance(grace);
+      assert.equal(await store.find('a', true), undefined);
+      assert.equal((await store.touch('a'))?.uid, 'b');
+      await world.put('a', 'cart', '1');
+      assert.equal((await store.setIdleTimeout('a', idleTimeout))?.uid, 'b');
+      assert.equal((await store.renew('a', {from: 'b', to: 'c', grace}))?.uid, 'c');
+      assert.equal(await store.find('a', true), undefined);
+      assert.equal(await store.end('a', 'logout'), true);
+    },
+  },
+  {
+    title: 'the uid of a renewed session is no key: no call but find() knows it',
+    async holds(world) {
+      const {store} = world;
+      await renewedFrom(world, 'a', 'b');
+      assert.equal(await store.touch('b'), undefined);
+      assert.deepEqual(await store.write('b', 'cart', 0, '1'), {state: 'gone'});
+      assert.equal(await store.renew('b', {from: 'b', to: 'c', grace}), undefined);
+      assert.equal(await store.setIdleTimeout('b', 1), undefined);
+      assert.equal(await store.end('b', 'logout'), false);
+      assert.equal((await world.peek('b')).key, 'a');
+    },
+  },
+  {
+    title: 'who renews from a uid that the session has no more gets it with the uid that it has',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      const late = await world.store.renew('a', {from: 'a', to: 'c', grace});
+      assert.deepEqual([late?.key, late?.uid], ['a', 'b']);
+      assert.deepEqual([await world.isLive('b'), await world.isLive('c')], [true, false]);
+    },
+  },
+  {
+    title: 'who renews from a uid that the session has no more does not lengthen its grace',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      world.clock.advance(grace - 1);
+      await world.store.renew('a', {from: 'a', to: 'c', grace});
+      world.clock.advance(1);
+      assert.equal(await world.isLive('a'), false);
+    },
+  },
+  {
+    title: 'fifty renewals from one uid at once give the session one new uid, the same to all',
+    async holds(world) {
+      await world.begin('a');
+      const uids = Array.from({length: 50}, (_, i) => `b${i}`);
+      const renewed = await Promise.all(uids.map(async to => world.store.renew('a', {from: 'a', to, grace})));
+      const given = new Set(renewed.map(record => record?.uid));
+      assert.equal(given.size, 1);
+      const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
+      assert.deepEqual(
+        uids.filter((_, i) => live[i]),
+        [...given],
+      );
+    },
+  },
+  {
+    title: 'components and their revisions survive a renewal, and can be written after it',
+    async holds(world) {
+      await world.begin('a');
+      const revision = await world.put('a', 'cart', '1');
+      await world.store.renew('a', {from: 'a', to: 'b', grace});
+      assert.deepEqual((await world.peek('b')).components, new Map([['cart', {revision, text: '1'}]]));
+      await world.put('a', 'cart', '2', revision);
+      assert.equal((await world.peek('b')).components.get('cart')?.text, '2');
+    },
+  },
+  {
+    title: 'a renewal counts as being seen, whether it gives a new uid or not, and moves no absolute deadline',
+    async holds(world) {
+      const {createdAt} = await world.begin('a');
+      for (const to of ['b', 'c']) {
+        world.clock.advance(idleTimeout / 2);
+        const {uid, lastSeenAt, ...renewed} = (await world.store.renew('a', {from: 'a', to, grace}))!;
+        assert.deepEqual([uid, lastSeenAt], ['b', world.clock.now()]);
+        assert.deepEqual([renewed.createdAt, renewed.authenticatedAt], [createdAt, undefined]);
+      }
+    },
+  },
+  {
+    title: 'a session that is renewed all the time ends at its absolute timeout',
+    async holds(world) {
+      await world.begin('a');
+      for (let i = 0; i < absoluteTimeout / 50_000; i += 1) {
+        assert.ok(await world.store.renew('a', {from: i === 0 ? 'a' : `a${i - 1}`, to: `a${i}`, grace: 0}));
+        world.clock.advance(50_000);
+      }
+      assert.equal(await world.store.touch('a'), undefined);
+    },
+  },
+  {
+    title: 'renew() of an ended session gives nothing, and revives nothing',
+    async holds(world) {
+      await world.begin('a');
+      await world.store.end('a', 'logout');
+      assert.equal(await world.store.renew('a', {from: 'a', to: 'b', grace}), undefined);
+      assert.deepEqual([await world.isLive('a'), await world.isLive('b')], [false, false]);
+      assert.equal(await world.store.touch('a'), undefined);
+    },
+  },
+  {
+    title: 'renew() refuses the uid of another live session, and leaves both as they were',
+    async holds(world) {
+      const a = await world.begin('a');
+      await world.begin('b');
+      await world.store.renew('b', {from: 'b', to: 'c', grace: 0});
+      const c = await world.peek('c');
+      const signIn = {user: 'ada', limit: 5};
+      const taken = {code: 'SESSION_TAKEN'};
+      await assert.rejects(async () => world.store.renew('a', {from: 'a', to: 'c', grace}), taken);
+      await assert.rejects(async () => world.store.renew('a', {from: 'a', to: 'c', grace, signIn}), taken);
+      assert.deepEqual([await world.peek('a'), await world.peek('c')], [a, c]);
+      assert.deepEqual(await world.store.list('ada'), []);
+      assert.equal((await world.store.renew('a', {from: 'a', to: 'd', grace}))?.uid, 'd');
+    },
+  },
+  {
+    title: 'two sessions that are renewed to one uid at once do not both get it',
+    async holds(world) {
+      const keys = ['a', 'b'];
+      await world.beginMany(keys);
+      const renewals = keys.map(async key => world.store.renew(key, {from: key, to: 'c', grace}));
+      const answers = await Promise.allSettled(renewals);
+      assert.deepEqual(answers.map(({status}) => status).toSorted(), ['fulfilled', 'rejected']);
+      const winner = keys[answers.findIndex(({status}) => status === 'fulfilled')];
+      assert.equal((await world.peek('c')).key, winner);
+    },
+  },
+  {
+    title: 'the end of a renewed session is told by its key',
+    async holds(world) {
+      const told = await world.listen();
+      await renewedFrom(world, 'a', 'b');
+      await world.store.end('a', 'logout');
+      await world.untilTold(told, ['a logout']);
+    },
+  },
+];
+
+async function renewedFrom(world: World, from: string, to: string, lasting = grace): Promise<void> {
+  await world.begin(from);
+  assert.ok(await world.store.renew(from, {from, to, grace: lasting}));
+}

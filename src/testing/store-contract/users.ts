@@ -1,0 +1,402 @@
+import assert from 'node:assert/strict';
+import type {SessionRecord} from '../../session/session-store.ts';
+import {absoluteTimeout, assertSame, idleTimeout, type Law, type World} from './world.ts';
+
+const anyNames = [
+  '__proto__',
+  'constructor',
+  'a',
+  'A',
+  ' a',
+  'a ',
+  'a:b',
+  'a*',
+  'a?',
+  'a%',
+  '{a}',
+  '"',
+  "'",
+  '\\',
+  '\n',
+  '\t',
+  'Ada Lovelace',
+  '数学者',
+  '🧮',
+  'e\u0301',
+  'é',
+  'line\u2028',
+  '$1',
+  'null',
+  '0',
+  '00',
+  'u'.repeat(1023),
+  'u'.repeat(1024),
+  '界'.repeat(1024),
+];
+
+/** Who signs in, and what can be asked of a user's sessions. */
+export const users: readonly Law[] = [
+  {
+    title: 'who signs in is the user of the session from then on, under its new uid',
+    async holds(world) {
+      const created = await world.begin('a');
+      world.clock.advance(1000);
+      const signIn = {user: 'ada', limit: 5};
+      const signedIn = await world.store.renew('a', {from: 'a', to: 'b', grace: 0, signIn});
+      const now = world.clock.now();
+      assert.deepEqual(signedIn, {...created, uid: 'b', user: 'ada', authenticatedAt: now, now});
+      assert.deepEqual(await world.peek('b'), signedIn);
+      assert.deepEqual(await world.store.touch('a'), signedIn);
+    },
+  },
+  {
+    title: 'signing in begins the absolute timeout anew, and again with each sign-in',
+    async holds(world) {
+      await world.begin('a');
+      let from = 'a';
+      for (const to of ['b', 'c']) {
+        await world.beBusy('a', absoluteTimeout - 1);
+        await world.store.renew('a', {from, to, grace: 0, signIn: {user: 'ada', limit: 5}});
+        assert.equal((await world.peek(to)).authenticatedAt, world.clock.now());
+        from = to;
+      }
+      await world.beBusy('a', absoluteTimeout - 1);
+      world.clock.advance(1);
+      assert.equal(await world.store.touch('a'), undefined);
+    },
+  },
+  {
+    title: 'signing in counts as being seen, and keeps the components',
+    async holds(world) {
+      await world.begin('a');
+      const revision = await world.put('a', 'cart', '1');
+      world.clock.advance(idleTimeout / 2);
+      const signIn = {user: 'ada', limit: 5};
+      const signedIn = await world.store.renew('a', {from: 'a', to: 'b', grace: 0, signIn});
+      assert.equal(signedIn?.lastSeenAt, world.clock.now());
+      assert.deepEqual(signedIn.components, new Map([['cart', {revision, text: '1'}]]));
+    },
+  },
+  {
+    title: 'a renewal that signs nobody in keeps the user, and since when',
+    async holds(world) {
+      const {authenticatedAt} = await world.signIn('a', 'ada');
+      world.clock.advance(idleTimeout / 2);
+      const renewed = await world.store.renew('a', {from: "a'", to: 'b', grace: 0});
+      assert.deepEqual([renewed?.uid, renewed?.user, renewed?.authenticatedAt], ['b', 'ada', authenticatedAt]);
+      assert.deepEqual(await keysOf(world, 'ada'), ['a']);
+    },
+  },
+  {
+    title: 'a user who signs in twice at once from one uid has one session, with one new uid',
+    async holds(world) {
+      await world.begin('a');
+      const uids = Array.from({length: 10}, (_, i) => `b${i}`);
+      const signIn = {user: 'ada', limit: 5};
+      const answers = await Promise.all(
+        uids.map(async to => world.store.renew('a', {from: 'a', to, grace: 1000, signIn})),
+      );
+      const given = new Set(answers.map(record => record?.uid));
+      assert.equal(given.size, 1);
+      const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
+      assert.deepEqual(
+        uids.filter((_, i) => live[i]),
+        [...given],
+      );
+      assert.deepEqual(await keysOf(world, 'ada'), ['a']);
+    },
+  },
+  {
+    title: 'who is the first to sign in gets a new uid, even from a uid that the session has no more',
+    async holds(world) {
+      await world.begin('a');
+      await world.store.renew('a', {from: 'a', to: 'b', grace: 1000});
+      const signIn = {user: 'ada', limit: 5};
+      const signedIn = await world.store.renew('a', {from: 'a', to: 'c', grace: 1000, signIn});
+      assert.deepEqual([signedIn?.uid, signedIn?.user], ['c', 'ada']);
+      assert.equal((await world.peek('c')).key, 'a');
+    },
+  },
+  {
+    title:
+      'a user who signs in again from a uid that the session has no more keeps the one it has, and is signed in anew',
+    async holds(world) {
+      await world.signIn('a', 'ada');
+      world.clock.advance(1000);
+      const signIn = {user: 'ada', limit: 5};
+      const again = await world.store.renew('a', {from: 'a', to: 'c', grace: 1000, signIn});
+      assert.deepEqual([again?.uid, again?.authenticatedAt], ["a'", world.clock.now()]);
+      assert.equal(await world.isLive('c'), false);
+    },
+  },
+  {
+    title: 'a session that has another user is given back as it is: nobody signs in over them',
+    async holds(world) {
+      const {authenticatedAt} = await world.signIn('a', 'ada');
+      world.clock.advance(1000);
+      for (const from of ["a'", 'a']) {
+        const signIn = {user: 'eve', limit: 5};
+        const given = await world.store.renew('a', {from, to: 'b', grace: 1000, signIn});
+        assert.deepEqual([given?.uid, given?.user, given?.authenticatedAt], ["a'", 'ada', authenticatedAt]);
+      }
+      assert.deepEqual([await world.isLive("a'"), await world.isLive('b')], [true, false]);
+      assert.deepEqual([await keysOf(world, 'ada'), await keysOf(world, 'eve')], [['a'], []]);
+    },
+  },
+  {
+    title: 'of two users who sign in on one session at once, one is its user',
+    async holds(world) {
+      for (let i = 0; i < 10; i += 1) {
+        const key = `session ${i}`;
+        await world.begin(key);
+        const names = [`ada ${i}`, `eve ${i}`];
+        const renewal = (user: string) => ({from: key, to: `${key} of ${user}`, grace: 0, signIn: {user, limit: 5}});
+        await Promise.all(names.map(async user => world.store.renew(key, renewal(user))));
+        const {user, uid} = (await world.store.touch(key))!;
+        assert.equal(uid, `${key} of ${user}`);
+        const lists = await Promise.all(names.map(async name => keysOf(world, name)));
+        assert.deepEqual(
+          lists,
+          names.map(name => (name === user ? [key] : [])),
+        );
+      }
+    },
+  },
+  {
+    title: 'signing in an ended session gives nothing, and revives nothing',
+    async holds(world) {
+      await world.signIn('a', 'ada');
+      await world.store.end('a', 'logout');
+      const signIn = {user: 'ada', limit: 5};
+      assert.equal(await world.store.renew('a', {from: "a'", to: 'b', grace: 0, signIn}), undefined);
+      assert.deepEqual([await world.isLive('b'), await keysOf(world, 'ada')], [false, []]);
+    },
+  },
+  {
+    title: 'list() gives the whole sessions of a user, those signed in first coming first, and seen by nobody',
+    async holds(world) {
+      const signedIn: SessionRecord[] = [];
+      for (const key of ['c', 'a', 'b']) {
+        signedIn.push(await world.signIn(key, 'ada'));
+        world.clock.advance(idleTimeout / 10);
+      }
+      await world.signIn('x', 'eve');
+      await world.begin('anonymous');
+      const now = world.clock.now();
+      assert.deepEqual(
+        await world.store.list('ada'),
+        signedIn.map(record => ({...record, now})),
+      );
+    },
+  },
+  {
+    title: 'sign-ins in one and the same millisecond keep their order',
+    async holds(world) {
+      const keys = ['e', 'b', 'd', 'a', 'c'];
+      for (const key of keys) await world.signIn(key, 'ada');
+      assert.deepEqual(await keysOf(world, 'ada'), keys);
+    },
+  },
+  {
+    title: 'who signs in again comes last in the list',
+    async holds(world) {
+      for (const key of ['a', 'b', 'c']) {
+        await world.signIn(key, 'ada');
+        world.clock.advance(10);
+      }
+      await world.store.renew('a', {from: "a'", to: 'a2', grace: 0, signIn: {user: 'ada', limit: 5}});
+      assert.deepEqual(await keysOf(world, 'ada'), ['b', 'c', 'a']);
+    },
+  },
+  {
+    title: 'of twenty who sign in at once as one user the list lacks none',
+    async holds(world) {
+      const keys = Array.from({length: 20}, (_, i) => `session ${i}`);
+      await Promise.all(keys.map(async key => world.signIn(key, 'ada')));
+      assertSame(await keysOf(world, 'ada'), keys);
+    },
+  },
+  {
+    title: 'a list has no session that has ended, or is past its deadline',
+    async holds(world) {
+      for (const key of ['ended', 'idle', 'live']) await world.signIn(key, 'ada');
+      await world.store.end('ended', 'logout');
+      await world.store.setIdleTimeout('idle', 1000);
+      world.clock.advance(1000);
+      assert.deepEqual(await keysOf(world, 'ada'), ['live']);
+      world.clock.advance(idleTimeout);
+      assert.deepEqual(await keysOf(world, 'ada'), []);
+    },
+  },
+  {
+    title: 'past the limit the session that was signed in first ends, as replaced',
+    async holds(world) {
+      const told = await world.listen();
+      for (const key of ['c', 'b', 'a', 'd']) {
+        await world.signIn(key, 'ada', 3);
+        world.clock.advance(10);
+      }
+      assert.deepEqual(await keysOf(world, 'ada'), ['b', 'a', 'd']);
+      assert.equal(await world.isLive("c'"), false);
+      await world.untilTold(told, ['c replaced']);
+    },
+  },
+  {
+    title: 'a limit of one leaves the one who has signed in last',
+    async holds(world) {
+      for (const key of ['a', 'b', 'c']) await world.signIn(key, 'ada', 1);
+      assert.deepEqual(await keysOf(world, 'ada'), ['c']);
+      assert.deepEqual([await world.isLive("a'"), await world.isLive("b'")], [false, false]);
+    },
+  },
+  {
+    title: 'a limit lower than before ends as many as are past it',
+    async holds(world) {
+      const told = await world.listen();
+      for (const key of ['a', 'b', 'c', 'd', 'e']) await world.signIn(key, 'ada', key === 'e' ? 2 : 5);
+      assert.deepEqual(await keysOf(world, 'ada'), ['d', 'e']);
+      await world.untilTold(told, ['a replaced', 'b replaced', 'c replaced']);
+    },
+  },
+  {
+    title: 'who signs in again on a session at the limit replaces none, and is the last to be replaced',
+    async holds(world) {
+      for (const key of ['a', 'b']) await world.signIn(key, 'ada', 2);
+      await world.store.renew('a', {from: "a'", to: 'a2', grace: 0, signIn: {user: 'ada', limit: 2}});
+      assert.deepEqual(await keysOf(world, 'ada'), ['b', 'a']);
+      await world.signIn('c', 'ada', 2);
+      assert.deepEqual(await keysOf(world, 'ada'), ['a', 'c']);
+    },
+  },
+  {
+    title: 'sessions that have ended, or are past their deadline, do not count toward the limit',
+    async holds(world) {
+      for (const key of ['a', 'b', 'c']) await world.signIn(key, 'ada', 3);
+      await world.store.end('b', 'logout');
+      await world.store.setIdleTimeout('c', 1000);
+      world.clock.advance(1000);
+      for (const key of ['d', 'e']) await world.signIn(key, 'ada', 3);
+      assert.deepEqual(await keysOf(world, 'ada'), ['a', 'd', 'e']);
+    },
+  },
+  {
+    title: 'the limit of one user ends no session of another, and none without a user',
+    async holds(world) {
+      await world.signIn('a', 'ada', 1);
+      await world.begin('b');
+      await world.signIn('c', 'eve', 1);
+      assert.deepEqual(
+        [await world.isLive("a'"), await world.isLive('b'), await world.isLive("c'")],
+        [true, true, true],
+      );
+    },
+  },
+  {
+    title: 'however many sign in at once, no more are ever live than the limit',
+    async holds(world) {
+      const told = await world.listen();
+      const keys = Array.from({length: 20}, (_, i) => `session ${i}`);
+      await world.beginMany(keys);
+      const lists = keys.map(async key => {
+        const renewal = {from: key, to: `${key}'`, grace: 0, signIn: {user: 'ada', limit: 3}};
+        assert.ok(await world.store.renew(key, renewal));
+        return keysOf(world, 'ada');
+      });
+      for (const list of await Promise.all(lists)) assert.ok(list.length <= 3, `${list.length} sessions at once`);
+      const left = await keysOf(world, 'ada');
+      assert.equal(left.length, 3);
+      const replaced = keys.filter(key => !left.includes(key));
+      await world.untilTold(
+        told,
+        replaced.map(key => `${key} replaced`),
+      );
+    },
+  },
+  {
+    title: 'endAll() ends all sessions of a user for the reason given, says how many, and ends no others',
+    async holds(world) {
+      const told = await world.listen();
+      for (const key of ['a', 'b', 'c']) await world.signIn(key, 'ada');
+      await world.signIn('x', 'eve');
+      await world.begin('y');
+      assert.equal(await world.store.endAll('ada', 'revoked'), 3);
+      for (const key of ['a', 'b', 'c']) assert.equal(await world.store.touch(key), undefined);
+      assert.deepEqual(await keysOf(world, 'ada'), []);
+      assert.equal(await world.store.endAll('ada', 'revoked'), 0);
+      assert.deepEqual([await world.isLive("x'"), await world.isLive('y')], [true, true]);
+      await world.untilTold(told, ['a revoked', 'b revoked', 'c revoked']);
+    },
+  },
+  {
+    title: 'endAll() spares the session by the key that it is to spare',
+    async holds(world) {
+      for (const key of ['a', 'b', 'c']) await world.signIn(key, 'ada');
+      await world.signIn('x', 'eve');
+      assert.equal(await world.store.endAll('ada', 'logout', 'b'), 2);
+      assert.deepEqual(await keysOf(world, 'ada'), ['b']);
+      assert.equal(await world.store.endAll('ada', 'logout', 'b'), 0);
+      assert.equal(await world.store.endAll('ada', 'logout', 'x'), 1, 'a session of somebody else spares none');
+      assert.equal(await world.isLive("x'"), true);
+    },
+  },
+  {
+    title: 'endAll() does not count what is past its deadline',
+    async holds(world) {
+      for (const key of ['idle', 'live']) await world.signIn(key, 'ada');
+      await world.store.setIdleTimeout('idle', 1000);
+      world.clock.advance(1000);
+      assert.equal(await world.store.endAll('ada', 'revoked'), 1);
+    },
+  },
+  {
+    title: 'who signs in while endAll() is at work either is ended by it or stays in the list: none is lost between',
+    async holds(world) {
+      const told = await world.listen();
+      const before = Array.from({length: 5}, (_, i) => `before ${i}`);
+      for (const key of before) await world.signIn(key, 'ada');
+      const meanwhile = Array.from({length: 15}, (_, i) => `meanwhile ${i}`);
+      await world.beginMany(meanwhile);
+      const signIn = async (key: string) =>
+        world.store.renew(key, {from: key, to: `${key}'`, grace: 0, signIn: {user: 'ada', limit: 100}});
+      const first = meanwhile.slice(0, 7).map(signIn);
+      const ending = Promise.resolve(world.store.endAll('ada', 'revoked'));
+      await Promise.all([...first, ...meanwhile.slice(7).map(signIn)]);
+      const count = await ending;
+      const left = await keysOf(world, 'ada');
+      assert.ok(before.every(key => !left.includes(key)));
+      const ended = [...before, ...meanwhile].filter(key => !left.includes(key));
+      assert.equal(count, ended.length);
+      for (const key of ended) assert.equal(await world.store.touch(key), undefined);
+      await world.untilTold(
+        told,
+        ended.map(key => `${key} revoked`),
+      );
+    },
+  },
+  {
+    title: 'a user may have any name, and each name is a user of their own',
+    async holds(world) {
+      await Promise.all(anyNames.map(async (user, i) => world.signIn(`session ${i}`, user)));
+      for (const [i, user] of anyNames.entries()) {
+        assert.equal((await world.peek(`session ${i}'`)).user, user);
+        assert.deepEqual(await keysOf(world, user), [`session ${i}`], JSON.stringify(user));
+      }
+      assert.equal(await world.store.endAll('a', 'revoked'), 1);
+      assert.deepEqual(await keysOf(world, 'A'), ['session 3']);
+    },
+  },
+  {
+    title: 'a user nobody has heard of has no sessions',
+    async holds({store}) {
+      for (const user of ['nobody', '__proto__', 'constructor']) {
+        assert.deepEqual(await store.list(user), []);
+        assert.equal(await store.endAll(user, 'revoked'), 0);
+      }
+    },
+  },
+];
+
+/** The keys of a user's sessions, as they are listed. */
+export async function keysOf({store}: Pick<World, 'store'>, user: string): Promise<string[]> {
+  return (await store.list(user)).map(({key}) => key);
+}

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import {setImmediate, setTimeout} from 'node:timers/promises';
+import type {Awaitable} from '../../awaitable.ts';
+import type {EndedSession, EndReason, NewSession, SessionRecord, SessionStore} from '../../session/session-store.ts';
+import {TestClock} from '../test-clock.ts';
+
+/** One body of data, which several stores may be opened on as several processes would. */
+export interface StoreFixture {
+  /** A store on this data that lives by `clock`. May be called more than once. The suite closes what it opened. */
+  open(clock: TestClock): Awaitable<SessionStore>;
+  /** Take the data away. */
+  dispose(): Awaitable<void>;
+}
+
+/** One thing that a store must keep to. */
+export interface Law {
+  readonly title: string;
+  readonly holds: (world: World) => Promise<void>;
+}
+
+/** How long a session lasts in the suite, in milliseconds, where a law does not say otherwise. */
+export const idleTimeout = 60_000;
+export const absoluteTimeout = 600_000;
+
+/** How often a store looks for what is due, in milliseconds. */
+const step = 500;
+
+/** A clock that can be set, as a machine's may be, or as it stands after the machine has slept: no alarm notices. */
+export class SettableClock extends TestClock {
+  #off = 0;
+
+  override now(): number {
+    return super.now() + this.#off;
+  }
+
+  /** Set it so many milliseconds forward, or back. */
+  set(milliseconds: number): void {
+    this.#off += milliseconds;
+  }
+}
+
+/** Stores on one body of data, and a clock to turn. The first store, `store`, is open. */
+export class World {
+  readonly clock = new SettableClock();
+  readonly #fixture: StoreFixture;
+  readonly #patience: number;
+  readonly #opened = new Set<SessionStore>();
+  #store: SessionStore | undefined;
+
+  private constructor(fixture: StoreFixture, patience: number) {
+    this.#fixture = fixture;
+    this.#patience = patience;
+  }
+
+  /**
+   * Try a law in a world of its own, and take that away however it went. What must come is waited for so many milliseconds
+   * of real time; default: 10 seconds.
+   */
+  static async try(makeFixture: () => Awaitable<StoreFixture>, {holds}: Law, patience = 10_000): Promise<void> {
+    const world = new World(await makeFixture(), patience);
+    try {
+      world.#store = await world.open();
+      await holds(world);
+    } catch (error) {
+      // What the law has found says more than what may fail now.
+      await world.#dispose().catch(() => undefined);
+      throw error;
+    }
+    await world.#dispose();
+  }
+
+  get store(): SessionStore {
+    return this.#store!;
+  }
+
+  /** A further store on the same data, as another process would open it. */
+  async open(clock: TestClock = this.clock): Promise<SessionStore> {
+    const store = await this.#fixture.open(clock);
+    this.#opened.add(store);
+    return store;
+  }
+
+  async close(store: SessionStore): Promise<void> {
+    this.#opened.delete(store);
+    await store.close();
+  }
+
+  async begin(key: string, more: Partial<NewSession> = {}, store = this.store): Promise<SessionRecord> {
+    return store.create({uid: key, isSecure: false, idleTimeout, absoluteTimeout, ...more});
+  }
+
+  /** Begin a session for each key, a hundred at a time. */
+  async beginMany(keys: readonly string[], more: Partial<NewSession> = {}): Promise<void> {
+    for (let i = 0; i < keys.length; i += 100) {
+      await Promise.all(keys.slice(i, i + 100).map(key => this.begin(key, more)));
+    }
+  }
+
+  /** Begin a session and sign its visitor in. Its uid is its key and a `'`. */
+  async signIn(key: string, user: string, limit = 1000, store = this.store): Promise<SessionRecord> {
+    await this.begin(key, {}, store);
+    const record = await store.renew(key, {from: key, to: `${key}'`, grace: 0, signIn: {user, limit}});
+    assert.ok(record, 'renew() of a live session gives it');
+    return record;
+  }
+
+  /** Write a component whose revision is `expected`, and give its new one. */
+  async put(key: string, name: string, text: string, expected = 0, store = this.store): Promise<number> {
+    const written = await store.write(key, name, expected, text);
+    assert.equal(written.state, 'written', `write() of ${name} in ${key}`);
+    return written.state === 'written' ? written.revision : 0;
+  }
+
+  /** The live session, without being seen, found by its uid. */
+  async peek(uid: string, store = this.store): Promise<SessionRecord> {
+    const record = await store.find(uid, false);
+    assert.ok(record, `find() gives the live session by its uid ${uid}`);
+    return record;
+  }
+
+  async isLive(uid: string, store = this.store): Promise<boolean> {
+    return (await store.find(uid, false)) !== undefined;
+  }
+
+  /** Touch a session again and again, while the clock turns by so many milliseconds. */
+  async beBusy(key: string, milliseconds: number): Promise<void> {
+    const end = this.clock.now() + milliseconds;
+    while (this.clock.now() < end) {
+      this.clock.advance(Math.min(idleTimeout / 2, end - this.clock.now()));
+      assert.notEqual(await this.store.touch(key), undefined);
+    }
+  }
+
+  /** What a store tells of from now on, as `key reason`. */
+  async listen(store = this.store): Promise<string[]> {
+    const told: string[] = [];
+    store.onEnd((key: string, reason: EndReason) => told.push(`${key} ${reason}`));
+    // Another process's ends count from when this store has had its say.
+    await this.answered(store);
+    return told;
+  }
+
+  /** Wait until a store has answered a call: what came before it has been dealt with. */
+  async answered(store = this.store): Promise<void> {
+    await store.find('nobody', false);
+    await setImmediate();
+  }
+
+  /** Turn the clock on and on, and give what a store does by it the time to happen, until `isSo`. */
+  async until(isSo: () => Awaitable<boolean>, what: () => string, ...clocks: TestClock[]): Promise<void> {
+    const last = Date.now() + this.#patience;
+    for (let wait = 10; !(await isSo()); wait *= 1.5) {
+      assert.ok(Date.now() < last, `did not come in ${this.#patience} ms: ${what()}`);
+      for (const clock of [this.clock, ...clocks]) clock.advance(step);
+      const next = Math.min(Date.now() + wait, last);
+      while (!(await isSo()) && Date.now() < next) await setTimeout(2);
+    }
+  }
+
+  /** Wait until exactly these have been told, in any order, and see that nothing more is. */
+  async untilTold(told: readonly string[], expected: readonly string[], ...clocks: TestClock[]): Promise<void> {
+    const missing = () => `${expected.length} ends told; there are ${told.length}`;
+    await this.until(() => told.length >= expected.length, missing, ...clocks);
+    await this.quiet();
+    assertSame(told, expected);
+  }
+
+  /** Wait until so many kept ends have been handed out, and see that no more are. */
+  async untilTaken(count: number, ...clocks: TestClock[]): Promise<EndedSession[]> {
+    const taken: EndedSession[] = [];
+    const take = async (): Promise<boolean> => {
+      const ends = await this.store.takeEnds(500, 1_000_000);
+      taken.push(...ends);
+      return ends.length > 0 && taken.length <= count ? take() : taken.length >= count;
+    };
+    await this.until(take, () => `${count} ends handed out; there are ${taken.length}`, ...clocks);
+    await this.quiet();
+    await take();
+    assert.equal(taken.length, count);
+    return taken;
+  }
+
+  /** Turn the clock on for a few seconds, with time for a store to do what it should not. */
+  async quiet(store = this.store): Promise<void> {
+    for (let i = 0; i < 5; i += 1) {
+      this.clock.advance(step);
+      await this.answered(store);
+    }
+  }
+
+  async #dispose(): Promise<void> {
+    const closed = await Promise.allSettled([...this.#opened].map(async store => store.close()));
+    await this.#fixture.dispose();
+    for (const result of closed) if (result.status === 'rejected') throw result.reason;
+  }
+}
+
+/** See that the same is in both lists, in any order, and say in a few words what is not. */
+export function assertSame(actual: readonly string[], expected: readonly string[]): void {
+  const missing = without(expected, actual);
+  const surplus = without(actual, expected);
+  assert.ok(missing.length + surplus.length === 0, `missing ${some(missing)}; too many ${some(surplus)}`);
+}
+
+function some(texts: readonly string[]): string {
+  return `${texts.length}: ${texts.slice(0, 5).join(', ')}`;
+}
+
+/** What is left of a list when each of the others has taken its like away. */
+function without(texts: readonly string[], others: readonly string[]): string[] {
+  const left = new Map<string, number>();
+  for (const text of texts) left.set(text, (left.get(text) ?? 0) + 1);
+  for (const text of others) left.set(text, (left.get(text) ?? 0) - 1);
+  return [...left].flatMap(([text, count]) => Array.from({length: Math.max(count, 0)}, () => text));
+}
