@@ -1,4 +1,5 @@
-// Run it with `npm run example choosing-a-store`; STORE may be memory, sqlite, redis or postgres.
+// Run it with `npm run example choosing-a-store`; STORE may be memory, sqlite, redis or postgres, and SQLITE_FILE,
+// REDIS_URL and DATABASE_URL say where.
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {ContainerModule, Get, Resource, SessionComponent, SessionService, SessionStore, inject, serve} from 'espalier';
@@ -31,7 +32,7 @@ async function makeStore(name: string): Promise<SessionStore> {
   }
   if (name === 'sqlite') {
     const {SqliteStore} = await import('espalier/store/sqlite');
-    return new SqliteStore({path: join(tmpdir(), `visits-${process.pid}.db`)});
+    return new SqliteStore({path: process.env['SQLITE_FILE'] ?? join(tmpdir(), `visits-${process.pid}.db`)});
   }
   const {MemoryStore} = await import('espalier/store/memory');
   return new MemoryStore();

@@ -2,6 +2,7 @@
 import {randomBytes, scryptSync, timingSafeEqual} from 'node:crypto';
 import {
   Child,
+  Delete,
   Get,
   Post,
   Resource,
@@ -11,6 +12,7 @@ import {
   serve,
   type Request,
   type Response,
+  type Session,
 } from 'espalier';
 
 /** Who may sign in; an application has this in its database. */
@@ -57,6 +59,16 @@ class SignOut {
 }
 
 @Resource()
+class Device {
+  constructor(private readonly session: Session) {}
+
+  @Delete()
+  async signOut() {
+    await this.session.expire();
+  }
+}
+
+@Resource()
 class Devices {
   constructor(@inject(SessionService) private readonly sessions: SessionService) {}
 
@@ -64,7 +76,15 @@ class Devices {
   async list() {
     const own = await this.sessions.requireSignIn();
     const all = await this.sessions.of(own.user!).list();
-    return all.map(({uid, lastSeenAt}) => ({uid, lastSeenAt, isThisOne: uid === own.uid}));
+    return all.map(({key, lastSeenAt}) => ({key, lastSeenAt, isThisOne: key === own.key}));
+  }
+
+  @Child(':key', Device)
+  async find(key: string) {
+    const own = await this.sessions.requireSignIn();
+    const all = await this.sessions.of(own.user!).list();
+    const session = all.find(each => each.key === key);
+    return session && new Device(session);
   }
 }
 

@@ -1,5 +1,5 @@
 // Run it with `npm run example the-tree`.
-import {Child, Get, Resource, serve, type Request} from 'espalier';
+import {Child, ContainerModule, Get, Resource, inject, serve, type Request} from 'espalier';
 
 @Resource()
 class Archive {
@@ -27,21 +27,34 @@ class Profile {
   }
 }
 
-@Resource()
-class People {
+/** Who is known; an application has this in its database. */
+class Names {
   readonly #names = new Map([
     ['ada', 'Ada Lovelace'],
     ['grace', 'Grace Hopper'],
   ]);
 
+  async all() {
+    return [...this.#names.keys()];
+  }
+
+  async find(name: string) {
+    return this.#names.get(name);
+  }
+}
+
+@Resource()
+class People {
+  constructor(@inject(Names) private readonly names: Names) {}
+
   @Get()
   list() {
-    return [...this.#names.keys()];
+    return this.names.all();
   }
 
   @Child(':name', Profile)
   async find(segment: string) {
-    const name = this.#names.get(segment);
+    const name = await this.names.find(segment);
     return name === undefined ? undefined : new Profile(name);
   }
 }
@@ -57,4 +70,8 @@ class Home {
   }
 }
 
-await serve(Home);
+const services = new ContainerModule(({bind}) => {
+  bind(Names).toSelf().inSingletonScope();
+});
+
+await serve(Home, {modules: [services]});

@@ -10,12 +10,13 @@ import {
   OnExpire,
   Post,
   Resource,
-  type Response,
   SessionComponent,
   SessionService,
   inject,
   serve,
   type Request,
+  type Response,
+  type Session,
   type SessionEnd,
 } from 'espalier';
 
@@ -76,9 +77,13 @@ class Watch {
   constructor(@inject(SessionService) private readonly sessions: SessionService) {}
 
   @Get()
-  async *watch(_request: Request, response: Response) {
-    const session = await this.sessions.getSession();
-    response.setHeader('Content-Type', 'text/event-stream');
+  async watch(_request: Request, response: Response) {
+    const session = await this.sessions.findSession();
+    if (session) response.setHeader('Content-Type', 'text/event-stream');
+    return session && this.#counts(session);
+  }
+
+  async *#counts(session: Session) {
     while (await session.touch()) {
       yield `data: ${session.get(Uploads).names.length} uploads\n\n`;
       await later(1000);

@@ -1,11 +1,14 @@
+import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
 import {
   Child,
   Container,
   ContainerModule,
   Get,
+  Logger,
   Resource,
   SessionService,
+  SessionStore,
   createSite,
   inject,
   injectable,
@@ -13,6 +16,7 @@ import {
   preDestroy,
   type ResourceClass,
 } from 'espalier';
+import {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
 import {LazyServiceIdentifier, inject as injectLazily, multiInject, optional, type Bind, type Newable} from 'inversify';
 import {SiteContainer} from '../src/container.ts';
@@ -667,4 +671,23 @@ test('instances() finds those of a parent container too', t => {
     child.instances(type => type === Wanted),
     [container.get('one')],
   );
+});
+
+test('a store that is bound to a promise is refused with the way out, and nothing is made of it later', async t => {
+  let made = 0;
+  const late = new ContainerModule(({bind}) => {
+    bind(SessionStore)
+      .toDynamicValue(async () => new MemoryStore())
+      .inSingletonScope();
+    bind(Logger).toDynamicValue(() => {
+      made += 1;
+      return console;
+    });
+  });
+  t.throws(() => createSite(Page, {modules: [late]}), {
+    code: 'DEPENDENCY_FAILED',
+    message: /^espalier\.SessionStore is bound to a promise\. Await it before/,
+  });
+  await setImmediate();
+  t.is(made, 0);
 });

@@ -92,6 +92,21 @@ export class SiteContainer {
     }
   }
 
+  /**
+   * Throws `DEPENDENCY_FAILED` where a token is bound to a promise: what depends on it would be made when the promise is kept,
+   * for a site that is not there.
+   */
+  refusePromised(token: ServiceIdentifier): void {
+    try {
+      this.container.get(token);
+    } catch (cause) {
+      // Whatever else is wrong is explained when something that depends on it is made.
+      if (!isInversifys(cause) || !/asynchronous/i.test(messageOf(cause))) return;
+      const message = `${nameOf(token)} is bound to a promise. Await it before, and bind what it gives by toConstantValue().`;
+      throw new EspalierError('DEPENDENCY_FAILED', message, {cause});
+    }
+  }
+
   /** Load modules. Throws an `EspalierError` when one binds what can't be bound. */
   load(modules: readonly ContainerModule[]): void {
     this.#modules.push(...modules);

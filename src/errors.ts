@@ -73,7 +73,7 @@ export class EspalierError extends Error {
 
 /** What kind of thing a value is, without telling the value. */
 export function describe(value: unknown): string {
-  if (value === null) return 'null';
+  if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object') return `a ${typeof value}`;
   // Not that of the value, which may be a field of it.
   const name = (Object.getPrototypeOf(value) as {constructor?: {name?: string}} | null)?.constructor?.name;

@@ -28,6 +28,7 @@ export {
   type Renewal,
   type SessionRecord,
   type StoredComponent,
+  type StoreListener,
   type Written,
 } from './session/session-store.ts';
 export type {EndListener, Session} from './session/session.ts';

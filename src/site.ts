@@ -14,7 +14,7 @@ import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report} from './logger.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
-import {growTree, type Branch} from './resource/tree.ts';
+import {growTree, madeByMethods, type Branch} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
 import {SessionService, sessionDefaults, type SessionOptions} from './session/session-service.ts';
@@ -59,7 +59,7 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
     hold.bring(() => bindServices(hold, options));
     const sessions = hold.make(SessionService, 'SessionService');
     const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
-    sessions.deliverEnds(endHandlers(hold));
+    sessions.deliverEnds(endHandlers(hold, root));
     return new Site({hold, root, sessions, settings, drainTimeout});
   } catch (error) {
     hold.abandon();
@@ -67,8 +67,12 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
   }
 }
 
-function endHandlers(hold: SiteContainer): EndHandler[] {
+function endHandlers(hold: SiteContainer, root: Branch): EndHandler[] {
   const told = hold.instances(type => endMethodsOf(type).length > 0) as Record<PropertyKey, EndHandler['tell']>[];
+  for (const resource of madeByMethods(root)) {
+    const isTold = told.some(instance => instance instanceof resource);
+    if (endMethodsOf(resource).length > 0 && !isTold) throw neverTold(resource);
+  }
   return told.flatMap(instance => {
     const type = (Object.getPrototypeOf(instance) as object).constructor;
     return endMethodsOf(type).map(name => ({
@@ -76,6 +80,13 @@ function endHandlers(hold: SiteContainer): EndHandler[] {
       tell: end => instance[name]!(end),
     }));
   });
+}
+
+function neverTold({name}: ResourceClass): EspalierError {
+  return new EspalierError(
+    'DECORATOR_MISPLACED',
+    `${name} has an @OnExpire() method, but is made for single requests, by a method with @Child. Put @OnExpire() on what outlives them.`,
+  );
 }
 
 /** What a site is composed of. */
@@ -243,6 +254,7 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
   if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? MemoryStore.defaults.limit);
+  hold.refusePromised(SessionStore);
   if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close() as Promise<void> | void);
   container
     .bind(SessionService)

@@ -192,6 +192,30 @@ test('an answer that can’t be written breaks its connection alone, and is told
   t.is(await (await fetch(url)).text(), 'Hello');
 });
 
+test('a stream that can’t be begun gives back what it holds', async t => {
+  const {promise: returned, resolve: giveBack} = Promise.withResolvers<unknown>();
+  const {server} = served(t, response => {
+    response.body = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({done: false as const, value: 'chunk'}),
+        async return() {
+          giveBack('returned');
+          return {done: true as const, value: undefined};
+        },
+      }),
+    };
+  });
+  const other = createServer((message, answer) => {
+    answer.write('mine');
+    server.listener(message, answer);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  await t.throwsAsync(async () => (await fetch(url)).text());
+  t.is(await returned, 'returned');
+});
+
 test('closing ends an idle connection at once', async t => {
   const {server} = served(t);
   const agent = new Agent({keepAlive: true});

@@ -8,7 +8,9 @@ import test, {type ExecutionContext} from 'ava';
 import {Child, Get, Resource, type Request, type Response, type SessionService} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
-import {calm, distant, Home, until, world} from '../session/ends.ts';
+import {calm, Home, world} from '../session/processes.ts';
+import {distant} from '../session/stores.ts';
+import {until} from '../until.ts';
 import {endless} from './endless.ts';
 import {dismiss, primed, StoppableStream, StreamCut, type Chunk} from '../../src/http/stream.ts';
 import {MemoryStore} from 'espalier/store/memory';
@@ -548,7 +550,7 @@ test('a stream that never asked for the session goes on when that ends', async t
   t.like(stream, {text: 'ab', end: 'whole'});
 });
 
-test('S41: who ends their own session within their own stream is not cut off', async t => {
+test('who ends their own session within their own stream is not cut off', async t => {
   const source: Source = async sessions => {
     await sessions.getSession();
     return (async function* () {

@@ -95,3 +95,10 @@ test('a decorator without its parentheses is refused with the way to write it', 
   t.throws(() => (Resource as (target: unknown) => unknown)(class Page {}), misplaced('@Resource'));
   t.throws(() => (Get as (...target: unknown[]) => unknown)({}, 'show', {}), misplaced('@Get'));
 });
+
+test('a verb with a path is refused, for a path is a place in the tree', t => {
+  t.throws(() => (Get as (path: string) => unknown)('/list'), {
+    code: 'DECORATOR_MISPLACED',
+    message: /^@Get\(\) takes no path\. .*@Child\(segment, TheClass\)/,
+  });
+});

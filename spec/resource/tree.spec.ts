@@ -284,7 +284,7 @@ test('two sites can grow from one class', async t => {
 test('a root that is no class is refused', t => {
   t.throws(() => createSite(undefined as never), {
     code: 'RESOURCE_UNMARKED',
-    message: 'The root is a undefined. Give the class of a resource. [RESOURCE_UNMARKED]',
+    message: 'The root is undefined. Give the class of a resource. [RESOURCE_UNMARKED]',
   });
 });
 

@@ -11,7 +11,8 @@ import {
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
 import {z} from 'zod';
-import {around, visitedSite} from './world.ts';
+import {visitedSite} from './world.ts';
+import {around} from './stores.ts';
 
 type Schema = NonNullable<ComponentOptions['schema']>;
 
@@ -328,7 +329,7 @@ const failures: Record<string, [(fields: Fields) => unknown, RegExp]> = {
     },
     /^migrate\(\) of the component name failed on version 0 with an object of class TypeError\./,
   ],
-  'gives nothing': [() => undefined, /gave a undefined/],
+  'gives nothing': [() => undefined, /gave undefined/],
   'gives a list': [({full}) => [full], /gave an object of class Array/],
   'is asynchronous': [({full}) => Promise.reject(new Error(String(full))), /gave an object of class Promise/],
 };

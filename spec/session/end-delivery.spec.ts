@@ -1,7 +1,9 @@
 import test from 'ava';
 import {OnExpire, Resource, type EndOutcome, type ResourceClass, type SessionEnd, type SessionStore} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
-import {calm, Cart, distant, Home, meddled, until, world} from './ends.ts';
+import {calm, Cart, Home, world} from './processes.ts';
+import {distant, meddled} from './stores.ts';
+import {until} from '../until.ts';
 
 const second = 1000;
 const day = 24 * 60 * 60 * second;
@@ -105,6 +107,28 @@ test('who is told for long is told once: the end stays with its process', async 
   resolve();
   await pass(100 * second);
   t.deepEqual([slow.told, other.told], [[[key, 1]], []]);
+  t.deepEqual(await store.takeEnds(1, 0), []);
+});
+
+test('methods that never come to an end keep nobody else’s end waiting for more than five minutes, and are told again', async t => {
+  const {begin, pass, store, log} = world();
+  const {promise: never, resolve} = Promise.withResolvers<void>();
+  let hanging = 20;
+  const {Root, told} = hearing(() => (hanging-- > 0 ? never : undefined));
+  const site = begin(Root);
+  for (let i = 0; i < 21; i += 1) await site.visitor().get('/?user=ada');
+  await store.endAll('ada', 'revoked');
+  await pass(299 * second);
+  t.is(told.length, 20);
+  t.deepEqual(log, []);
+  await pass(5 * second);
+  t.is(told.length, 41);
+  t.is(new Set(told.map(([key]) => key)).size, 21);
+  t.is(log.length, 20);
+  t.regex(log[0]!.message, /^Root\.hear\(\) failed for the end of the session /);
+  resolve();
+  await pass(5 * second);
+  t.is(told.length, 41);
   t.deepEqual(await store.takeEnds(1, 0), []);
 });
 

@@ -3,7 +3,9 @@ import test, {type ExecutionContext} from 'ava';
 import {Request, SessionService, type Response} from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {InFlight} from '../../src/session/in-flight.ts';
-import {answeringLater, cluster, cookieIn, pageOf, until, watched, type Act} from './cluster.ts';
+import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
+import {around, distant} from './stores.ts';
+import {until} from '../until.ts';
 
 const minute = 60_000;
 
@@ -73,7 +75,7 @@ async function reading(
 
 for (const [kind, through] of [
   ['answers at once', undefined],
-  ['takes its time', answeringLater],
+  ['takes its time', distant],
 ] as const) {
   const options = {sessions: {idleTimeout: minute}, ...(through && {through})};
 
@@ -158,7 +160,7 @@ test('who logs out in their own stream is not cut off either while the store is 
         yield 'last';
       },
     },
-    {through: store => watched(store, (name, call) => (name === 'touch' ? left.then(call) : call()))},
+    {through: store => around(store, (call, name) => (name === 'touch' ? left.then(call) : call()))},
   );
   t.is(await pageOf(visitor(), '/leaving'), 'first last');
 });
@@ -182,7 +184,7 @@ test('S72: a store that is down meanwhile does no harm to a request in flight, a
   const {clock, visitor} = cluster(acts, {
     sessions: {idleTimeout: minute},
     through: store =>
-      watched(store, (_name, call) => {
+      around(store, call => {
         if (isDown) throw new Error('connect ECONNREFUSED');
         return call();
       }),
@@ -206,7 +208,7 @@ test('a request that outlasts its session asks for it no more', async t => {
   const {clock, visitor} = cluster(acts, {
     sessions: {idleTimeout: minute, absoluteTimeout: 10 * minute},
     through: store =>
-      watched(store, (name, call) => {
+      around(store, (call, name) => {
         if (name === 'touch') touches += 1;
         return call();
       }),

@@ -1,6 +1,7 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import test, {type ExecutionContext} from 'ava';
 import {
+  Child,
   Container,
   ContainerModule,
   Get,
@@ -16,7 +17,9 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
-import {calm, Cart, distant, Home, until, world} from './ends.ts';
+import {calm, Cart, Home, world} from './processes.ts';
+import {distant} from './stores.ts';
+import {until} from '../until.ts';
 import {endMethodsOf} from '../../src/session/on-expire.ts';
 
 const minute = 60_000;
@@ -274,6 +277,37 @@ test('a static method is refused', t => {
     },
     {code: 'DECORATOR_MISPLACED', message: /@OnExpire\(\) stands on the static method Wrong\.hear/},
   );
+});
+
+test('it is refused where a method makes the instances for single requests: nobody would be told', t => {
+  @Resource()
+  class Page {
+    @OnExpire()
+    hear() {}
+    @Get()
+    show() {
+      return 'page';
+    }
+  }
+  @Resource()
+  class Pages {
+    @Child(':name', Page)
+    find() {
+      return new Page();
+    }
+  }
+  @Resource()
+  @Child('pages', Pages)
+  class Root {}
+  t.throws(() => testSite(Root), {
+    code: 'DECORATOR_MISPLACED',
+    message:
+      'Page has an @OnExpire() method, but is made for single requests, by a method with @Child. Put @OnExpire() on what outlives them. [DECORATOR_MISPLACED]',
+  });
+  @Resource()
+  @Child('always', Page)
+  class Both extends Pages {}
+  t.notThrows(() => testSite(Both));
 });
 
 test('missing parentheses are refused', t => {

@@ -14,8 +14,10 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite, TestClock} from 'espalier/testing';
+import {visitedSite} from './world.ts';
 import {randomToken} from '../../src/session/token.ts';
-import {cluster, cookieIn, pageOf, watched, type Act} from './cluster.ts';
+import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
+import {around} from './stores.ts';
 
 const minutes = 60_000;
 
@@ -369,7 +371,7 @@ const acts: Record<string, Act> = {
 function watchedCluster() {
   const calls: string[] = [];
   const through = (store: SessionStore) =>
-    watched(store, (name, call) => {
+    around(store, (call, name) => {
       calls.push(name);
       return call();
     });
@@ -520,9 +522,21 @@ test('a grace, or a limit, that is none is refused at once', t => {
     {userLimit: 0},
     {userLimit: 1.5},
     {componentLimit: 0},
+    {insecure: 'false' as unknown as boolean},
   ]) {
     t.throws(() => world({sessions}), {code: 'OPTION_INVALID'});
   }
+});
+
+test('S37: requireSignIn() takes nothing but a number of milliseconds, lest it let in whoever has signed in at all', async t => {
+  const {visit} = visitedSite();
+  await visit(async (_session, sessions) => {
+    await sessions.signIn('ada');
+    for (const options of [{within: '5m'}, {within: NaN}, {within: -1}, 300_000, null]) {
+      const asked = sessions.requireSignIn(options as {within: number});
+      await t.throwsAsync(asked, {code: 'OPTION_INVALID', message: /takes a number of milliseconds/});
+    }
+  });
 });
 
 test('a part of a millisecond counts as a whole one', async t => {

@@ -17,7 +17,8 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock, testSite} from 'espalier/testing';
-import {around, counting, slow, times, twoSites, visitedSite} from './world.ts';
+import {times, twoSites, visitedSite} from './world.ts';
+import {around, counting, distant} from './stores.ts';
 import {Notes as Lines, cluster, pageOf, type Act} from './cluster.ts';
 
 const minutes = 60_000;
@@ -386,7 +387,7 @@ test('S56: of 10 requests that take a component at once, at two sites, exactly o
 
 test('S57: who follows a redirect at once sees what the request before has written, in another process too', async t => {
   const later = () => setTimeout(200);
-  const store = slow(new MemoryStore({clock: new TestClock()}), later);
+  const store = distant(new MemoryStore({clock: new TestClock()}), later);
   const urls = await Promise.all(
     times(2, async () => {
       const {site} = testSite(Noted, {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import {Request, SessionService} from 'espalier';
-import {Notes, answeringLater, cluster, cookieIn, pageOf, type Act} from './cluster.ts';
+import {Notes, cluster, cookieIn, pageOf, type Act} from './cluster.ts';
+import {distant} from './stores.ts';
 
 const minute = 60_000;
 
@@ -111,7 +112,7 @@ test('S43: who is not the user goes on when all of the user’s sessions end', a
 
 test('S43: sessions that sign in while expireAll() is on its way are either ended by it or begun after it', async t => {
   for (let round = 0; round < 20; round += 1) {
-    const {visitor, store} = cluster(acts, {through: answeringLater});
+    const {visitor, store} = cluster(acts, {through: distant});
     const early = await Promise.all([0, 1].map(at => visitor(at).get('/ann')));
     const [ended, ...late] = await Promise.all([
       visitor().get('/all'),
@@ -152,7 +153,7 @@ test('S44: twenty sign-ins of one user at once, on two sites, are all listed, an
         }
       },
     },
-    {through: answeringLater},
+    {through: distant},
   );
   const keys = await Promise.all(Array.from({length: 20}, (_, i) => pageOf(visitor(i % 2), '/ann')));
   const listed = (await (await visitor().get('/list')).json()) as string[];
@@ -188,7 +189,7 @@ test('S45: a user never has more sessions than userLimit; who signed in first go
 });
 
 test('S45: of many who sign in at once, on two sites, never more than userLimit are alive', async t => {
-  const {visitor, store, sites} = cluster(acts, {sessions: {userLimit: 3}, through: answeringLater});
+  const {visitor, store, sites} = cluster(acts, {sessions: {userLimit: 3}, through: distant});
   const ofAnn = sites[1]!.container.get(SessionService).of('ann');
   let most = 0;
   store.onEnd(() => (most = Math.max(most, store.list('ann').length)));

@@ -14,7 +14,9 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
-import {Notes, answeringLater, cluster, cookieIn, pageOf, until, watched, type Act} from './cluster.ts';
+import {Notes, cluster, cookieIn, pageOf, type Act} from './cluster.ts';
+import {around, distant} from './stores.ts';
+import {until} from '../until.ts';
 
 /** A site of one page that does what it is told with the service, and a visitor of it. */
 function world(...acts: Act[]) {
@@ -100,6 +102,27 @@ test('an older session object does not end the session that came after it', asyn
   }, begin);
   t.is(await text(), await text());
   t.is(store.size, 1);
+});
+
+test('a session that ended while it was only looked at, and the one that took its place, leave no timer behind', async t => {
+  const {clock, store, visitor} = cluster(
+    {
+      begin: async sessions => (await sessions.getSession()).uid,
+      again: async sessions => {
+        const {key} = (await sessions.peekSession())!;
+        store.end(key, 'revoked');
+        const next = await sessions.getSession();
+        t.not(next.key, key);
+        store.end(next.key, 'revoked');
+      },
+    },
+    {count: 1},
+  );
+  const someone = visitor();
+  await someone.get('/begin');
+  t.is((await someone.get('/again')).status, 204);
+  clock.advance(2000);
+  t.is(clock.pending, 0);
 });
 
 test('a session that ends during a request, by its absolute timeout, is not given again', async t => {
@@ -316,7 +339,7 @@ test('S23: with a renewal grace of 0 the old cookie finds nothing at once', asyn
 
 for (const [kind, through] of [
   ['answers at once', undefined],
-  ['takes its time', answeringLater],
+  ['takes its time', distant],
 ] as const) {
   const options = through && {through};
 
@@ -343,10 +366,7 @@ for (const [kind, through] of [
         .then(answer => answered.push(answer));
     }
     // Who meets with another's write waits a moment, by the clock, before the next attempt.
-    await until(
-      () => answered.length === 50,
-      () => clock.advance(1),
-    );
+    await until(() => (clock.advance(1), answered.length === 50));
     t.true(answered.every(({status}) => status === 200));
     t.deepEqual(new Set(await Promise.all(answered.map(async answer => answer.text()))), new Set([key]));
     const [successor, ...others] = answered.map(cookieIn).filter(cookie => cookie !== undefined);
@@ -425,7 +445,7 @@ test('S25: a store that fails during a renewal leaves an id that works: the old 
     let isFailing = true;
     const {visitor} = cluster(sites, {
       through: store =>
-        watched(store, (name, call) => {
+        around(store, (call, name) => {
           if (name !== 'renew' || !isFailing) return call();
           if (tookPlace) call();
           throw new Error('the connection broke');
@@ -564,6 +584,29 @@ test('S41: a renewal whose session is logged out meanwhile sends no cookie of it
   t.deepEqual((await slow).headers.getSetCookie(), []);
 });
 
+test('S41: a renewal that comes after the logout does not take away the cookie of the session that was begun since', async t => {
+  const {promise: found, resolve: find} = Promise.withResolvers<void>();
+  const {promise: left, resolve: leave} = Promise.withResolvers<void>();
+  const {visitor} = cluster({
+    ...sites,
+    slow: async sessions => {
+      await sessions.findSession();
+      find();
+      await left;
+      await sessions.renew();
+    },
+  });
+  const someone = visitor();
+  await someone.get('/begin');
+  const slow = someone.get('/slow');
+  await found;
+  await someone.get('/expire');
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  leave();
+  t.deepEqual((await slow).headers.getSetCookie(), []);
+  t.is(await someone.jar.getCookieString('http://localhost/'), cookie);
+});
+
 test('S41: what is written to a session that is logged out meanwhile is refused, and revives nothing', async t => {
   const {promise: found, resolve: find} = Promise.withResolvers<void>();
   const {promise: left, resolve: leave} = Promise.withResolvers<void>();
@@ -620,7 +663,7 @@ test('S47: logging out twice, here and elsewhere at once, is one end and no erro
         (await sessions.getSession()).notifyOnExpire(reason => heard.push(reason));
       },
     },
-    {through: answeringLater},
+    {through: distant},
   );
   const cookie = cookieIn(await visitor().get('/wait'))!;
   const answers = await Promise.all([0, 1, 0, 1].map(at => visitor(at).get('/expire', {headers: {cookie}})));
@@ -715,7 +758,7 @@ test('a session that ended a moment ago is no obstacle to a sign-in', async t =>
 
 test('where sessions end as soon as they begin, a sign-in is refused instead of trying for ever', async t => {
   const {visitor} = cluster(sites, {
-    through: store => watched(store, (name, call) => (name === 'renew' ? undefined : call())),
+    through: store => around(store, (call, name) => (name === 'renew' ? undefined : call())),
   });
   t.is((await visitor().get('/ann')).status, 401);
 });
@@ -793,7 +836,7 @@ test('S34: a request that peeks again and again sees how long is left, and does 
   t.deepEqual(left, [15 * 60_000, 10 * 60_000, undefined]);
 });
 
-test('S74: a record that can’t be read is told to the operator once for each request; the visitor gets a fresh session, and can log out', async t => {
+test('S74: a record that can’t be read is told to the operator once; the visitor gets a fresh session, and can log out', async t => {
   const corrupt = new Set<string>();
   const {log, visitor} = cluster(
     {
@@ -805,7 +848,7 @@ test('S74: a record that can’t be read is told to the operator once for each r
     },
     {
       through: store =>
-        watched(store, (name, call, [uid]) =>
+        around(store, (call, name, [uid]) =>
           name === 'find' && corrupt.has(uid as string)
             ? Promise.reject(new EspalierError('SESSION_CORRUPT', 'This can’t be read.'))
             : call(),
@@ -824,6 +867,7 @@ test('S74: a record that can’t be read is told to the operator once for each r
   const left = await visitor().get('/expire', {headers: {cookie}});
   t.is(left.status, 204);
   t.regex(left.headers.get('Set-Cookie')!, /^sid=; Max-Age=0/);
+  t.is(log.length, 1);
 });
 
 test('an id of a session over TLS does not end it over plain HTTP', async t => {

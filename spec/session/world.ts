@@ -13,6 +13,7 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock, testSite, type Client} from 'espalier/testing';
+import {distant} from './stores.ts';
 
 type Act<T> = (session: Session, sessions: SessionService) => Awaitable<T>;
 
@@ -81,7 +82,7 @@ export function visitedSite(options: Parameters<typeof sessionSite>[0] = {}) {
  * Two sites over one store that takes its time, as two processes have them, and one visitor whose requests reach the one or the
  * other.
  */
-export async function twoSites(rest = slow(new MemoryStore({clock: new TestClock()}))) {
+export async function twoSites(rest = distant(new MemoryStore({clock: new TestClock()}))) {
   const sites = [sessionSite({store: rest}), sessionSite({store: rest})];
   const someone = sites[0]!.visitor();
   await sites[0]!.visit(someone, () => undefined);
@@ -108,46 +109,6 @@ export async function turning<T>(clocks: readonly TestClock[], work: Promise<T>)
     await Promise.race([settled, setImmediate()]);
   }
   return settled;
-}
-
-/** The same store, which answers after a while, by chance a longer or a shorter one. */
-export function slow(store: SessionStore, aWhile: () => Promise<unknown> = someTurns): SessionStore {
-  return around(store, async act => {
-    await aWhile();
-    const answer = await act();
-    await aWhile();
-    return answer;
-  });
-}
-
-/** The same store, and how often something was written to it. */
-export function counting(store: SessionStore): {store: SessionStore; writes: () => number} {
-  let writes = 0;
-  const counted = around(store, (act, name) => {
-    if (name === 'write') writes += 1;
-    return act();
-  });
-  return {store: counted, writes: () => writes};
-}
-
-/** A store that is asked by way of `ask`. */
-export function around(
-  store: SessionStore,
-  ask: (act: () => unknown, name: string, parameters: unknown[]) => unknown,
-): SessionStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== 'function') return method;
-      if (name === 'onEnd') return method.bind(target) as unknown;
-      return (...parameters: unknown[]) =>
-        ask(() => method.apply(target, parameters) as unknown, String(name), parameters);
-    },
-  });
-}
-
-async function someTurns(): Promise<void> {
-  for (let turns = Math.floor(Math.random() * 4); turns > 0; turns -= 1) await setImmediate();
 }
 
 /** The numbers from 0 on. */

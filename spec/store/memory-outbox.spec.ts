@@ -67,6 +67,17 @@ test('what was set aside waits to be released, and counts anew', t => {
   t.like(outbox.take(1, 10, 99)[0], {key: 'a', attempts: 1});
 });
 
+test('of what was set aside the last ten thousand are kept', t => {
+  const {outbox, end, take} = world();
+  for (let number = 0; number < 10_002; number += 1) {
+    end(`${number}`);
+    take(1, 10, 0);
+    outbox.settle(`${number}`, 'parked', 0);
+  }
+  t.is(outbox.release(), 10_000);
+  t.deepEqual(take(1, 10, 0), ['2']);
+});
+
 test('ends are kept for a week after somebody has asked for it, and none before', t => {
   const {outbox, end, take} = world({isKeeping: false});
   end('before', 1);

@@ -47,24 +47,6 @@ test('sessions are swept by the clock of the server, and every process hears of 
   t.deepEqual(heard.toSorted(), [...ends.map(end => `one ${end}`), ...ends.map(end => `other ${end}`)]);
 });
 
-test('an end that is committed late is heard of, though later ones were heard of before', async t => {
-  const {schema, pool, store, begin} = world(t);
-  const heard: string[] = [];
-  store.onEnd(key => heard.push(key));
-  for (const uid of ['slow', 'quick', 'last']) await begin(uid);
-  const slow = await pool.connect();
-  await slow.query('BEGIN');
-  await slow.query(`SELECT ${schema}."end"('slow', 'logout', NULL)`);
-  await store.end('quick', 'logout');
-  await until(() => heard.length === 1);
-  await slow.query('COMMIT');
-  slow.release();
-  await until(() => heard.length === 2);
-  await store.end('last', 'logout');
-  await until(() => heard.length === 3);
-  t.deepEqual(heard, ['quick', 'slow', 'last']);
-});
-
 test('a pool whose transactions see less than what is committed is refused', async t => {
   const url = `${server.url}?options=-c%20default_transaction_isolation%3Dserializable`;
   const store = new PostgresStore({url, schema: freshSchema(), logger: quiet});

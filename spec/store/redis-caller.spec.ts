@@ -2,7 +2,8 @@ import {createClient} from 'redis';
 import {TestClock} from 'espalier/testing';
 import {RedisStore} from 'espalier/store/redis';
 import {scripts} from '../../src/store/redis-script.ts';
-import {adminOf, fails, openStore, startServer, testAlone as test, until, wireTo} from './redis-world.ts';
+import {until} from '../until.ts';
+import {adminOf, fails, openStore, startServer, testAlone as test, wireTo} from './redis-world.ts';
 
 test('a call is one round trip', async t => {
   const server = await startServer(t);

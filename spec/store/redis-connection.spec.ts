@@ -1,6 +1,7 @@
 import {setTimeout} from 'node:timers/promises';
 import {RedisStore} from 'espalier/store/redis';
-import {adminOf, fails, openStore, startServer, testAlone as test, until, wireTo} from './redis-world.ts';
+import {until} from '../until.ts';
+import {adminOf, fails, openStore, startServer, testAlone as test, wireTo} from './redis-world.ts';
 
 const {timeout} = RedisStore.defaults;
 

@@ -1,4 +1,5 @@
-import {openStore, share, startServer, test, testAlone, until} from './redis-world.ts';
+import {until} from '../until.ts';
+import {openStore, share, startServer, test, testAlone} from './redis-world.ts';
 
 const {url, world} = await share();
 

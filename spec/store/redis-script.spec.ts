@@ -1,7 +1,8 @@
 import {readFileSync} from 'node:fs';
 import type {EndReason} from 'espalier';
 import {TestClock} from 'espalier/testing';
-import {absoluteTimeout, adminOf, idleTimeout, openStore, share, startServer, test, until} from './redis-world.ts';
+import {until} from '../until.ts';
+import {absoluteTimeout, adminOf, idleTimeout, openStore, share, startServer, test} from './redis-world.ts';
 
 const {server: shared, admin, world} = await share();
 const week = 7 * 24 * 60 * 60 * 1000;

@@ -22,13 +22,6 @@ export const test = hasRedis ? anyTest : anyTest.skip;
 /** The same, one after another: that a server is slow must be its pause, and not its neighbours. */
 export const testAlone = hasRedis ? anyTest.serial : anyTest.skip;
 
-/** Wait until something is so, for so many milliseconds at most. */
-export async function until(isSo: () => Promise<boolean> | boolean, what: string, time = 20_000): Promise<void> {
-  for (const last = Date.now() + time; !(await isSo()); await setTimeout(20)) {
-    if (Date.now() > last) throw new Error(`did not come in time: ${what}`);
-  }
-}
-
 /** That a call fails, within a bound. */
 export async function fails(t: ExecutionContext, call: Promise<unknown>): Promise<void> {
   const bounded = Promise.race([call, setTimeout(10_000, undefined, {ref: false})]);

@@ -6,8 +6,9 @@ import {createClient, createCluster, createSentinel} from 'redis';
 import {ContainerModule, Get, Resource, SessionService, SessionStore, inject} from 'espalier';
 import {storeContract, testSite, type TestClock} from 'espalier/testing';
 import {RedisStore, type RedisStoreOptions} from 'espalier/store/redis';
+import {until} from '../until.ts';
 import {hasRedis, RedisServer} from './redis-server.ts';
-import {adminOf, openStore, quiet, share, startServer, test, until} from './redis-world.ts';
+import {adminOf, openStore, quiet, share, startServer, test} from './redis-world.ts';
 
 const {url, admin, world} = await share();
 

@@ -134,6 +134,10 @@ test('any other durability is refused', t => {
   t.throws(() => folder.open({durability}), {code: 'OPTION_INVALID', message: /'process' or 'power'/});
 });
 
+test('a store without options is refused', t => {
+  t.throws(() => new SqliteStore(undefined as never), {code: 'OPTION_INVALID', message: /must name a file/});
+});
+
 test('a closed store leaves nothing behind that could go on, and may be closed again', t => {
   const folder = new SqliteFolder(t);
   const store = folder.open();

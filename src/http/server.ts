@@ -13,7 +13,7 @@ import {proceed, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
-import {StreamCut} from './stream.ts';
+import {dismiss, StreamCut} from './stream.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -121,6 +121,7 @@ export class Server {
         discardRest(out);
       }
     } catch (error) {
+      if (response.stream) dismiss(response.stream).catch(() => undefined);
       this.#breakOff(error, out);
     }
   }

@@ -41,6 +41,20 @@ export function growTree(Root: ResourceClass, resolve: Resolve): Branch {
   return new Growth(Root, resolve).whole();
 }
 
+/** The classes of which methods make instances, for single requests. */
+export function madeByMethods(root: Branch): ReadonlySet<ResourceClass> {
+  const made = new Set<ResourceClass>();
+  const nodes = new Set([root.node]);
+  // A set may grow while it is gone through.
+  for (const {literals, capture} of nodes) {
+    for (const branch of [...literals.values(), ...(capture ? [capture] : [])]) {
+      nodes.add(branch.node);
+      if (branch.method !== undefined) made.add(branch.node.resource);
+    }
+  }
+  return made;
+}
+
 /** A tree while it grows. */
 class Growth {
   readonly #Root: ResourceClass;

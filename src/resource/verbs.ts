@@ -12,9 +12,15 @@ type HandlerDecorator = (target: object, name: PropertyKey, descriptor: {value?:
 function verb(method: Verb): () => HandlerDecorator {
   const decorator = `@${method[0]}${method.slice(1).toLowerCase()}`;
   return (...rest: unknown[]) => {
+    if (typeof rest[0] === 'string') throw withPath(decorator);
     if (rest.length > 0) throw withoutParentheses(decorator);
     return (target, name) => declare(classOf(target, `${decorator}()`, name), method, name);
   };
+}
+
+function withPath(decorator: string): EspalierError {
+  const wayOut = 'The path of a resource is its place in the tree: put @Child(segment, TheClass) on its parent.';
+  return new EspalierError('DECORATOR_MISPLACED', `${decorator}() takes no path. ${wayOut}`);
 }
 
 function declare(owner: Function, method: Verb, name: PropertyKey): void {

@@ -1,6 +1,7 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
+import {inTime} from './in-time.ts';
 import type {
   EndedSession,
   EndOutcome,
@@ -9,6 +10,7 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
+  StoreListener,
   Written,
 } from './session-store.ts';
 
@@ -64,7 +66,7 @@ export class BoundedStore implements SessionStore {
     return this.#ask(() => this.#store.endAll(user, reason, except));
   }
 
-  onEnd(listener: (key: string, reason: EndReason) => void): () => void {
+  onEnd(listener: StoreListener): () => void {
     return this.#store.onEnd(listener);
   }
 
@@ -91,28 +93,16 @@ export class BoundedStore implements SessionStore {
   #ask<T>(act: () => Awaitable<T>): Awaitable<T> {
     try {
       const answer = act();
-      return isPromised(answer) ? this.#inTime(answer) : answer;
+      return isPromised(answer) ? inTime(this.#clock, this.#timeout, answer).catch(fail) : answer;
     } catch (cause) {
-      throw down(cause);
-    }
-  }
-
-  async #inTime<T>(answer: PromiseLike<T>): Promise<T> {
-    const {promise: late, reject} = Promise.withResolvers<never>();
-    const cancel = this.#clock.after(this.#timeout, () => reject(new Error(`No answer in ${this.#timeout} ms.`)));
-    try {
-      return await Promise.race([answer, late]);
-    } catch (cause) {
-      throw down(cause);
-    } finally {
-      cancel();
+      return fail(cause);
     }
   }
 }
 
-function down(cause: unknown): unknown {
+function fail(cause: unknown): never {
   // What a store refuses by the rules is no outage.
-  if (cause instanceof EspalierError) return cause;
+  if (cause instanceof EspalierError) throw cause;
   const message = 'Sessions are out of reach for the moment. Try again.';
-  return new EspalierError('SESSION_STORE_DOWN', message, {cause, status: 503, headers: {'Retry-After': '5'}});
+  throw new EspalierError('SESSION_STORE_DOWN', message, {cause, status: 503, headers: {'Retry-After': '5'}});
 }

@@ -13,9 +13,9 @@ interface Line {
   known?: {readonly current: StoredComponent | undefined};
 }
 
-const attempts = 40;
-const patience = 3;
-const longestPause = 100;
+const attempts = 200;
+const patience = 10;
+const longestPause = 20;
 
 /**
  * Writes components so that no write is lost: each sees the one before, or is made again of what is there now. Those of this
@@ -33,7 +33,7 @@ export class ComponentWriter {
 
   /**
    * Change a component, which was `known` to the caller; gives what rests there now. Rejects with `SESSION_ENDED`, and with
-   * `SESSION_CONFLICT` when others were faster 40 times.
+   * `SESSION_CONFLICT` when others were faster 200 times.
    */
   async change(
     key: string,
@@ -67,7 +67,8 @@ export class ComponentWriter {
   ): Promise<StoredComponent | undefined> {
     let current = known;
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      if (attempt > patience) await this.#pause(attempt - patience);
+      // What was seen before a pause is old: so several times at once after each.
+      if (attempt > 1 && attempt % patience === 1) await this.#pause((attempt - 1) / patience);
       const text = change(current);
       const written: Written = await this.#store.write(key, name, current?.revision ?? 0, text);
       if (written.state === 'written') return text === undefined ? undefined : {revision: written.revision, text};

@@ -2,6 +2,7 @@ import {AsyncLocalStorage} from 'node:async_hooks';
 import type {Clock} from '../clock.ts';
 import {outsideRequest} from '../http/current.ts';
 import {report, type Logger} from '../logger.ts';
+import {inTime} from './in-time.ts';
 import {SessionEnd} from './on-expire.ts';
 import type {EndedSession, EndOutcome, SessionRecord, SessionStore} from './session-store.ts';
 
@@ -18,6 +19,8 @@ const lease = 30 * second;
 const atOnce = 20;
 const attempts = 8;
 const longestDelay = 60 * 60 * second;
+/** How long a handler may take, so that those which never come to an end do not keep the others from being told. */
+const longestTelling = 5 * 60 * second;
 /** Of how many ends it is remembered at most who has been told. */
 const remembered = 10_000;
 
@@ -156,13 +159,18 @@ export class EndDelivery {
 
   async #tell(handler: EndHandler, end: EndedSession, session: SessionRecord): Promise<boolean> {
     try {
-      await handler.tell(new SessionEnd(end, session));
-      this.#remember(end.key, handler);
+      await inTime(this.#clock, longestTelling, this.#call(handler, end, session));
       return true;
     } catch (error) {
       report(this.#logger, `${handler.name} failed for the end of the session ${end.key}.`, error);
       return false;
     }
+  }
+
+  // Who is done too late has been told all the same.
+  async #call(handler: EndHandler, end: EndedSession, session: SessionRecord): Promise<void> {
+    await handler.tell(new SessionEnd(end, session));
+    this.#remember(end.key, handler);
   }
 
   #remember(key: string, handler: EndHandler): void {

@@ -19,6 +19,8 @@ export interface KeeperParts {
   readonly newToken: TokenSource;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The uids of sessions whose record can't be read, as far as the operator has been told. */
+  readonly unreadable: Set<string>;
   readonly lifetime: Lifetime;
   readonly renewalGrace: number;
   readonly userLimit: number;

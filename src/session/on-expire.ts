@@ -1,8 +1,7 @@
 import 'reflect-metadata';
 import {classOf, withoutParentheses} from '../decorator.ts';
-import type {ComponentClass} from './component.ts';
+import {componentOf, type ComponentClass} from './component.ts';
 import {contentOf, instanceOf} from './component-text.ts';
-import {componentOf} from './component.ts';
 import {readOnly, type ReadOnly} from './read-only.ts';
 import type {EndedSession, EndReason, SessionRecord} from './session-store.ts';
 
@@ -53,8 +52,9 @@ const key = Symbol.for('espalier.onExpire');
 
 /**
  * The method is told of each session that ends, on whichever process, for whichever reason, once it is done without throwing: in
- * a cluster one process tells it. It is told again, with the same `end.key`, when it throws or rejects or when its process
- * dies meanwhile: after a second at first, later and later, and no more after eight times. What ended while no process was
+ * a cluster one process tells it. It is told again, with the same `end.key`, when it throws or rejects, when it takes more than
+ * five minutes, or when its process dies meanwhile: after a second at first, later and later, and no more after eight times.
+ * What ended while no process was
  * alive is told when one begins, with a store that outlives it. It runs outside any request.
  *
  * It may stand on a resource, or on any class that the container makes as a singleton. Throws `DECORATOR_MISPLACED` elsewhere.

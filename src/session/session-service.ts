@@ -78,7 +78,8 @@ export class SessionService {
     const inFlight = new InFlight(clock, idleTimeout);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
     const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
-    this.#parts = {store, writer, listeners, inFlight, newToken, clock, logger, lifetime, ...limits};
+    const unreadable = new Set<string>();
+    this.#parts = {store, writer, listeners, inFlight, newToken, clock, logger, unreadable, lifetime, ...limits};
     this.#insecure = settings.insecure;
   }
 
@@ -131,9 +132,11 @@ export class SessionService {
 
   /**
    * The visitor's session, provided that they have signed in, `within` so many milliseconds (default: ever). Rejects with
-   * `SIGN_IN_REQUIRED`, a 401, otherwise: put it before what asks for a recent sign-in (ASVS 5.0, 7.5.1).
+   * `SIGN_IN_REQUIRED`, a 401, otherwise: put it before what asks for a recent sign-in (ASVS 5.0, 7.5.1). Rejects with
+   * `OPTION_INVALID` for what is no number of milliseconds.
    */
-  async requireSignIn({within = Infinity}: {readonly within?: number} = {}, request?: Request): Promise<Session> {
+  async requireSignIn(options: {readonly within?: number} = {}, request?: Request): Promise<Session> {
+    const within = withinOf(options);
     const session = await this.findSession(request);
     if (session?.signedInWithin(within)) return session;
     const message = session?.user === undefined ? 'Sign in first.' : 'Sign in again: it was too long ago.';
@@ -213,18 +216,27 @@ export class SessionService {
 function settingsOf(options: SessionOptions): Required<SessionOptions> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const settings: Required<SessionOptions> = {...sessionDefaults, ...Object.fromEntries(given)};
-  const {idleTimeout, absoluteTimeout, storeTimeout, renewalGrace, userLimit, componentLimit} = settings;
+  const {idleTimeout, absoluteTimeout, storeTimeout, renewalGrace, userLimit, componentLimit, insecure} = settings;
   for (const [name, value] of Object.entries({idleTimeout, absoluteTimeout, storeTimeout})) {
     check(name, value, Number.isFinite(value) && value > 0, 'a number of milliseconds above 0');
   }
   check('renewalGrace', renewalGrace, Number.isFinite(renewalGrace) && renewalGrace >= 0, 'a number of milliseconds');
   const isWhole = userLimit === Infinity || Number.isInteger(userLimit);
   check('userLimit', userLimit, isWhole && userLimit >= 1, 'a number of sessions, 1 or more');
+  check('insecure', insecure, typeof insecure === 'boolean', 'true or false');
   check('componentLimit', componentLimit, componentLimit > 0, 'a number of bytes above 0');
   return settings;
 }
 
-function check(name: string, value: number, isRight: boolean, wanted: string): void {
+// Taken for none, what is no number would let in whoever has signed in at all.
+function withinOf(options: unknown): number {
+  const within: unknown = Object(options) === options ? (options as {within?: unknown}).within : NaN;
+  if (within === undefined) return Infinity;
+  if (typeof within === 'number' && within >= 0) return within;
+  throw new EspalierError('OPTION_INVALID', 'requireSignIn({within}) takes a number of milliseconds, 0 or more.');
+}
+
+function check(name: string, value: unknown, isRight: boolean, wanted: string): void {
   if (isRight) return;
   throw new EspalierError('OPTION_INVALID', `sessions.${name} is ${String(value)}. It must be ${wanted}.`);
 }

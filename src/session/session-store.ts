@@ -71,6 +71,12 @@ export interface EndedSession {
 /** What comes of an end that was handed out: told, to be handed out again in so many milliseconds, or set aside. */
 export type EndOutcome = 'told' | 'parked' | {readonly retryIn: number};
 
+/** Who hears of ends from a store: of which session, and why. */
+export type StoreListener = (key: string, reason: EndReason) => void;
+
+/** How long a `keepEnds()` is remembered, in milliseconds: a week. */
+export const keepsEndsFor = 7 * 24 * 60 * 60 * 1000;
+
 /**
  * Where sessions rest. Every store keeps these laws, which the specs hold it to: only `create` brings a session into
  * being, and nothing revives an ended one; past its deadline a session is gone for every caller, swept or not; a deadline
@@ -130,7 +136,7 @@ export interface SessionStore {
    * Call `listener` once for each session that ends from now on, in whichever process, within a second or so of the moment;
    * it must not throw. Returns a function that takes it back. Who is cut off from the store meanwhile may miss some.
    */
-  onEnd(listener: (key: string, reason: EndReason) => void): () => void;
+  onEnd(listener: StoreListener): () => void;
 
   /**
    * From now on keep each end, of whichever process, until it is told. This is remembered for a week, and asked for again by

@@ -131,7 +131,7 @@ export class Session {
    * other processes, nothing is lost: `fn` may be called again, with what they have left. Gives the component as stored.
    *
    * Rejects with `SESSION_ENDED`, a 401, when the session has ended meanwhile, with `SESSION_CONFLICT`, a 409, when others
-   * were faster 40 times, and with `COMPONENT_INVALID` or `COMPONENT_TOO_LARGE` for what can't be stored; then nothing has
+   * were faster 200 times, and with `COMPONENT_INVALID` or `COMPONENT_TOO_LARGE` for what can't be stored; then nothing has
    * changed. With `SESSION_STORE_DOWN` it is not known whether it has.
    */
   async update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {

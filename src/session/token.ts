@@ -1,4 +1,5 @@
 import {hash, randomFillSync} from 'node:crypto';
+import {EspalierError} from '../errors.ts';
 
 /** Makes the secret that a session's cookie carries: 43 characters of base64url, 256 random bits. */
 export type TokenSource = () => string;
@@ -22,6 +23,16 @@ export const randomToken: TokenSource = () => {
   bytes.fill(0);
   return token;
 };
+
+/** A new token. Throws `SESSION_TOKEN_INVALID` where the source gives something else. */
+export function drawToken(source: TokenSource): string {
+  const token = source();
+  if (isToken(token)) return token;
+  throw new EspalierError(
+    'SESSION_TOKEN_INVALID',
+    'The TokenSource gave something other than 43 characters of base64url.',
+  );
+}
 
 /** Whether a text has the shape of a token. Nothing else is ever looked up. */
 export function isToken(text: string): boolean {

@@ -1,4 +1,4 @@
-import type {EndedSession, EndOutcome} from '../session/session-store.ts';
+import {keepsEndsFor, type EndedSession, type EndOutcome} from '../session/session-store.ts';
 
 interface Kept extends Omit<EndedSession, 'attempts' | 'endedAt' | 'session'> {
   readonly session: NonNullable<EndedSession['session']>;
@@ -17,7 +17,8 @@ interface Turn {
   readonly key: string;
 }
 
-const week = 7 * 24 * 60 * 60 * 1000;
+/** How many ends that were set aside are kept; past that the first of them are forgotten. */
+const parkedLimit = 10_000;
 
 /** The ends that are still to be told of. Handing one out costs O(log n), however many wait and whatever they wait for. */
 export class MemoryOutbox {
@@ -28,7 +29,7 @@ export class MemoryOutbox {
   #keepUntil = 0;
 
   keep(now: number): void {
-    this.#keepUntil = now + week;
+    this.#keepUntil = now + keepsEndsFor;
   }
 
   add(end: Kept): void {
@@ -55,7 +56,7 @@ export class MemoryOutbox {
     if (!waiting) return;
     if (typeof outcome === 'object') waiting.turn = this.#turnOf(key, now + outcome.retryIn);
     else this.#waiting.delete(key);
-    if (outcome === 'parked') this.#parked.set(key, waiting);
+    if (outcome === 'parked') this.#park(waiting);
   }
 
   release(): number {
@@ -63,6 +64,14 @@ export class MemoryOutbox {
     for (const end of this.#parked.values()) this.#await(end);
     this.#parked.clear();
     return size;
+  }
+
+  // Nobody may ever ask for them.
+  #park(waiting: Waiting): void {
+    this.#parked.delete(waiting.key);
+    this.#parked.set(waiting.key, waiting);
+    const [first] = this.#parked.keys();
+    if (this.#parked.size > parkedLimit) this.#parked.delete(first!);
   }
 
   #await(end: Kept): void {

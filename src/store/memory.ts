@@ -11,6 +11,7 @@ import type {
   SessionRecord,
   SessionStore,
   StoredComponent,
+  StoreListener,
   Written,
 } from '../session/session-store.ts';
 import {readOnly} from '../session/read-only.ts';
@@ -26,8 +27,6 @@ export interface MemoryStoreOptions {
   /** The most sessions it holds; past that the oldest end, anonymous ones first, with a log line. Default: 1,000,000. */
   readonly limit?: number;
 }
-
-type EndOfSession = (key: string, reason: EndReason) => void;
 
 type Writable<T> = {-readonly [K in keyof T]: T[K]};
 
@@ -49,7 +48,7 @@ const nothing: ReadonlyMap<string, StoredComponent> = readOnly(new Map());
 
 /**
  * Sessions in this process's memory: fast, and gone when the process ends. It is what a site has unless it binds another
- * store. One timer serves all sessions, however many.
+ * store. One timer serves all sessions, however many. Of ends that were set aside it keeps the last 10,000.
  */
 export class MemoryStore implements SessionStore {
   /** What holds where `MemoryStoreOptions` are silent. */
@@ -66,7 +65,7 @@ export class MemoryStore implements SessionStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #limit: number;
-  readonly #listeners = new Set<EndOfSession>();
+  readonly #listeners = new Set<StoreListener>();
   /** The next to be evicted, the first of them last; some may have ended or signed in since they were noted. */
   #oldest: string[] = [];
   #evicted = 0;
@@ -174,8 +173,8 @@ export class MemoryStore implements SessionStore {
     return ending.length;
   }
 
-  onEnd(listener: EndOfSession): () => void {
-    const tell: EndOfSession = (key, reason) => listener(key, reason);
+  onEnd(listener: StoreListener): () => void {
+    const tell: StoreListener = (key, reason) => listener(key, reason);
     this.#listeners.add(tell);
     return () => this.#listeners.delete(tell);
   }

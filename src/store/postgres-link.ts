@@ -1,10 +1,10 @@
 import {DatabaseError, type Pool, type PoolClient} from 'pg';
-import {warn, type Logger} from '../logger.ts';
+import type {Logger} from '../logger.ts';
+import {OutageLog} from './outage-log.ts';
 
 /** How long one call may take, in milliseconds, waiting for a connection included. */
 export const callTimeout = 1800;
 
-const minute = 60_000;
 /** Serialization failure and deadlock: the server has undone the whole call, so it may be made again. */
 const undone = new Set(['40001', '40P01']);
 const mostTries = 4;
@@ -28,16 +28,13 @@ export class PostgresError extends Error {
 /** The connections to one server: each question is answered within a time, or fails. None is asked again unless undone. */
 export class PostgresLink {
   readonly #pool: Pool;
-  readonly #logger: Logger;
-  #isLost = false;
-  /** Whether the operator was told that it is lost. */
-  #isTold = false;
-  #toldAt = -Infinity;
+  readonly #log: OutageLog;
+  #isClosed = false;
   readonly #onIdleError = (error: unknown) => this.#noteFailure(error);
 
   constructor(pool: Pool, logger: Logger) {
     this.#pool = pool;
-    this.#logger = logger;
+    this.#log = new OutageLog(logger);
     pool.on('error', this.#onIdleError);
   }
 
@@ -47,7 +44,7 @@ export class PostgresLink {
     for (let tries = 1; ; tries += 1) {
       try {
         const answer = await this.#tryOnce(text, values, until);
-        this.#noteSuccess();
+        this.#log.recover('The PostgreSQL store is back.');
         return answer;
       } catch (error) {
         const mayRepeat = undone.has(codeOf(error) ?? '') && tries < mostTries && performance.now() < until;
@@ -56,9 +53,9 @@ export class PostgresLink {
     }
   }
 
-  /** Forget the pool, and say nothing any more. It is not ended. */
+  /** Forget the pool, and tell of no outage any more. It is not ended. */
   close(): void {
-    this.#toldAt = Infinity;
+    this.#isClosed = true;
     this.#pool.off('error', this.#onIdleError);
   }
 
@@ -97,20 +94,8 @@ export class PostgresLink {
   }
 
   #noteFailure(error: unknown): void {
-    if (!isUnreachable(error) || this.#isLost) return;
-    this.#isLost = true;
-    if (performance.now() - this.#toldAt < minute) return;
-    this.#isTold = true;
-    this.#toldAt = performance.now();
-    warn(
-      this.#logger,
-      `The PostgreSQL store is out of reach (${codeOf(error) ?? 'no answer'}). It will be tried again.`,
-    );
-  }
-
-  #noteSuccess(): void {
-    if (this.#isLost && this.#isTold) warn(this.#logger, 'The PostgreSQL store is back.');
-    this.#isLost = this.#isTold = false;
+    if (this.#isClosed || !isUnreachable(error)) return;
+    this.#log.fail(`The PostgreSQL store is out of reach (${codeOf(error) ?? 'no answer'}). It will be tried again.`);
   }
 }
 

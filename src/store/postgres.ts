@@ -2,16 +2,19 @@ import {Pool} from 'pg';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
-import type {
-  EndedSession,
-  EndOutcome,
-  EndReason,
-  NewSession,
-  Renewal,
-  SessionRecord,
-  SessionStore,
-  Written,
+import {
+  keepsEndsFor,
+  type EndedSession,
+  type EndOutcome,
+  type EndReason,
+  type NewSession,
+  type Renewal,
+  type SessionRecord,
+  type SessionStore,
+  type StoreListener,
+  type Written,
 } from '../session/session-store.ts';
+import {PostgresEnds} from './postgres-ends.ts';
 import {tooLate} from './postgres-functions.ts';
 import {PostgresLink, PostgresError, callTimeout, codeOf} from './postgres-link.ts';
 import {toColumn, toEnds, toRecord, toRecords} from './postgres-record.ts';
@@ -31,9 +34,6 @@ export interface PostgresStoreOptions {
   readonly logger?: Logger;
 }
 
-type EndOfSession = (key: string, reason: EndReason) => void;
-
-const week = 7 * 24 * 60 * 60 * 1000;
 /** How often is looked what has ended, in milliseconds. */
 const interval = 500;
 /** How many sessions are swept in one transaction. */
@@ -58,26 +58,23 @@ export class PostgresStore implements SessionStore {
   /** Gives the moment to go by. Without it the server's clock does. */
   readonly #now: () => number | null;
   readonly #clock: Clock;
-  readonly #listeners = new Set<EndOfSession>();
-  /** Listeners that wait for the first look since they came; what it finds was before them. */
-  readonly #coming = new Set<EndOfSession>();
+  readonly #ends: PostgresEnds;
   #made: Promise<void> | undefined;
   /** How far the server's time is ahead of this process's running time. */
   #ahead = 0;
-  #hearing: Promise<void> | undefined;
-  /** What was committed when it was last looked for ends. */
-  #seen: string | undefined;
   #cancel: (() => void) | undefined;
   #isClosed = false;
   #looking: Promise<void> | undefined;
 
-  constructor({url, pool, schema = PostgresStore.defaults.schema, clock, logger = console}: PostgresStoreOptions) {
+  constructor(options: PostgresStoreOptions = {}) {
+    const {url, pool, schema = PostgresStore.defaults.schema, clock, logger = console} = options;
     checkSchema(schema);
     if ((url === undefined) === (pool === undefined))
       throw new EspalierError('OPTION_INVALID', 'A PostgresStore needs either a url or a pool.');
     if (url !== undefined) this.#own = poolFor(url);
     this.#link = new PostgresLink(pool ?? this.#own!, logger);
     this.#schema = schema;
+    this.#ends = new PostgresEnds(schema, (text, values) => this.#ask(text, values));
     this.#now = clock ? () => clock.now() : () => null;
     this.#clock = clock ?? systemClock;
   }
@@ -129,16 +126,15 @@ export class PostgresStore implements SessionStore {
     return Number(await this.#call('end_all', toColumn(user), reason, except, this.#now()));
   }
 
-  onEnd(listener: EndOfSession): () => void {
-    const tell: EndOfSession = (key, reason) => listener(key, reason);
-    this.#coming.add(tell);
+  onEnd(listener: StoreListener): () => void {
+    const takeBack = this.#ends.listen(listener);
     // What fails is told by the link, and begun again with the next call, or the next look.
     this.#begin().catch(() => {});
-    return () => this.#coming.delete(tell) || this.#listeners.delete(tell);
+    return takeBack;
   }
 
   async keepEnds(): Promise<void> {
-    await this.#call('keep_ends', week, this.#now());
+    await this.#call('keep_ends', keepsEndsFor, this.#now());
   }
 
   async takeEnds(count: number, lease: number): Promise<readonly EndedSession[]> {
@@ -207,7 +203,7 @@ export class PostgresStore implements SessionStore {
   async #begin(): Promise<void> {
     if (!this.#isClosed) this.#cancel ??= this.#clock.after(interval, () => this.#look());
     await (this.#made ??= this.#make());
-    while (this.#coming.size > 0) await (this.#hearing ??= this.#hear());
+    await this.#ends.begin();
   }
 
   async #make(): Promise<void> {
@@ -243,27 +239,11 @@ export class PostgresStore implements SessionStore {
     try {
       await this.#begin();
       while (!this.#isClosed && Number(await this.#call('sweep', batch, this.#now())) === batch);
-      if (this.#listeners.size > 0) await (this.#hearing ??= this.#hear());
+      await this.#ends.hear();
     } catch {
       // The operator has been told.
     }
     if (!this.#isClosed) this.#cancel = this.#clock.after(interval, () => this.#look());
-  }
-
-  /**
-   * Tell of each end that was committed since it was last looked. An end's number says nothing of when it was committed, so
-   * it goes by what the transactions then and now can see.
-   */
-  async #hear(): Promise<void> {
-    try {
-      const coming = [...this.#coming];
-      const {seen, ends} = JSON.parse((await this.#ask(hearing(this.#schema), [this.#seen]))!) as Heard;
-      this.#seen = seen;
-      for (const [key, reason] of ends) for (const listener of this.#listeners) listener(key, reason);
-      for (const listener of coming) if (this.#coming.delete(listener)) this.#listeners.add(listener);
-    } finally {
-      this.#hearing = undefined;
-    }
   }
 }
 
@@ -277,19 +257,6 @@ interface State {
 function state(schema: string): string {
   return `SELECT json_build_object('version', version, 'now', floor(extract(epoch FROM clock_timestamp()) * 1000),
     'isolation', current_setting('transaction_isolation')) FROM "${schema}".state`;
-}
-
-interface Heard {
-  readonly seen: string;
-  readonly ends: readonly (readonly [key: string, reason: EndReason])[];
-}
-
-// One statement, so that the snapshot which is given is the one that the ends were read in.
-function hearing(schema: string): string {
-  return `SELECT json_build_object('seen', pg_current_snapshot()::text, 'ends', coalesce((
-    SELECT json_agg(json_build_array(key, reason) ORDER BY id) FROM "${schema}".ended
-    WHERE transaction >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(transaction, $1::pg_snapshot)
-  ), '[]'))`;
 }
 
 function read(answer: string | undefined): SessionRecord | undefined {

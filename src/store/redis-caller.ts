@@ -1,29 +1,25 @@
 import {EspalierError} from '../errors.ts';
-import {warn, type Logger} from '../logger.ts';
+import type {Logger} from '../logger.ts';
+import {OutageLog} from './outage-log.ts';
 import {inTime, type RedisClient, type RedisConnection} from './redis-connection.ts';
 import {plain, unreadable, type Reply} from './redis-record.ts';
 import type {RedisScript} from './redis-script.ts';
 
 type Answer = readonly [time: string, state: 'done' | 'late' | 'corrupt' | 'taken', result: Reply];
 
-const minute = 60_000;
-
 /** Has scripts run, each in one round trip, and in `timeout` milliseconds at most. */
 export class RedisCaller {
   readonly #connection: RedisConnection;
   readonly #keys: string[];
-  readonly #logger: Logger;
+  readonly #log: OutageLog;
   readonly #timeout: number;
   /** What the server's clock was ahead of `performance.now()` by when it last answered. */
   #ahead: number | undefined;
-  #isDown = false;
-  #isTold = false;
-  #toldAt = -Infinity;
 
   constructor(connection: RedisConnection, base: string, timeout: number, logger: Logger) {
     this.#connection = connection;
     this.#keys = [base];
-    this.#logger = logger;
+    this.#log = new OutageLog(logger);
     this.#timeout = timeout;
   }
 
@@ -43,11 +39,13 @@ export class RedisCaller {
     try {
       const found = Promise.resolve(this.#connection.get()).then(connected => act((client = connected)));
       const answer = await inTime(found, this.#timeout);
-      this.#tellUp();
+      this.#log.recover('Redis, where sessions rest, works again.');
       return answer;
     } catch (error) {
       if (client && isLate(error)) this.#connection.giveUp(client);
-      this.#tellDown(error);
+      this.#log.fail(
+        `Redis, where sessions rest, does not work (${kindOf(error)}): until it does, whoever needs one gets a 503.`,
+      );
       throw error;
     }
   }
@@ -78,26 +76,6 @@ export class RedisCaller {
       if (!isForgotten || performance.now() > until) throw error;
       return client.eval(source, options);
     }
-  }
-
-  // Once a minute at most, however often it comes and goes.
-  #tellDown(error: unknown): void {
-    this.#isDown = true;
-    if (this.#isTold || performance.now() - this.#toldAt < minute) return;
-    this.#isTold = true;
-    this.#toldAt = performance.now();
-    warn(
-      this.#logger,
-      `Redis, where sessions rest, does not work (${kindOf(error)}): until it does, whoever needs one gets a 503.`,
-    );
-  }
-
-  #tellUp(): void {
-    if (!this.#isDown) return;
-    this.#isDown = false;
-    if (!this.#isTold) return;
-    this.#isTold = false;
-    warn(this.#logger, 'Redis, where sessions rest, works again.');
   }
 }
 

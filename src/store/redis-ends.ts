@@ -1,20 +1,18 @@
-import type {EndReason} from '../session/session-store.ts';
+import type {EndReason, StoreListener} from '../session/session-store.ts';
 import type {Reply} from './redis-record.ts';
 
-type EndOfSession = (key: string, reason: EndReason) => void;
-
 interface Listener {
-  readonly tell: EndOfSession;
+  readonly tell: StoreListener;
   /** The last entry of the log of ends that it has been told of, or that was there before it came. */
   mark: string | undefined;
 }
 
 /** Those who want to be told of ends, and how far each of them has come in the log of ends. */
-export class EndListeners {
+export class RedisEnds {
   readonly #listeners = new Set<Listener>();
 
   /** `findMark` gives the last entry of the log as it is now. */
-  add(tell: EndOfSession, findMark: () => Promise<string>): () => void {
+  listen(tell: StoreListener, findMark: () => Promise<string>): () => void {
     const listener: Listener = {tell, mark: undefined};
     this.#listeners.add(listener);
     void this.#mark(listener, findMark);

@@ -91,18 +91,15 @@ local function entryOf(key)
   return type(id) == 'string' and id or nil
 end
 
-local function drop(key)
-  local id = entryOf(key)
-  if id then
-    redis.call('XDEL', base .. 'outbox', id)
-    redis.call('ZREM', base .. 'later', id)
-  end
+local function drop(key, id)
+  redis.call('XDEL', base .. 'outbox', id)
+  redis.call('ZREM', base .. 'later', id)
   redis.call('DEL', base .. 'k:' .. key)
 end
 
 local function keep(s, reason)
-  local kept = base .. 'k:' .. s.key
-  drop(s.key)
+  local kept, former = base .. 'k:' .. s.key, entryOf(s.key)
+  if former then drop(s.key, former) end
   redis.call('RENAME', s.at, kept)
   redis.call('PERSIST', kept)
   local id = redis.call('XADD', base .. 'outbox', '*', 'key', s.key, 'reason', reason, 'ended', text(now))
@@ -323,7 +320,6 @@ end
 
 function ops.keepEnds()
   redis.call('SET', base .. 'keep-ends', text(now + week), 'PX', week)
-  return 1
 end
 
 -- The fields of an entry by their place, or nothing if it is not there any more.
@@ -356,14 +352,10 @@ function ops.takeEnds(count, lease)
 end
 
 function ops.settleEnd(key, outcome, retryIn)
-  local id = entryOf(key)
-  if not id or redis.call('ZSCORE', base .. 'later', id) == 'inf' then return 0 end
-  if outcome == 'told' then
-    drop(key)
-  else
-    redis.call('ZADD', base .. 'later', 'XX', outcome == 'parked' and 'inf' or text(now + tonumber(retryIn)), id)
-  end
-  return 1
+  local id, later = entryOf(key), base .. 'later'
+  if not id or redis.call('ZSCORE', later, id) == 'inf' then return end
+  if outcome == 'told' then return drop(key, id) end
+  redis.call('ZADD', later, 'XX', outcome == 'parked' and 'inf' or text(now + tonumber(retryIn)), id)
 end
 
 function ops.releaseEnds()

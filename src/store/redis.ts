@@ -9,6 +9,7 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
+  StoreListener,
   Written,
 } from '../session/session-store.ts';
 import {RedisCaller} from './redis-caller.ts';
@@ -19,7 +20,7 @@ import {
   type RedisClient,
   type RedisConnection,
 } from './redis-connection.ts';
-import {EndListeners, isAfter} from './redis-ends.ts';
+import {isAfter, RedisEnds} from './redis-ends.ts';
 import {componentOf, encode, endOf, recordOf, unlessCorrupt, type Reply} from './redis-record.ts';
 import {scripts} from './redis-script.ts';
 
@@ -66,7 +67,7 @@ export class RedisStore implements SessionStore {
   readonly #connection: RedisConnection;
   readonly #caller: RedisCaller;
   readonly #clock: Clock | undefined;
-  readonly #listeners = new EndListeners();
+  readonly #ends = new RedisEnds();
   #cancelTick: () => void;
   #isClosed = false;
 
@@ -125,8 +126,8 @@ export class RedisStore implements SessionStore {
     return Number(await this.#call('endAll', encode(user), reason, ...(except === undefined ? [] : [except])));
   }
 
-  onEnd(listener: (key: string, reason: EndReason) => void): () => void {
-    return this.#listeners.add(listener, () => this.#findMark());
+  onEnd(listener: StoreListener): () => void {
+    return this.#ends.listen(listener, () => this.#findMark());
   }
 
   async keepEnds(): Promise<void> {
@@ -172,7 +173,7 @@ export class RedisStore implements SessionStore {
 
   async #tick(): Promise<void> {
     try {
-      await this.#listeners.markAll(() => this.#findMark());
+      await this.#ends.markAll(() => this.#findMark());
       while (!this.#isClosed && (await this.#look()));
     } catch {
       // The next one makes up for it; an operator has been told.
@@ -182,9 +183,9 @@ export class RedisStore implements SessionStore {
 
   /** End what is past its deadline, and hear of what has ended. Whether there is more of either. */
   async #look(): Promise<boolean> {
-    const {mark} = this.#listeners;
+    const {mark} = this.#ends;
     const [swept, entries] = (await this.#call('tick', ...(mark === undefined ? [] : [mark]))) as [string, Reply[]];
-    for (const entry of entries) this.#listeners.hear(entry);
+    for (const entry of entries) this.#ends.hear(entry);
     return swept !== '0' || entries.length > 0;
   }
 }

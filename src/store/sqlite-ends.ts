@@ -1,8 +1,6 @@
 import type {StatementSync} from 'node:sqlite';
-import type {EndReason} from '../session/session-store.ts';
+import type {EndReason, StoreListener} from '../session/session-store.ts';
 import type {SqliteFile} from './sqlite-file.ts';
-
-type EndOfSession = (key: string, reason: EndReason) => void;
 
 interface End {
   readonly id: number;
@@ -17,7 +15,7 @@ const minute = 60_000;
  * given in the order of the commits: who has read up to one number misses none by going on from there.
  */
 export class SqliteEnds {
-  readonly #listeners = new Set<EndOfSession>();
+  readonly #listeners = new Set<StoreListener>();
   readonly #add: StatementSync;
   readonly #last: StatementSync;
   readonly #since: StatementSync;
@@ -37,10 +35,10 @@ export class SqliteEnds {
   }
 
   /** `listener` hears of what ends from now on; the others hear of what ended before at once. */
-  listen(listener: EndOfSession): () => void {
+  listen(listener: StoreListener): () => void {
     if (this.#listeners.size > 0) this.hear();
     else this.#heard = Number(this.#last.get()?.['seq'] ?? 0);
-    const tell: EndOfSession = (key, reason) => listener(key, reason);
+    const tell: StoreListener = (key, reason) => listener(key, reason);
     this.#listeners.add(tell);
     return () => this.#listeners.delete(tell);
   }

@@ -1,9 +1,13 @@
 import type {StatementSync} from 'node:sqlite';
-import type {EndedSession, EndOutcome, EndReason, SessionRecord} from '../session/session-store.ts';
+import {
+  keepsEndsFor,
+  type EndedSession,
+  type EndOutcome,
+  type EndReason,
+  type SessionRecord,
+} from '../session/session-store.ts';
 import type {SqliteFile} from './sqlite-file.ts';
 import {decodeEnded, encodeEnded} from './sqlite-record.ts';
-
-const week = 7 * 24 * 60 * 60 * 1000;
 
 type Handed = Omit<EndedSession, 'session'> & {readonly id: number; readonly session: string};
 
@@ -34,7 +38,7 @@ export class SqliteOutbox {
   }
 
   keep(now: number): void {
-    this.#keep.run(now + week);
+    this.#keep.run(now + keepsEndsFor);
   }
 
   isKept(now: number): boolean {

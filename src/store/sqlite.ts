@@ -12,6 +12,7 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
+  StoreListener,
   Written,
 } from '../session/session-store.ts';
 import {SqliteEnds} from './sqlite-ends.ts';
@@ -68,7 +69,7 @@ export class SqliteStore implements SessionStore {
    * process may not write it.
    */
   constructor(options: SqliteStoreOptions) {
-    const {path, clock = systemClock, logger = console, durability = SqliteStore.defaults.durability} = options;
+    const {path, clock = systemClock, logger = console, durability = SqliteStore.defaults.durability} = options ?? {};
     if (durability !== 'process' && durability !== 'power')
       throw new EspalierError('OPTION_INVALID', `The SQLite store's durability must be 'process' or 'power'.`);
     this.#clock = clock;
@@ -155,7 +156,7 @@ export class SqliteStore implements SessionStore {
     });
   }
 
-  onEnd(listener: (key: string, reason: EndReason) => void): () => void {
+  onEnd(listener: StoreListener): () => void {
     return this.#ends.listen(listener);
   }
 

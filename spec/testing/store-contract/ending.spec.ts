@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {EndReason, SessionRecord} from '../../../src/session/session-store.ts';
+import type {EndReason, SessionRecord, StoreListener} from '../../../src/session/session-store.ts';
 import {ending} from '../../../src/testing/store-contract/ending.ts';
 import {findsFault, Handle} from './stores.ts';
 
@@ -21,7 +21,7 @@ test('a store that revives a session which is touched after its end is found at 
 
 test('a store that tells of an end twice is found at fault', async t => {
   class Repeating extends Handle {
-    override onEnd(listener: (key: string, reason: EndReason) => void) {
+    override onEnd(listener: StoreListener) {
       return super.onEnd((key, reason) => {
         listener(key, reason);
         this.clock.after(2000, () => listener(key, reason));
@@ -33,7 +33,7 @@ test('a store that tells of an end twice is found at fault', async t => {
 
 test('a store that tells of what was asked for alone is found at fault', async t => {
   class Unswept extends Handle {
-    override onEnd(listener: (key: string, reason: EndReason) => void) {
+    override onEnd(listener: StoreListener) {
       return super.onEnd((key, reason) => reason === 'idle' || listener(key, reason));
     }
   }
@@ -44,7 +44,7 @@ test('a store that tells of what was asked for alone is found at fault', async t
 
 test('a store that takes every timeout for idleness is found at fault', async t => {
   class Blunt extends Handle {
-    override onEnd(listener: (key: string, reason: EndReason) => void) {
+    override onEnd(listener: StoreListener) {
       return super.onEnd((key, reason) => listener(key, reason === 'absolute' ? 'idle' : reason));
     }
   }

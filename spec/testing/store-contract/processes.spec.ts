@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {EndReason, SessionRecord} from '../../../src/session/session-store.ts';
+import type {EndReason, SessionRecord, StoreListener} from '../../../src/session/session-store.ts';
 import {processes} from '../../../src/testing/store-contract/processes.ts';
 import {findsFault, Handle} from './stores.ts';
 
@@ -14,7 +14,7 @@ test('a store that tells of the ends of its own process alone is found at fault'
       return ended;
     }
 
-    override onEnd(listener: (key: string, reason: EndReason) => void) {
+    override onEnd(listener: StoreListener) {
       return super.onEnd((key, reason) => this.#isAsking && listener(key, reason));
     }
   }
@@ -49,7 +49,7 @@ test('a store that looks whether a session is there, and then writes it whole, i
 
 test('a store in which each process tells what it sweeps, whoever swept it before, is found at fault', async t => {
   class Eager extends Handle {
-    override onEnd(listener: (key: string, reason: EndReason) => void) {
+    override onEnd(listener: StoreListener) {
       return super.onEnd((key, reason) => {
         listener(key, reason);
         if (reason === 'idle') listener(key, reason);

@@ -9,12 +9,11 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
+  StoreListener,
   Written,
 } from '../../../src/session/session-store.ts';
 import {MemoryStore} from '../../../src/store/memory.ts';
 import {World, type Law, type StoreFixture} from '../../../src/testing/store-contract/world.ts';
-
-type EndOfSession = (key: string, reason: EndReason) => void;
 
 /**
  * A process's way to memory that several have in common, each by a clock of its own. It keeps all the laws as long as
@@ -71,7 +70,7 @@ export class Handle implements SessionStore {
     return this.ask(memory => memory.endAll(user, reason, except));
   }
 
-  onEnd(listener: EndOfSession): () => void {
+  onEnd(listener: StoreListener): () => void {
     const takeBack = this.shared.memory.onEnd(listener);
     this.#takeBack.add(takeBack);
     return takeBack;

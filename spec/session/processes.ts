@@ -1,4 +1,4 @@
-import {setImmediate, setTimeout} from 'node:timers/promises';
+import {setImmediate} from 'node:timers/promises';
 import {
   Clock,
   Container,
@@ -45,52 +45,16 @@ export class Home {
   }
 }
 
-/** Wait, for ten seconds at most, until something is so. */
-export async function until(isSo: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !isSo();) {
-    if (Date.now() > end) throw new Error(`In ten seconds it has not become so: ${isSo.toString()}`);
-    await setTimeout(1);
-  }
-}
-
 /** Let everything that can go on by itself go on. */
 export async function calm(): Promise<void> {
   for (let turn = 0; turn < 10; turn += 1) await setImmediate();
 }
 
-type Method = (...given: never[]) => unknown;
-
-/** A store with some of its methods in other hands, for the length of a test. */
-export function meddled(store: SessionStore, methods: Partial<Record<keyof SessionStore, Method>>): SessionStore {
-  return new Proxy(store, {
-    get(_, name: keyof SessionStore) {
-      const own = store[name] as Method | undefined;
-      return methods[name] ?? own?.bind(store);
-    },
-  });
-}
-
-/** The same store, as far away as one behind a network: no answer comes at once. */
-export function distant(store: SessionStore): SessionStore {
-  return new Proxy(store, {
-    get(_, name: keyof SessionStore) {
-      const own = (store[name] as Method | undefined)?.bind(store);
-      if (!own || name === 'onEnd' || name === 'close') return own;
-      return async (...given: never[]) => {
-        await setImmediate();
-        const answer = own(...given);
-        await setImmediate();
-        return answer;
-      };
-    },
-  });
-}
-
 /** Processes that share one store and one time. */
 export function world(
   makeStore: (clock: TestClock) => SessionStore = clock => new MemoryStore({clock, limit: 20_000}),
+  clock = new TestClock(),
 ) {
-  const clock = new TestClock();
   const store = makeStore(clock);
   const log: LogLine[] = [];
   const logger: Logger = {

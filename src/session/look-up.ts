@@ -1,0 +1,53 @@
+import {isPromised, type Awaitable} from '../awaitable.ts';
+import {EspalierError} from '../errors.ts';
+import {report, type Logger} from '../logger.ts';
+import {LoadedComponent} from './component-text.ts';
+import type {SessionRecord, SessionStore} from './session-store.ts';
+
+/** Where to look, and who is told of what can't be read there. */
+interface Place {
+  readonly store: SessionStore;
+  readonly logger: Logger;
+  /** The uids that the operator has been told of. */
+  readonly unreadable: Set<string>;
+}
+
+/** How many of them are remembered. */
+const rememberedLimit = 10_000;
+
+/**
+ * The live session by this uid. One that can't be read, be it its record or a component, is as good as none for its visitor,
+ * who gets a fresh one; the operator is told, once.
+ */
+export function lookUp(place: Place, uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
+  const corrupt = (error: unknown) => {
+    if (!isCorrupt(error)) throw error;
+    tell(place, uid, error);
+    return undefined;
+  };
+  try {
+    const found = place.store.find(uid, isSeen);
+    return isPromised(found) ? found.then(readable).then(undefined, corrupt) : readable(found);
+  } catch (error) {
+    return corrupt(error);
+  }
+}
+
+/** The record, provided that its components can be read too. */
+function readable(record: SessionRecord | undefined): SessionRecord | undefined {
+  if (!record || record.components.size === 0) return record;
+  const components = Array.from(record.components, ([name, stored]) => [name, new LoadedComponent(stored)] as const);
+  return {...record, components: new Map(components)};
+}
+
+// A visitor who is only looked for comes with the same cookie again and again.
+function tell({logger, unreadable}: Place, uid: string, error: unknown): void {
+  if (unreadable.has(uid)) return;
+  if (unreadable.size >= rememberedLimit) unreadable.clear();
+  unreadable.add(uid);
+  report(logger, `The record of the session ${uid} can't be read; its visitor gets a new one.`, error);
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof EspalierError && error.code === 'SESSION_CORRUPT';
+}

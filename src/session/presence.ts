@@ -1,0 +1,153 @@
+import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
+import type {Response} from '../http/response.ts';
+import {StoppableStream} from '../http/stream.ts';
+import type {Flight} from './in-flight.ts';
+import type {KeeperParts} from './keeper.ts';
+import {lookUp} from './look-up.ts';
+import type {SessionRecord} from './session-store.ts';
+import type {Session} from './session.ts';
+
+/** How long a stream may last, in milliseconds, until it is asked whether its session still does. */
+const streamCheck = 10_000;
+
+/**
+ * A visitor's session while a request of theirs is answered: it does not become idle meanwhile, and an answer that is a
+ * stream ends with it.
+ */
+export class Presence implements Flight {
+  place = -1;
+  readonly session: Session;
+  readonly #parts: KeeperParts;
+  /** Whether the session was counted as seen during this request. */
+  #isSeen: boolean;
+  #hasEnded = false;
+  /** Whether the visitor goes on without the session. */
+  #isLeft = false;
+  #isChecking = false;
+  #checkedAt = 0;
+  #stopHearing: (() => void) | undefined;
+  /** End the answer that is being streamed, if one is. */
+  #stopStream: (() => void) | undefined;
+  /** Let it go on although the session ends. */
+  #releaseStream: (() => void) | undefined;
+
+  constructor(session: Session, isSeen: boolean, parts: KeeperParts) {
+    this.session = session;
+    this.#isSeen = isSeen;
+    this.#parts = parts;
+  }
+
+  /** Whether the session is known to have ended. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** From now on see to it that the session does not become idle, until the answer is there. */
+  begin(): void {
+    this.#parts.inFlight.add(this);
+  }
+
+  /** Whether the session is alive, as far as that need be asked. With `isSeen` its visitor counts as seen. */
+  lasts(isSeen: boolean): Awaitable<boolean> {
+    const {session} = this;
+    if (session.timeLeft > 0 && (this.#isSeen || !isSeen)) return true;
+    if (!isSeen) return proceed(lookUp(this.#parts, session.uid, false), record => session.lasts(record));
+    return proceed(this.#parts.store.touch(session.key), record => {
+      if (record) this.#isSeen = true;
+      else this.#hasEnded = true;
+      return session.lasts(record);
+    });
+  }
+
+  /** Somebody was told by the store that the session has ended. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** From now on hear of the end, until the headers are sent. */
+  listen(): void {
+    this.#stopHearing ??= this.#parts.listeners.add(this.session.key, () => this.end());
+  }
+
+  hold(): void {
+    const {session} = this;
+    if (!this.#isSeen || this.#isChecking) return;
+    const isStreamDue = this.#stopStream !== undefined && this.#parts.clock.now() - this.#checkedAt >= streamCheck;
+    const isIdling = session.timeLeft <= session.idleTimeout / 2 && canLastLonger(session);
+    if (isStreamDue || isIdling || session.timeLeft === 0) this.#check();
+  }
+
+  /** The headers go out; what is streamed after them ends with the session. */
+  settle(response: Response): void {
+    this.#stopHearing?.();
+    if (response.stream) this.#accompany(response.stream, response);
+    else this.#finish();
+  }
+
+  /** Let a stream go on although the session ends: its visitor ends it. */
+  release(): void {
+    this.#releaseStream?.();
+  }
+
+  /** The visitor goes on without the session. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#stopHearing?.();
+    this.#parts.inFlight.remove(this);
+  }
+
+  #accompany(source: NonNullable<Response['stream']>, response: Response): void {
+    const stream = new StoppableStream(source, () => {
+      this.release();
+      this.#finish();
+    });
+    // Of anything but events, what has come is not the whole.
+    const isWhole = /^text\/event-stream\b/i.test(response.header('Content-Type') ?? '');
+    this.#stopStream = () => stream.stop(isWhole);
+    this.#releaseStream = this.#parts.listeners.add(this.session.key, this.#stopStream);
+    response.body = stream;
+    // It may have ended while the answer was made.
+    this.#check();
+  }
+
+  // An answer that took long counts as being seen until it was there.
+  #finish(): void {
+    this.#parts.inFlight.remove(this);
+    const {session} = this;
+    if (this.#isLeft || !this.#isSeen || session.timeLeft >= session.idleTimeout * (1 - 1 / 20)) return;
+    if (canLastLonger(session)) this.#check();
+  }
+
+  #check(): void {
+    this.#isChecking = true;
+    this.#checkedAt = this.#parts.clock.now();
+    try {
+      const asked = this.#ask();
+      if (!isPromised(asked)) return this.#hear(asked);
+      // A store that is out of reach is asked again; until then its sessions are as good as any.
+      asked.then(
+        record => this.#hear(record),
+        () => (this.#isChecking = false),
+      );
+    } catch {
+      this.#isChecking = false;
+    }
+  }
+
+  #ask(): Awaitable<SessionRecord | undefined> {
+    const {store} = this.#parts;
+    return this.#isSeen ? store.touch(this.session.key) : store.find(this.session.uid, false);
+  }
+
+  #hear(record: SessionRecord | undefined): void {
+    this.#isChecking = false;
+    if (this.session.lasts(record) || this.#isLeft) return;
+    this.#parts.inFlight.remove(this);
+    this.#stopStream?.();
+  }
+}
+
+/** Whether being seen would still put off its end. */
+function canLastLonger(session: Session): boolean {
+  return session.idleDeadline < session.absoluteDeadline;
+}
