@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import test from 'ava';
 import {SessionComponent, type ReadOnly} from 'espalier';
 import {visitedSite} from './world.ts';
@@ -106,5 +107,15 @@ test('the types, too, say that what get() gives is to be read', async t => {
       value.nothing?.deep,
     ];
     t.is(read.length, 4);
+  });
+});
+
+test('what can’t be changed is equal to what can', async t => {
+  const {visit} = visitedSite();
+  await visit(session => {
+    const given = session.get(Everything);
+    const {map, set, date} = new Everything();
+    assert.deepStrictEqual([given.map, given.set, given.date], [map, set, date]);
+    t.pass();
   });
 });

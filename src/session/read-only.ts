@@ -23,8 +23,8 @@ export function readOnly<T>(value: T): ReadOnly<T> {
 function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   if (ArrayBuffer.isView(value) || value instanceof RegExp) return;
-  const [, prototype] = frozenKinds.find(([kind]) => value instanceof kind) ?? [];
-  if (prototype) Object.setPrototypeOf(value, prototype);
+  const [, refusals] = frozenKinds.find(([kind]) => value instanceof kind) ?? [];
+  if (refusals) Object.defineProperties(value, refusals);
   Object.freeze(value);
   for (const held of heldBy(value)) freeze(held);
 }
@@ -35,16 +35,17 @@ function heldBy(value: object): Iterable<unknown> {
   return value instanceof URL ? [value.searchParams] : Object.values(value);
 }
 
-// Freezing an object does not keep its own methods from changing what is inside.
-const frozenKinds = [Date, Map, Set, URL, URLSearchParams].map(kind => [kind, frozen(kind.prototype)] as const);
+// Freezing an object does not keep its own methods from changing what is inside. They are hidden on the object itself: with
+// another prototype it would not be equal to one like it, as some assertions see it.
+const frozenKinds = [Date, Map, Set, URL, URLSearchParams].map(kind => [kind, refusalsOf(kind.prototype)] as const);
 
-function frozen(prototype: object): object {
-  const properties: PropertyDescriptorMap = {};
+function refusalsOf(prototype: object): PropertyDescriptorMap {
+  const refusals: PropertyDescriptorMap = {};
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-    if (property.set) properties[name] = {...property, set: refuse};
-    else if (/^(?:set|add|delete|clear|append|sort)/.test(name)) properties[name] = {value: refuse};
+    if (property.set) refusals[name] = {...property, set: refuse, enumerable: false};
+    else if (/^(?:set|add|delete|clear|append|sort)/.test(name)) refusals[name] = {value: refuse};
   }
-  return Object.create(prototype, properties) as object;
+  return refusals;
 }
 
 function refuse(): never {
