@@ -1,6 +1,6 @@
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import {sessionEnded} from './session-ended.ts';
+import {sessionEnded} from './refusals.ts';
 import type {SessionStore, StoredComponent, Written} from './session-store.ts';
 
 /** What is to rest in place of what does; nothing takes it out. May be asked more than once. */

@@ -45,7 +45,6 @@ export class EndDelivery {
   readonly #told = new Map<string, Set<EndHandler>>();
   #taking: Promise<void> | undefined;
   #cancel: (() => void) | undefined;
-  #isTaking = false;
   #isWanted = false;
   #isClosed = false;
   #hasFailed = false;
@@ -80,8 +79,7 @@ export class EndDelivery {
 
   #wake(): void {
     this.#isWanted = true;
-    if (this.#isTaking || this.#isClosed) return;
-    this.#isTaking = true;
+    if (this.#taking || this.#isClosed) return;
     this.#taking = this.#apart(() => this.#takeAll());
   }
 
@@ -90,7 +88,7 @@ export class EndDelivery {
       this.#isWanted = false;
       await this.#take();
     }
-    this.#isTaking = false;
+    this.#taking = undefined;
     if (this.#isClosed) return;
     this.#cancel?.();
     this.#cancel = this.#clock.after(second, () => this.#wake());

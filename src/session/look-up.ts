@@ -1,7 +1,7 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
-import {EspalierError} from '../errors.ts';
 import {report, type Logger} from '../logger.ts';
 import {LoadedComponent} from './component-text.ts';
+import {isCorrupt} from './refusals.ts';
 import type {SessionRecord, SessionStore} from './session-store.ts';
 
 /** Where to look, and who is told of what can't be read there. */
@@ -46,8 +46,4 @@ function tell({logger, unreadable}: Place, uid: string, error: unknown): void {
   if (unreadable.size >= rememberedLimit) unreadable.clear();
   unreadable.add(uid);
   report(logger, `The record of the session ${uid} can't be read; its visitor gets a new one.`, error);
-}
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof EspalierError && error.code === 'SESSION_CORRUPT';
 }

@@ -13,7 +13,7 @@ import {InFlight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
 import type {Lifetime} from './lifetime.ts';
 import {cookieFor} from './session-cookie.ts';
-import {challenge} from './session-ended.ts';
+import {challenge} from './refusals.ts';
 import type {SessionStore} from './session-store.ts';
 import type {Session} from './session.ts';
 import type {TokenSource} from './token.ts';

@@ -7,7 +7,7 @@ import {Keeper, type KeeperParts} from './keeper.ts';
 import {lookUp} from './look-up.ts';
 import {Presence} from './presence.ts';
 import type {SessionCookie} from './session-cookie.ts';
-import {sessionEnded} from './session-ended.ts';
+import {sessionEnded} from './refusals.ts';
 import type {Renewal, SessionRecord} from './session-store.ts';
 import {Session} from './session.ts';
 import {drawToken, uidOf} from './token.ts';

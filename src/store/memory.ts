@@ -2,6 +2,7 @@ import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {warn, type Logger} from '../logger.ts';
 import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
+import {sessionTaken} from '../session/refusals.ts';
 import type {
   EndedSession,
   EndOutcome,
@@ -218,7 +219,7 @@ export class MemoryStore implements SessionStore {
 
   #refuseTaken(uid: string): void {
     if (!this.#live(uid) && !this.#byUid(uid)) return;
-    throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
+    throw sessionTaken();
   }
 
   #seen(entry: Entry): SessionRecord {

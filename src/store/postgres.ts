@@ -2,6 +2,7 @@ import {Pool} from 'pg';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import {sessionTaken} from '../session/refusals.ts';
 import {
   keepsEndsFor,
   type EndedSession,
@@ -165,7 +166,7 @@ export class PostgresStore implements SessionStore {
       return await this.#call(name, ...values);
     } catch (error) {
       if (!(error instanceof PostgresError && error.code === '23505')) throw error;
-      throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
+      throw sessionTaken();
     }
   }
 

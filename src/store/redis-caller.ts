@@ -1,5 +1,5 @@
-import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import {sessionTaken} from '../session/refusals.ts';
 import {OutageLog} from './outage-log.ts';
 import {inTime, type RedisClient, type RedisConnection} from './redis-connection.ts';
 import {plain, unreadable, type Reply} from './redis-record.ts';
@@ -30,7 +30,7 @@ export class RedisCaller {
     const [, state, result] = await this.#watched(act);
     if (state === 'done') return result;
     if (state === 'corrupt') throw unreadable();
-    if (state === 'taken') throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
+    if (state === 'taken') throw sessionTaken();
     throw new Error('Redis came to this call too late to run it.');
   }
 

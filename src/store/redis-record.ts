@@ -1,4 +1,5 @@
 import {EspalierError} from '../errors.ts';
+import {unlessCorrupt} from '../session/refusals.ts';
 import type {EndedSession, EndReason, SessionRecord, StoredComponent} from '../session/session-store.ts';
 
 /** What a script gives: texts, and lists of them. */
@@ -103,13 +104,4 @@ export function endOf(reply: Reply): EndedSession {
     attempts: Number(fieldsOf(flat).get('attempts')),
     session: unlessCorrupt(() => recordOf(reply)),
   };
-}
-
-/** What `read` gives, or nothing if that can't be read. */
-export function unlessCorrupt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import {unlessCorrupt} from '../session/refusals.ts';
 import type {
   EndedSession,
   EndOutcome,
@@ -21,7 +22,7 @@ import {
   type RedisConnection,
 } from './redis-connection.ts';
 import {isAfter, RedisEnds} from './redis-ends.ts';
-import {componentOf, encode, endOf, recordOf, unlessCorrupt, type Reply} from './redis-record.ts';
+import {componentOf, encode, endOf, recordOf, type Reply} from './redis-record.ts';
 import {scripts} from './redis-script.ts';
 
 export type {RedisClient};

@@ -4,6 +4,7 @@ import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {report, type Logger} from '../logger.ts';
 import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
+import {sessionTaken, unlessCorrupt} from '../session/refusals.ts';
 import type {
   EndedSession,
   EndOutcome,
@@ -144,7 +145,7 @@ export class SqliteStore implements SessionStore {
     return this.#file.read(() => {
       const now = this.#now();
       const sessions = this.#sessionsOf(user).filter(session => now < idleDeadline(session));
-      return sessions.flatMap(session => ifReadable(() => this.#record(session, now)) ?? []);
+      return sessions.flatMap(session => unlessCorrupt(() => this.#record(session, now)) ?? []);
     });
   }
 
@@ -240,7 +241,7 @@ export class SqliteStore implements SessionStore {
   #refuseTaken(uid: string, now: number): void {
     const found = this.#live(uid, now) ?? this.#byUid(uid, now);
     if (!found || now >= idleDeadline(found)) return;
-    throw new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
+    throw sessionTaken();
   }
 
   #put({id, key}: SqliteSession, name: string, expected: number, text: string | undefined): Written {
@@ -272,7 +273,7 @@ export class SqliteStore implements SessionStore {
   /** Those that can be read. */
   #sessionsOf(user: string): SqliteSession[] {
     const keys = this.#sql.keysOf.all(user) as {key: string}[];
-    return keys.flatMap(({key}) => ifReadable(() => this.#byKey(key)) ?? []);
+    return keys.flatMap(({key}) => unlessCorrupt(() => this.#byKey(key)) ?? []);
   }
 
   /** Those of them that live; the others end here. */
@@ -285,7 +286,7 @@ export class SqliteStore implements SessionStore {
   }
 
   #dropIfReadable(session: SqliteSession, reason: EndReason, now: number): boolean {
-    return ifReadable(() => this.#drop(session, reason, now)) ?? false;
+    return unlessCorrupt(() => this.#drop(session, reason, now)) ?? false;
   }
 
   #drop(session: SqliteSession, reason: EndReason, now: number): boolean {
@@ -334,7 +335,7 @@ export class SqliteStore implements SessionStore {
   }
 
   #endAllDue(due: readonly Due[], now: number): void {
-    for (const {key} of due) ifReadable(() => this.#live(key, now));
+    for (const {key} of due) unlessCorrupt(() => this.#live(key, now));
     if (this.#ends.isLong(now)) this.#ends.trim(now);
   }
 }
@@ -375,14 +376,4 @@ function prepareStatements(file: SqliteFile) {
     forget: file.prepare('DELETE FROM alias WHERE session = ? AND until <= ?'),
     drop: file.prepare('DELETE FROM session WHERE id = ?'),
   };
-}
-
-/** What `act` gives, or nothing where it comes upon a record that can't be read. */
-function ifReadable<T>(act: () => T): T | undefined {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof EspalierError && error.code === 'SESSION_CORRUPT') return undefined;
-    throw error;
-  }
 }

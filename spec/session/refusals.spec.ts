@@ -1,6 +1,7 @@
 import test from 'ava';
+import {EspalierError} from 'espalier';
 import {Notes, cluster} from './cluster.ts';
-import {challenge, sessionEnded} from '../../src/session/session-ended.ts';
+import {challenge, sessionEnded, sessionTaken, unlessCorrupt} from '../../src/session/refusals.ts';
 
 test('what comes too late for its session is a 401 with a challenge, and says no more than that it has ended', async t => {
   const {store, visitor} = cluster({
@@ -18,4 +19,21 @@ test('what comes too late for its session is a 401 with a challenge, and says no
 test('each gets an error of its own, whose stack says where it was', t => {
   t.not(sessionEnded(), sessionEnded());
   t.is(sessionEnded().code, 'SESSION_ENDED');
+});
+
+test('what can’t be read is as good as nothing, and every other failure stays one', t => {
+  const failing = (error: Error) => () => {
+    throw error;
+  };
+  t.is(
+    unlessCorrupt(() => 'read'),
+    'read',
+  );
+  t.is(unlessCorrupt(failing(new EspalierError('SESSION_CORRUPT', 'Broken.'))), undefined);
+  for (const error of [new TypeError('a fault'), sessionTaken(), sessionEnded()]) {
+    t.is(
+      t.throws(() => unlessCorrupt(failing(error))),
+      error,
+    );
+  }
 });
