@@ -1,5 +1,6 @@
 // A process of its own with a PostgresStore of its own: node postgres-child.js <url> <schema> <task> <JSON>. It says what came of
 // the task as JSON, on a line.
+import {writeSync} from 'node:fs';
 import {types} from 'pg';
 import {PostgresStore} from '../../src/store/postgres.ts';
 
@@ -30,6 +31,16 @@ const tasks: Record<string, (store: PostgresStore, given: never) => Promise<unkn
       const there = (await store.find(key, false))!.components.get('count');
       const written = await store.write(key, 'count', there?.revision ?? 0, String(Number(there?.text ?? 0) + 1));
       if (written.state === 'written') done += 1;
+    }
+  },
+
+  /** Update a component ten thousand times, and say of each that it was answered. */
+  async update(store, key: string) {
+    for (let revision = 0; revision < 10_000;) {
+      const written = await store.write(key, 'count', revision, String(revision + 1));
+      if (written.state !== 'written') throw new Error(written.state);
+      ({revision} = written);
+      writeSync(1, `${revision}\n`);
     }
   },
 

@@ -1,4 +1,4 @@
-import {execFile} from 'node:child_process';
+import {execFile, spawn} from 'node:child_process';
 import {setTimeout} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
@@ -99,5 +99,11 @@ export async function share(options: {isDurable?: boolean} = {}) {
     return JSON.parse(stdout);
   };
 
-  return {server: server!, freshSchema, connect, world, inChild};
+  /** A task in a process of its own, under way. */
+  const startChild = (schema: string, task: string, given: unknown) =>
+    spawn(process.execPath, [child, server!.url, schema, task, JSON.stringify(given)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+
+  return {server: server!, freshSchema, connect, world, inChild, startChild};
 }

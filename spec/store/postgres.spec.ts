@@ -7,9 +7,10 @@ import {storeContract, testSite} from 'espalier/testing';
 import {Pool} from 'pg';
 import type {StoreFixture} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
+import {lastBeforeKill} from './last-before-kill.ts';
 import {lifetime, quiet, share, test} from './postgres-world.ts';
 
-const {server, freshSchema, connect, world} = await share();
+const {server, freshSchema, connect, world, startChild} = await share();
 
 function makeFixture(): StoreFixture {
   const schema = freshSchema();
@@ -23,6 +24,16 @@ for (const law of storeContract(makeFixture)) {
     t.pass();
   });
 }
+
+test('S58: an update that was answered is there after its process was killed', async t => {
+  const {schema, store, begin} = world(t);
+  await begin('a');
+  const answered = await lastBeforeKill(startChild(schema, 'update', 'a'));
+  const {revision, text} = (await store.find('a', false))!.components.get('count')!;
+  // One more may have been written, of which the process could not tell any more.
+  t.true(revision === answered || revision === answered + 1, `${revision} after ${answered}`);
+  t.is(text, `${revision}`);
+});
 
 test('sessions are swept by the clock of the server, and every process hears of it once', async t => {
   const {schema, pool, store, begin} = world(t);

@@ -5,18 +5,20 @@ import {adminOf, fails, openStore, startServer, testAlone as test, wireTo} from 
 
 const {timeout} = RedisStore.defaults;
 
-test('while Redis is stopped calls fail at once, and work again by themselves when it is back, with all that it saved', async t => {
-  const server = await startServer(t, '--appendonly', 'yes', '--appendfsync', 'always');
-  const {store, begin, works} = openStore(t, {url: server.url});
-  await begin('a');
-  await store.write('a', 'cart', 0, '["tea"]');
-  await server.stop();
-  await until(async () => !(await works()), 'the outage');
-  for (let i = 0; i < 50; i += 1) await fails(t, store.find('a', true));
-  await server.start();
-  await until(works, 'the recovery');
-  t.is((await store.find('a', false))!.components.get('cart')!.text, '["tea"]');
-});
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  test(`while Redis is stopped, by ${signal}, calls fail at once, and work again by themselves when it is back, with all that it saved`, async t => {
+    const server = await startServer(t, '--appendonly', 'yes', '--appendfsync', 'always');
+    const {store, begin, works} = openStore(t, {url: server.url});
+    await begin('a');
+    await store.write('a', 'cart', 0, '["tea"]');
+    await server.stop(signal);
+    await until(async () => !(await works()), 'the outage');
+    for (let i = 0; i < 50; i += 1) await fails(t, store.find('a', true));
+    await server.start();
+    await until(works, 'the recovery');
+    t.is((await store.find('a', false))!.components.get('cart')!.text, '["tea"]');
+  });
+}
 
 test('a store that is made before Redis is there works when it is', async t => {
   const server = await startServer(t);

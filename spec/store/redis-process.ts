@@ -1,4 +1,5 @@
 // A process of its own that keeps sessions in the same Redis: `node redis-process.js <url> <prefix> <task> …`.
+import {writeSync} from 'node:fs';
 import {RedisStore} from 'espalier/store/redis';
 
 const [url, prefix, task, ...args] = process.argv.slice(2) as [string, string, string, ...string[]];
@@ -11,6 +12,16 @@ async function count(store: RedisStore, key: string, times: number): Promise<voi
     const {revision, text} = components.get('count') ?? {revision: 0, text: '0'};
     const written = await store.write(key, 'count', revision, String(Number(text) + 1));
     if (written.state === 'written') done += 1;
+  }
+}
+
+/** Update a component ten thousand times, and say of each that it was answered. */
+async function update(store: RedisStore, key: string): Promise<void> {
+  for (let revision = 0; revision < 10_000;) {
+    const written = await store.write(key, 'count', revision, String(revision + 1));
+    if (written.state !== 'written') throw new Error(written.state);
+    ({revision} = written);
+    writeSync(1, `${revision}\n`);
   }
 }
 
@@ -34,6 +45,7 @@ if (task === 'visit') {
 }
 const store = new RedisStore({url, prefix, timeout: 10_000});
 if (task === 'count') await count(store, args[0]!, Number(args[1]));
+if (task === 'update') await update(store, args[0]!);
 if (task === 'visit') await visit(store, args[0]!, args[1]!);
 if (task === 'find') console.log((await store.find(args[0]!, false))?.key);
 // It ends here, since a store keeps no process alive.

@@ -1,4 +1,4 @@
-import {execFile} from 'node:child_process';
+import {execFile, spawn} from 'node:child_process';
 import {randomUUID} from 'node:crypto';
 import {promisify} from 'node:util';
 import anyTest from 'ava';
@@ -7,6 +7,7 @@ import {ContainerModule, Get, Resource, SessionService, SessionStore, inject} fr
 import {storeContract, testSite, type TestClock} from 'espalier/testing';
 import {RedisStore, type RedisStoreOptions} from 'espalier/store/redis';
 import {until} from '../until.ts';
+import {lastBeforeKill} from './last-before-kill.ts';
 import {hasRedis, RedisServer} from './redis-server.ts';
 import {adminOf, openStore, quiet, share, startServer, test} from './redis-world.ts';
 
@@ -35,6 +36,18 @@ test('processes that count in one component at once, each writing only what it k
   await begin('a');
   await Promise.all(Array.from({length: 4}, () => start(url, prefix, 'count', 'a', '100')));
   t.is((await store.find('a', false))!.components.get('count')!.text, '400');
+});
+
+test('S58: an update that was answered is there after its process was killed', async t => {
+  const {store, prefix, begin} = world(t);
+  await begin('a');
+  const answered = await lastBeforeKill(
+    spawn(process.execPath, [program, url, prefix, 'update', 'a'], {stdio: ['ignore', 'pipe', 'inherit']}),
+  );
+  const {revision, text} = (await store.find('a', false))!.components.get('count')!;
+  // One more may have been written, of which the process could not tell any more.
+  t.true(revision === answered || revision === answered + 1, `${revision} after ${answered}`);
+  t.is(text, `${revision}`);
 });
 
 test('a machine whose clock is five minutes ahead ends no session early, neither another’s nor its own', async t => {

@@ -1,13 +1,12 @@
-import {once} from 'node:events';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {createInterface} from 'node:readline';
 import {DatabaseSync} from 'node:sqlite';
 import test, {type ExecutionContext} from 'ava';
 import {ContainerModule, Get, inject, Resource, SessionService, SessionStore} from 'espalier';
 import {SqliteStore, type SqliteStoreOptions} from 'espalier/store/sqlite';
 import {storeContract, testSite, type StoreFixture} from 'espalier/testing';
+import {lastBeforeKill} from './last-before-kill.ts';
 import {lifetime, listen, SqliteFolder} from './sqlite-folder.ts';
 
 function makeFixture(): StoreFixture {
@@ -25,25 +24,11 @@ for (const law of storeContract(makeFixture)) {
   });
 }
 
-/** The last revision that a process said it had written before it was killed, at a moment of chance. */
-async function lastBeforeKill(folder: SqliteFolder): Promise<number> {
-  const child = folder.run('update', 'a');
-  const killAt = 1 + Math.floor(Math.random() * 500);
-  let lines = 0;
-  let last = 0;
-  for await (const line of createInterface(child.stdout)) {
-    last = Number(line);
-    if ((lines += 1) === killAt) child.kill('SIGKILL');
-  }
-  if (child.signalCode === null && child.exitCode === null) await once(child, 'exit');
-  return child.signalCode === 'SIGKILL' ? last : NaN;
-}
-
 test('S58: an update that was answered is there after its process was killed, and the file is whole', async t => {
   const folder = new SqliteFolder(t);
   await folder.outcome('begin', 'a');
   for (let round = 0; round < 5; round += 1) {
-    const answered = await lastBeforeKill(folder);
+    const answered = await lastBeforeKill(folder.run('update', 'a'));
     t.deepEqual({...folder.look().prepare('PRAGMA integrity_check').get()}, {integrity_check: 'ok'});
     const store = new SqliteStore({path: folder.path});
     const {revision, text} = (await store.find('a', false))!.components.get('count')!;
