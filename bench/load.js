@@ -1,0 +1,72 @@
+// As many requests as a server answers, from wrk where it is installed and from autocannon where it is not.
+import {execFile, spawnSync} from 'node:child_process';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {promisify} from 'node:util';
+import autocannon from 'autocannon';
+import {loadCore, onCore} from './process.js';
+
+const run = promisify(execFile);
+const script = fileURLToPath(new URL('load.lua', import.meta.url));
+
+/** The name of what makes the load. */
+export const generator = spawnSync('wrk', ['--version']).error ? 'autocannon' : 'wrk';
+
+/**
+ * Keeps every connection busy for some seconds, and throws if an answer is not one of success. The cookies are sent in turn.
+ * Latencies are in milliseconds.
+ */
+export async function load({
+  url,
+  method = 'GET',
+  path = '/',
+  body = '',
+  cookies = [],
+  seconds,
+  connections = 64,
+  pinned = true,
+}) {
+  const send = generator === 'wrk' ? withWrk : withAutocannon;
+  const result = await send({url, method, path, body, cookies, seconds, connections, pinned});
+  if (result.errors > 0) throw new Error(`${method} ${url}${path}: ${result.errors} requests failed.`);
+  return result;
+}
+
+async function withWrk({url, method, path, body, cookies, seconds, connections, pinned}) {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
+  const requests = join(folder, 'requests');
+  writeFileSync(requests, [method, path, body, ...cookies].join('\n') + '\n');
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, url, '--', requests];
+  try {
+    const {stdout} = await run(...onCore(pinned ? loadCore : undefined, 'wrk', options));
+    const {answered, microseconds, errors, p50, p99, max} = JSON.parse(stdout.trim().split('\n').at(-1));
+    return {answered, seconds: microseconds / 1e6, errors, p50: p50 / 1000, p99: p99 / 1000, max: max / 1000};
+  } finally {
+    rmSync(folder, {recursive: true});
+  }
+}
+
+async function withAutocannon({url, method, path, body, cookies, seconds, connections}) {
+  const headers = body === '' ? {} : {'content-type': 'application/json'};
+  const requests = (cookies.length > 0 ? cookies : [undefined]).map(cookie => ({
+    method,
+    path,
+    headers: cookie === undefined ? headers : {...headers, cookie},
+    ...(body !== '' && {body}),
+  }));
+  const {
+    non2xx,
+    errors,
+    duration,
+    latency,
+    '2xx': answered,
+  } = await autocannon({
+    url,
+    requests,
+    connections,
+    duration: seconds,
+  });
+  return {answered, seconds: duration, errors: errors + non2xx, p50: latency.p50, p99: latency.p99, max: latency.max};
+}
