@@ -15,6 +15,16 @@ export function proceed<T, R>(value: Awaitable<T>, go: (value: T) => Awaitable<R
   return isPromised(value) ? Promise.resolve(value).then(go) : go(value);
 }
 
+/** What `act` gives, or what `recover` makes of what it throws or rejects with. */
+export function recovered<T>(act: () => Awaitable<T>, recover: (error: unknown) => Awaitable<T>): Awaitable<T> {
+  try {
+    const value = act();
+    return isPromised(value) ? Promise.resolve(value).catch(recover) : value;
+  } catch (error) {
+    return recover(error);
+  }
+}
+
 /** The promise of what `act` gives, or throws. */
 export function promised<T>(act: () => Awaitable<T>): Promise<T> {
   try {
@@ -22,4 +32,9 @@ export function promised<T>(act: () => Awaitable<T>): Promise<T> {
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Let a promise that nobody waits for fail unheard. */
+export function ignore(promise: PromiseLike<unknown>): void {
+  promise.then(undefined, () => undefined);
 }

@@ -1,16 +1,16 @@
-import {isPromised} from '../awaitable.ts';
+import {ignore, isPromised} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
-import {componentOf, type ComponentClass} from './component.ts';
+import type {ComponentDeclaration, Fields} from './component.ts';
 import {
-  contentOf,
   currentFields,
   hiddenFields,
-  ignore,
   instanceOf,
   loadedInstance,
-  textOf,
+  storableFields,
   unknownFields,
-} from './component-text.ts';
+} from './component-fields.ts';
+import {checkFields} from './component-schema.ts';
+import {contentOf, writeContent, type ComponentContent} from './component-text.ts';
 import type {StoredComponent} from './session-store.ts';
 
 /**
@@ -20,54 +20,73 @@ import type {StoredComponent} from './session-store.ts';
  */
 export type ComponentUpdate<T> = (value: T) => T | string | number | bigint | boolean | null | undefined | void;
 
-/** The text of a component after an update of what is stored, if anything is. */
+/**
+ * The text of a component after an update of what is stored, if anything is. Throws `COMPONENT_INVALID` where a field holds
+ * what can't be stored, or the schema refuses it, and `COMPONENT_TOO_LARGE` for more than `limit` bytes.
+ */
 export function updatedText<T extends object>(
-  type: ComponentClass<T>,
+  component: ComponentDeclaration<T>,
   stored: StoredComponent | undefined,
   update: ComponentUpdate<T>,
   limit: number,
 ): string {
-  if (!stored) return changedText(type, instanceOf(type), update, {hidden: {}, version: 0, limit});
+  const fresh = new component.type();
+  if (!stored) {
+    const fields = changedFields(component, instanceOf(component), fresh, update);
+    return textOf(component, {version: component.version, fields}, fields, limit);
+  }
   const content = contentOf(stored);
-  const {version} = content;
-  const fields = currentFields(type, content);
-  const hidden = hiddenFields(new type(), fields);
-  return changedText(type, loadedInstance(type, fields, version), update, {hidden, version, limit});
+  const current = currentFields(component, content);
+  const fields = changedFields(component, loadedInstance(component, current, content.version), fresh, update);
+  const version = Math.max(content.version, component.version);
+  return textOf(component, {version, fields: {...hiddenFields(fresh, current), ...fields}}, fields, limit);
 }
 
-function changedText<T extends object>(
-  type: ComponentClass<T>,
+/** What is to be stored of a draft, once `update` has changed or replaced it. `fresh` is a new instance of its class. */
+function changedFields<T extends object>(
+  component: ComponentDeclaration<T>,
   draft: T,
+  fresh: T,
   update: ComponentUpdate<T>,
-  storing: Omit<Parameters<typeof textOf>[2], 'fresh'>,
-): string {
-  const fresh = new type();
+): Fields {
   const held = heldBy(draft);
-  const result = replacement(type, draft, update(draft), held);
+  const result = replacement(component, draft, update(draft), held);
   // What the class does not know, as another version of the application does, is not this one's to leave out.
   const value = result ? {...unknownFields(fresh, draft), ...result} : draft;
-  return textOf(type, value, {...storing, fresh});
+  return storableFields(component, value, fresh);
+}
+
+/** The text of this content; the schema has a say in the `fields` of it that the class knows. */
+function textOf(component: ComponentDeclaration, content: ComponentContent, fields: Fields, limit: number): string {
+  const text = writeContent(component, content);
+  if (content.version === component.version) checkFields(component, fields, 'stored');
+  const size = Buffer.byteLength(text);
+  if (size <= limit) return text;
+  throw new EspalierError(
+    'COMPONENT_TOO_LARGE',
+    `The component ${component.name} would take ${size} bytes of the ${limit} that it may have. Keep large things elsewhere, and a key to them here.`,
+  );
 }
 
 /** What an update gave to take the draft's place, if it did. `held` is what the draft held before. */
 function replacement(
-  type: ComponentClass,
+  component: ComponentDeclaration,
   draft: object,
   result: unknown,
   held: ReadonlySet<unknown>,
 ): object | undefined {
-  if (typeof result === 'function') throw misused(type, 'gave a function. Change the component, or give another');
+  if (typeof result === 'function') throw misused(component, 'gave a function. Change the component, or give another');
   if (typeof result !== 'object' || result === null || result === draft) return undefined;
   if (isPromised(result)) {
     ignore(result);
-    throw misused(type, 'is asynchronous. Do what takes time before, and change the component at once');
+    throw misused(component, 'is asynchronous. Do what takes time before, and change the component at once');
   }
-  if (result instanceof type) return result;
+  if (result instanceof component.type) return result;
   // An arrow function without braces gives what it assigns, or what a method gives: a map itself, or what it takes out.
   if (held.has(result) || heldBy(draft).has(result)) return undefined;
   const prototype = Object.getPrototypeOf(result) as unknown;
   if (prototype === Object.prototype || prototype === null) return result;
-  throw misused(type, `gave ${describe(result)}. Change the component, or give another`);
+  throw misused(component, `gave ${describe(result)}. Change the component, or give another`);
 }
 
 /** The value and all that it holds, however deep. */
@@ -86,6 +105,6 @@ function itemsOf(holder: unknown): Iterable<unknown> {
   return ArrayBuffer.isView(holder) ? [] : Object.values(holder as object);
 }
 
-function misused(type: ComponentClass, what: string): EspalierError {
-  return new EspalierError('COMPONENT_INVALID', `The function to update ${componentOf(type).name} with ${what}.`);
+function misused({name}: ComponentDeclaration, what: string): EspalierError {
+  return new EspalierError('COMPONENT_INVALID', `The function to update ${name} with ${what}.`);
 }

@@ -1,17 +1,11 @@
+import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {sessionEnded} from './refusals.ts';
-import type {SessionStore, StoredComponent, Written} from './session-store.ts';
+import type {SessionStore, StoredComponent} from './session-store.ts';
 
 /** What is to rest in place of what does; nothing takes it out. May be asked more than once. */
 type Change = (current: StoredComponent | undefined) => string | undefined;
-
-/** Those who wait to write one component of one session. */
-interface Line {
-  last: Promise<unknown>;
-  /** What the one before has left there. */
-  known?: {readonly current: StoredComponent | undefined};
-}
 
 const attempts = 200;
 const patience = 10;
@@ -24,7 +18,9 @@ const longestPause = 20;
 export class ComponentWriter {
   readonly #store: SessionStore;
   readonly #clock: Clock;
-  readonly #lines = new Map<string, Line>();
+  /** By session and name, what is known to rest there when all have had their turn who wait for it. None of them rejects. */
+  readonly #lines = new Map<string, Promise<StoredComponent | undefined>>();
+  #isMaking = false;
 
   constructor(store: SessionStore, clock: Clock) {
     this.#store = store;
@@ -32,57 +28,75 @@ export class ComponentWriter {
   }
 
   /**
-   * Change a component, which was `known` to the caller; gives what rests there now. Rejects with `SESSION_ENDED`, and with
+   * Change a component, which was `known` to the caller; gives what rests there now. Fails with `SESSION_ENDED`, and with
    * `SESSION_CONFLICT` when others were faster 200 times.
    */
-  async change(
+  change(
     key: string,
     name: string,
     known: StoredComponent | undefined,
     change: Change,
-  ): Promise<StoredComponent | undefined> {
+  ): Awaitable<StoredComponent | undefined> {
+    // Who asks for a change while making one is to come after it.
+    if (this.#isMaking) return Promise.resolve().then(() => this.change(key, name, known, change));
     const id = `${key} ${name}`;
-    const line = this.#lines.get(id) ?? {last: Promise.resolve()};
-    this.#lines.set(id, line);
-    const go = async () => {
-      line.known ??= {current: known};
-      const current = await this.#write(key, name, line.known.current, change);
-      line.known = {current};
-      return current;
-    };
-    const turn = line.last.then(go, go);
-    line.last = turn;
+    const write = (current: StoredComponent | undefined) => this.#write(key, name, current, change);
+    const left = this.#lines.get(id);
+    if (left) return this.#enter(id, left.then(write), left);
+    const written = this.#make(() => write(known));
+    // A store that answers at once leaves nobody time to wait, and so costs no promise.
+    return isPromised(written) ? this.#enter(id, Promise.resolve(written), known) : written;
+  }
+
+  #make<T>(act: () => T): T {
+    this.#isMaking = true;
     try {
-      return await turn;
+      return act();
     } finally {
-      if (line.last === turn) this.#lines.delete(id);
+      this.#isMaking = false;
     }
   }
 
-  async #write(
+  #enter(
+    id: string,
+    turn: Promise<StoredComponent | undefined>,
+    before: Awaitable<StoredComponent | undefined>,
+  ): Promise<StoredComponent | undefined> {
+    const left = turn.catch(() => before);
+    this.#lines.set(id, left);
+    void left.then(() => {
+      if (this.#lines.get(id) === left) this.#lines.delete(id);
+    });
+    return turn;
+  }
+
+  #write(
     key: string,
     name: string,
-    known: StoredComponent | undefined,
+    current: StoredComponent | undefined,
     change: Change,
-  ): Promise<StoredComponent | undefined> {
-    let current = known;
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      // What was seen before a pause is old: so several times at once after each.
-      if (attempt > 1 && attempt % patience === 1) await this.#pause((attempt - 1) / patience);
-      const text = change(current);
-      const written: Written = await this.#store.write(key, name, current?.revision ?? 0, text);
+    attempt = 1,
+  ): Awaitable<StoredComponent | undefined> {
+    const text = change(current);
+    return proceed(this.#store.write(key, name, current?.revision ?? 0, text), written => {
       if (written.state === 'written') return text === undefined ? undefined : {revision: written.revision, text};
       if (written.state === 'gone') throw sessionEnded();
-      current = written.current;
-    }
-    const message = `Others have changed the component ${name} at the same time, ${attempts} times over. Try again.`;
-    throw new EspalierError('SESSION_CONFLICT', message, {status: 409});
+      if (attempt === attempts) throw conflict(name);
+      return proceed(this.#pause(attempt), () => this.#write(key, name, written.current, change, attempt + 1));
+    });
   }
 
-  // A random while, so that those who have met do not meet again.
-  async #pause(round: number): Promise<void> {
+  // A random while, so that those who have met do not meet again. What was seen before it is old: so several attempts at once
+  // after each.
+  #pause(attempt: number): Awaitable<void> {
+    if (attempt % patience > 0) return undefined;
     const {promise, resolve} = Promise.withResolvers<void>();
-    this.#clock.after(Math.random() * Math.min(2 ** round, longestPause), resolve);
-    await promise;
+    this.#clock.after(Math.random() * Math.min(2 ** (attempt / patience), longestPause), resolve);
+    return promise;
   }
+}
+
+function conflict(name: string): EspalierError {
+  const message = `Others have changed the component ${name} at the same time, ${attempts} times over. Try again.`;
+  return new EspalierError('SESSION_CONFLICT', message, {status: 409});
 }

@@ -26,7 +26,8 @@ export interface ComponentOptions {
 }
 
 /** What `@SessionComponent` wrote to a class. */
-export interface ComponentDeclaration extends ComponentOptions {
+export interface ComponentDeclaration<T extends object = object> extends ComponentOptions {
+  readonly type: ComponentClass<T>;
   readonly name: string;
   readonly version: number;
 }
@@ -49,14 +50,14 @@ export function SessionComponent(name: string, options: ComponentOptions = {}): 
   }
   return (target: ComponentClass, context?: unknown) => {
     refuseStandardCall('@SessionComponent()', context);
-    Reflect.defineMetadata(key, {...options, name, version}, target);
+    Reflect.defineMetadata(key, {...options, type: target, name, version}, target);
   };
 }
 
 /** What stands on this very class. Throws `COMPONENT_UNMARKED` where nothing does. */
-export function componentOf(type: ComponentClass): ComponentDeclaration {
+export function componentOf<T extends object>(type: ComponentClass<T>): ComponentDeclaration<T> {
   const declaration = typeof type === 'function' ? (Reflect.getOwnMetadata(key, type) as unknown) : undefined;
-  if (declaration) return declaration as ComponentDeclaration;
+  if (declaration) return declaration as ComponentDeclaration<T>;
   const what = typeof type === 'function' ? type.name || 'A class without a name' : `What is ${describe(type)}`;
   throw new EspalierError('COMPONENT_UNMARKED', `${what} is no component. Put @SessionComponent('…') on the class.`);
 }

@@ -1,8 +1,8 @@
-import {isPromised, type Awaitable} from '../awaitable.ts';
+import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {report, type Logger} from '../logger.ts';
 import {LoadedComponent} from './component-text.ts';
 import {isCorrupt} from './refusals.ts';
-import type {SessionRecord, SessionStore} from './session-store.ts';
+import type {SessionRecord, SessionStore, StoredComponent} from './session-store.ts';
 
 /** Where to look, and who is told of what can't be read there. */
 interface Place {
@@ -20,24 +20,22 @@ const rememberedLimit = 10_000;
  * who gets a fresh one; the operator is told, once.
  */
 export function lookUp(place: Place, uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
-  const corrupt = (error: unknown) => {
-    if (!isCorrupt(error)) throw error;
-    tell(place, uid, error);
-    return undefined;
-  };
-  try {
-    const found = place.store.find(uid, isSeen);
-    return isPromised(found) ? found.then(readable).then(undefined, corrupt) : readable(found);
-  } catch (error) {
-    return corrupt(error);
-  }
+  return recovered(
+    () => proceed(place.store.find(uid, isSeen), readable),
+    error => {
+      if (!isCorrupt(error)) throw error;
+      tell(place, uid, error);
+      return undefined;
+    },
+  );
 }
 
 /** The record, provided that its components can be read too. */
 function readable(record: SessionRecord | undefined): SessionRecord | undefined {
   if (!record || record.components.size === 0) return record;
-  const components = Array.from(record.components, ([name, stored]) => [name, new LoadedComponent(stored)] as const);
-  return {...record, components: new Map(components)};
+  const components = new Map<string, StoredComponent>();
+  for (const [name, stored] of record.components) components.set(name, new LoadedComponent(stored));
+  return {...record, components};
 }
 
 // A visitor who is only looked for comes with the same cookie again and again.

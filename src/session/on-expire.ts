@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import {classOf, withoutParentheses} from '../decorator.ts';
 import {componentOf, type ComponentClass} from './component.ts';
-import {contentOf, instanceOf} from './component-text.ts';
+import {instanceOf} from './component-fields.ts';
+import {contentOf} from './component-text.ts';
 import {readOnly, type ReadOnly} from './read-only.ts';
 import type {EndedSession, EndReason, SessionRecord} from './session-store.ts';
 
@@ -40,8 +41,9 @@ export class SessionEnd {
 
   /** A component as it was when the session ended; a new one where there was none. Nothing in it can be changed. */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
-    const stored = this.#components.get(componentOf(type).name);
-    return readOnly(instanceOf(type, stored && contentOf(stored)));
+    const component = componentOf(type);
+    const stored = this.#components.get(component.name);
+    return readOnly(instanceOf(component, stored && contentOf(stored)));
   }
 }
 

@@ -1,7 +1,8 @@
-import type {Awaitable} from '../awaitable.ts';
+import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
-import {componentOf, type ComponentClass} from './component.ts';
-import {contentOf, instanceOf} from './component-text.ts';
+import {componentOf, type ComponentClass, type ComponentDeclaration} from './component.ts';
+import {instanceOf} from './component-fields.ts';
+import {contentOf} from './component-text.ts';
 import {updatedText, type ComponentUpdate} from './component-update.ts';
 import {absoluteDeadline, idleDeadline} from './lifetime.ts';
 import {readOnly, type ReadOnly} from './read-only.ts';
@@ -22,7 +23,7 @@ export interface SessionKeeper {
     name: string,
     known: StoredComponent | undefined,
     change: (current: StoredComponent | undefined) => string | undefined,
-  ): Promise<StoredComponent | undefined>;
+  ): Awaitable<StoredComponent | undefined>;
   renew(key: string): Promise<void>;
   expire(key: string): Promise<void>;
   notifyOnEnd(key: string, listener: EndListener): () => void;
@@ -38,7 +39,7 @@ export class Session {
   /** How many writes of this session's have been done. */
   #writes = 0;
   /** What was given to be read, and of which writing it is. */
-  #given: Map<ComponentClass, {readonly revision: number; readonly value: unknown}> | undefined;
+  #given: Map<ComponentDeclaration, {readonly revision: number; readonly value: unknown}> | undefined;
 
   /** Used by `SessionService`, which gives sessions. */
   constructor(record: SessionRecord, keeper: SessionKeeper) {
@@ -116,13 +117,7 @@ export class Session {
    * `@SessionComponent`, and `COMPONENT_INVALID` where `migrate` or the schema fails on what is stored.
    */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
-    const stored = this.#stored(componentOf(type).name);
-    const revision = stored?.revision ?? 0;
-    const given = this.#given?.get(type);
-    if (given?.revision === revision) return given.value as ReadOnly<T>;
-    const value = readOnly(instanceOf(type, stored && contentOf(stored)));
-    (this.#given ??= new Map()).set(type, {revision, value});
-    return value;
+    return this.#read(componentOf(type));
   }
 
   /**
@@ -134,16 +129,19 @@ export class Session {
    * were faster 200 times, and with `COMPONENT_INVALID` or `COMPONENT_TOO_LARGE` for what can't be stored; then nothing has
    * changed. With `SESSION_STORE_DOWN` it is not known whether it has.
    */
-  async update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {
-    const {componentLimit} = this.#keeper;
-    await this.#change(type, current => updatedText(type, current, fn, componentLimit));
-    return this.get(type);
+  update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {
+    return promised(() => {
+      const component = componentOf(type);
+      const {componentLimit} = this.#keeper;
+      const changed = this.#change(component, current => updatedText(component, current, fn, componentLimit));
+      return proceed(changed, () => this.#read(component));
+    });
   }
 
   /** Take a component out of the session, whatever is in it. Gives whether it was there. Rejects as `update` does. */
   async remove(type: ComponentClass): Promise<boolean> {
     let isThere = false;
-    await this.#change(type, current => {
+    await this.#change(componentOf(type), current => {
       isThere = current !== undefined;
       return undefined;
     });
@@ -155,10 +153,11 @@ export class Session {
    * time, one gets it, the others get nothing. Looks only for what was there when the session was found. Rejects as `update` does.
    */
   async take<T extends object>(type: ComponentClass<T>): Promise<T | undefined> {
-    if (!this.#stored(componentOf(type).name)) return undefined;
+    const component = componentOf(type);
+    if (!this.#components.has(component.name)) return undefined;
     let taken: T | undefined;
-    await this.#change(type, current => {
-      taken = current && instanceOf(type, contentOf(current));
+    await this.#change(component, current => {
+      taken = current && instanceOf(component, contentOf(current));
       return undefined;
     });
     return taken;
@@ -227,20 +226,26 @@ export class Session {
     return this.#record.now + this.#keeper.now() - this.#recordedAt;
   }
 
-  #stored(name: string): StoredComponent | undefined {
-    return this.#components.get(name);
+  #read<T extends object>(component: ComponentDeclaration<T>): ReadOnly<T> {
+    const stored = this.#components.get(component.name);
+    const revision = stored?.revision ?? 0;
+    const given = this.#given?.get(component);
+    if (given?.revision === revision) return given.value as ReadOnly<T>;
+    const value = readOnly(instanceOf(component, stored && contentOf(stored)));
+    (this.#given ??= new Map()).set(component, {revision, value});
+    return value;
   }
 
-  async #change(
-    type: ComponentClass,
+  #change(
+    {name}: ComponentDeclaration,
     change: (current: StoredComponent | undefined) => string | undefined,
-  ): Promise<void> {
-    const {name} = componentOf(type);
-    const left = await this.#keeper.change(this.key, name, this.#stored(name), change);
-    this.#writes += 1;
-    const components = new Map(this.#components);
-    this.#components = components;
-    if (left) components.set(name, left);
-    else components.delete(name);
+  ): Awaitable<void> {
+    return proceed(this.#keeper.change(this.key, name, this.#components.get(name), change), left => {
+      this.#writes += 1;
+      const components = new Map(this.#components);
+      this.#components = components;
+      if (left) components.set(name, left);
+      else components.delete(name);
+    });
   }
 }

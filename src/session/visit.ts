@@ -1,4 +1,4 @@
-import {proceed, type Awaitable} from '../awaitable.ts';
+import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import {requestHere} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
@@ -83,11 +83,13 @@ export class Visit extends Keeper {
 
   override change(...change: Parameters<Keeper['change']>): ReturnType<Keeper['change']> {
     const [key] = change;
-    const changed = super.change(...change);
-    changed.catch((error: unknown) => {
-      if (isEnded(error) && this.#session?.key === key) this.#presence!.end();
-    });
-    return changed;
+    return recovered(
+      () => super.change(...change),
+      error => {
+        if (isEnded(error) && this.#session?.key === key) this.#presence!.end();
+        throw error;
+      },
+    );
   }
 
   /** Let the response say what has become of the session, once the handler is done and what it began is too. */

@@ -31,7 +31,8 @@ export interface MemoryStoreOptions {
 
 type Writable<T> = {-readonly [K in keyof T]: T[K]};
 
-interface Entry extends Writable<Omit<SessionRecord, 'now'>>, Due {
+interface Entry extends Writable<Omit<SessionRecord, 'now' | 'components'>>, Due {
+  components: Map<string, StoredComponent> | undefined;
   /** The revision that was given last. */
   revision: number;
   /** Uids that find it besides its key: the one it has, and older ones in their grace. */
@@ -104,7 +105,7 @@ export class MemoryStore implements SessionStore {
       lastSeenAt: now,
       user: undefined,
       authenticatedAt: undefined,
-      components: nothing,
+      components: undefined,
       revision: 0,
       aliases: [],
       slot: 0,
@@ -128,13 +129,14 @@ export class MemoryStore implements SessionStore {
   write(key: string, name: string, expected: number, text: string | undefined): Written {
     const entry = this.#live(key);
     if (!entry) return {state: 'gone'};
-    const current = entry.components.get(name);
+    const current = entry.components?.get(name);
     if ((current?.revision ?? 0) !== expected) return {state: 'conflict', current};
-    const revision = text === undefined ? 0 : (entry.revision += 1);
-    const components = new Map(entry.components);
-    if (text === undefined) components.delete(name);
-    else components.set(name, {revision, text});
-    entry.components = components.size > 0 ? readOnly(components) : nothing;
+    if (text === undefined) {
+      entry.components?.delete(name);
+      return {state: 'written', revision: 0};
+    }
+    const revision = (entry.revision += 1);
+    (entry.components ??= new Map()).set(name, Object.freeze({revision, text}));
     return {state: 'written', revision};
   }
 
@@ -306,7 +308,7 @@ export class MemoryStore implements SessionStore {
     this.#evicted = 0;
   }
 
-  // A copy, so that nobody outside holds, or sees change, what is kept here. Its components are not changed but replaced.
+  // A copy, so that nobody outside holds, or sees change, what is kept here.
   #record(entry: Entry): SessionRecord {
     return {
       key: entry.key,
@@ -318,7 +320,7 @@ export class MemoryStore implements SessionStore {
       lastSeenAt: entry.lastSeenAt,
       authenticatedAt: entry.authenticatedAt,
       user: entry.user,
-      components: entry.components,
+      components: entry.components ? new Map(entry.components) : nothing,
       now: this.#clock.now(),
     };
   }

@@ -1,0 +1,34 @@
+/**
+ * Whether JSON gives this value back just as it is: nothing in it is a date, undefined, not a finite number, or there twice,
+ * however deep. False for some values that it would.
+ */
+export function isJson(value: unknown, seen = new Set<object>()): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case 'object':
+      return value === null || isJsonObject(value, seen);
+    default:
+      return false;
+  }
+}
+
+function isJsonObject(value: object, seen: Set<object>): boolean {
+  // Of one that is there twice JSON would make two, and a circle has no end.
+  if (seen.has(value)) return false;
+  seen.add(value);
+  const prototype = Object.getPrototypeOf(value) as unknown;
+  // A hole reads as undefined.
+  if (prototype === Array.prototype) {
+    for (const item of value as unknown[]) if (!isJson(item, seen)) return false;
+    return true;
+  }
+  if (prototype !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false;
+  for (const name of Object.keys(value)) {
+    if (name === '__proto__' || !isJson((value as Record<string, unknown>)[name], seen)) return false;
+  }
+  return true;
+}
