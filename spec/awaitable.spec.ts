@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isPromised, proceed, promised, type Awaitable} from '../src/awaitable.ts';
+import {ignore, isPromised, proceed, promised, type Awaitable, recovered} from '../src/awaitable.ts';
 
 test('what is there is gone on with at once', t => {
   t.is(
@@ -35,4 +35,26 @@ test('promised() never throws: what fails at once is a rejection', async t => {
     throw new Error('at once');
   });
   await t.throwsAsync(failing, {message: 'at once'});
+});
+
+test('recovered() gives what is given, and what is made of a failure, now or later', async t => {
+  const again = (error: unknown) => `not ${String(error)}`;
+  t.is(
+    recovered(() => 'well', again),
+    'well',
+  );
+  t.is(await recovered(() => Promise.resolve('well'), again), 'well');
+  t.is(await recovered(() => Promise.reject<string>(new Error('well')), again), 'not Error: well');
+  t.is(
+    recovered(() => {
+      throw new Error('well');
+    }, again),
+    'not Error: well',
+  );
+});
+
+test('what nobody waits for fails unheard', async t => {
+  ignore(Promise.reject(new Error('unheard')));
+  await new Promise(resolve => setImmediate(resolve));
+  t.pass();
 });

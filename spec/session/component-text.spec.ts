@@ -1,20 +1,10 @@
 import {inspect} from 'node:util';
 import test from 'ava';
-import {
-  SessionComponent,
-  type ComponentClass,
-  type ComponentOptions,
-  type EspalierError,
-  type Fields,
-  type SessionStore,
-} from 'espalier';
+import {SessionComponent, type ComponentOptions, type EspalierError, type Fields, type SessionStore} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
-import {z} from 'zod';
 import {visitedSite} from './world.ts';
 import {around} from './stores.ts';
-
-type Schema = NonNullable<ComponentOptions['schema']>;
 
 @SessionComponent('box')
 class Box {
@@ -102,41 +92,6 @@ test('the text that a store gets is well-formed and without NUL, so that any sto
   t.false(texts[0]!.includes('\0'));
 });
 
-test('an instance of the class comes back: prototype, methods, accessors, #private helpers, arrow functions', async t => {
-  @SessionComponent('cart')
-  class Cart {
-    readonly #currency = 'EUR';
-    prices: number[] = [];
-    readonly total = () => this.prices.reduce((sum, price) => sum + price, 0);
-    get label() {
-      return `${this.total()} ${this.#currency}`;
-    }
-    add(price: number) {
-      this.prices.push(price);
-    }
-  }
-  const {visit} = visitedSite();
-  for (const price of [1, 2]) await visit(session => session.update(Cart, cart => cart.add(price)));
-  const cart = await visit(session => session.get(Cart));
-  t.true(cart instanceof Cart);
-  t.is(cart.label, '3 EUR');
-  t.is(cart.total(), 3);
-});
-
-test('what a class gives to its fields is not shared between visitors, nor frozen, though it is one object', async t => {
-  const common = new Map([['a', [1]]]);
-  @SessionComponent('sharing')
-  class Sharing {
-    map = common;
-  }
-  const {visit} = visitedSite();
-  await visit(session => session.get(Sharing));
-  await visit(session => session.update(Sharing, ({map}) => map.get('a')!.push(2)));
-  t.deepEqual(common, new Map([['a', [1]]]));
-  t.notThrows(() => common.set('b', []));
-  t.deepEqual(await visit(session => session.get(Sharing).map), new Map([['a', [1, 2]]]));
-});
-
 class Secret {
   readonly text = 'hunter2';
 }
@@ -187,12 +142,6 @@ for (const [what, [value, message]] of Object.entries(refused)) {
   });
 }
 
-test('a function where the class has data is refused, for it would be lost', async t => {
-  const {look} = visitedSite();
-  const {error} = await look(session => session.update(Box, box => void (box.it = () => 1)));
-  t.regex(String(error), /at \.it it has a function/);
-});
-
 test('S78: names like __proto__ and constructor in what a client sends are data or refused, and pollute nothing', async t => {
   const {look, visit} = visitedSite();
   const data = JSON.parse('{"constructor": {"prototype": {"polluted": 1}}, "toString": "x", "a": 1}') as Fields;
@@ -204,51 +153,6 @@ test('S78: names like __proto__ and constructor in what a client sends are data 
     t.regex(String(error), /has a field named __proto__/);
   }
   t.is(({} as Fields)['polluted'], undefined);
-});
-
-test('S78: a class that has a field of that name itself is told so, and nothing is lost unheard', async t => {
-  @SessionComponent('odd')
-  class Odd {
-    ['__proto__'] = {polluted: 1};
-  }
-  const {look} = visitedSite();
-  const {error} = await look(session => session.update(Odd, () => undefined));
-  t.regex(String(error), /has a field named __proto__/);
-});
-
-test('S78: what a client sends in place of a component hides no method or accessor, and runs no setter', async t => {
-  let runs = 0;
-  @SessionComponent('account')
-  class Account {
-    name = '';
-    get isAdmin() {
-      return false;
-    }
-    set nickname(_value: string) {
-      runs += 1;
-    }
-    greet() {
-      return 'hello';
-    }
-  }
-  const {look, visit} = visitedSite();
-  for (const name of ['isAdmin', 'nickname', 'greet', 'constructor', 'toString', '__proto__']) {
-    const body = JSON.parse(`{"name": "x", "${name}": "hunter2"}`) as Account;
-    const {error} = await look(session => session.update(Account, () => body));
-    t.regex(String(error), new RegExp(`at \\.${name} it has a value in place of a method or accessor`));
-    t.notRegex(inspect(error), /hunter2/);
-  }
-  const account = await visit(session => session.get(Account));
-  t.deepEqual([account.name, account.isAdmin, account.greet(), runs], ['', false, 'hello', 0]);
-});
-
-test('S78: a component that takes over the fields of a body keeps its class', async t => {
-  const {visit} = visitedSite();
-  const body = JSON.parse('{"it": 1, "__proto__": {"it": 2}}') as Box;
-  await visit(session => session.update(Box, box => void Object.assign(box, body)));
-  const box = await visit(session => session.get(Box));
-  t.true(box instanceof Box);
-  t.is(box.it, 1);
 });
 
 test('a component of 64 KiB is stored, one byte more is refused, counted in bytes, and what was there stays', async t => {
@@ -292,183 +196,3 @@ test('S74: a component that can not be read gets its visitor a fresh session, an
     t.notRegex(inspect(log, {depth: 9}), /hunter2/);
   }
 });
-
-/** Two versions of a class, and a site where a component of the first is stored. */
-async function migrating(migrate: NonNullable<ComponentOptions['migrate']>) {
-  @SessionComponent('name')
-  class First {
-    full = '';
-  }
-  @SessionComponent('name', {version: 2, migrate})
-  class Second {
-    first = '';
-    last = '';
-  }
-  const site = visitedSite();
-  await site.visit(session => session.update(First, name => (name.full = 'Grace Hopper')));
-  return {...site, First, Second};
-}
-
-test('what an earlier version has stored is migrated, and stored so with the next update', async t => {
-  const versions: number[] = [];
-  const {visit, Second} = await migrating(({full, ...fields}, version) => {
-    versions.push(version);
-    const [first, last] = String(full).split(' ');
-    return {...fields, first, last};
-  });
-  t.deepEqual({...(await visit(session => session.get(Second)))}, {first: 'Grace', last: 'Hopper'});
-  await visit(session => session.update(Second, name => (name.last = 'H.')));
-  t.deepEqual({...(await visit(session => session.get(Second)))}, {first: 'Grace', last: 'H.'});
-  t.deepEqual(new Set(versions), new Set([0]));
-});
-
-const failures: Record<string, [(fields: Fields) => unknown, RegExp]> = {
-  throws: [
-    ({full}) => {
-      throw new TypeError(String(full));
-    },
-    /^migrate\(\) of the component name failed on version 0 with an object of class TypeError\./,
-  ],
-  'gives nothing': [() => undefined, /gave undefined/],
-  'gives a list': [({full}) => [full], /gave an object of class Array/],
-  'is asynchronous': [({full}) => Promise.reject(new Error(String(full))), /gave an object of class Promise/],
-};
-
-for (const [how, [migrate, message]] of Object.entries(failures)) {
-  test(`a migrate() that ${how} is an error, and loses nothing`, async t => {
-    const {visit, look, First, Second} = await migrating(migrate as NonNullable<ComponentOptions['migrate']>);
-    for (const act of ['get', 'update', 'take'] as const) {
-      const {error} = await look(session => session[act](Second, () => undefined));
-      t.like(error, {code: 'COMPONENT_INVALID', cause: undefined});
-      t.regex((error as Error).message, message);
-      t.notRegex(inspect(error), /Grace/);
-    }
-    t.is(await visit(session => session.get(First).full), 'Grace Hopper');
-    t.true(await visit(session => session.remove(Second)), 'and it can be removed');
-  });
-}
-
-const ages = byHand(value => {
-  const {age} = value as {age: unknown};
-  const isRight = typeof age === 'number' && age >= 0;
-  return isRight ? {value} : {issues: [{message: `${String(age)} is no age`, path: [{key: 'age'}]}]};
-});
-const schemas: Record<string, Schema> = {
-  'written by hand': ages,
-  'of zod': z.object({age: z.number().min(0, {error: ({input}) => `${String(input)} is no age`})}),
-};
-
-for (const [what, schema] of Object.entries(schemas)) {
-  @SessionComponent('person', {schema})
-  class Person {
-    age = 0;
-  }
-  @SessionComponent('person')
-  class Unchecked {
-    age: unknown = 0;
-    more = 'kept';
-  }
-
-  test(`a schema ${what} keeps what it refuses from being stored, and tells the place alone`, async t => {
-    const {visit, look} = visitedSite();
-    await visit(session => session.update(Person, person => (person.age = 7)));
-    const {error} = await look(session => session.update(Person, person => (person.age = -4711)));
-    t.like(error, {code: 'COMPONENT_INVALID', cause: undefined});
-    t.regex(String(error), /The component person can't be stored: its schema refuses age\./);
-    t.notRegex(inspect(error), /4711/);
-    t.is(await visit(session => session.get(Person).age), 7);
-  });
-
-  test(`a schema ${what} keeps what it refuses from being loaded, and loses nothing`, async t => {
-    const {visit, look} = visitedSite();
-    await visit(session => session.update(Unchecked, person => (person.age = 'old 4711')));
-    for (const act of ['get', 'update', 'take'] as const) {
-      const {error} = await look(session => session[act](Person, () => undefined));
-      t.regex(String(error), /The component person can't be loaded: its schema refuses age\./);
-      t.notRegex(inspect(error), /4711/);
-    }
-    t.is(await visit(session => session.get(Unchecked).age), 'old 4711');
-  });
-
-  test(`a schema ${what} only checks: fields that it does not know stay`, async t => {
-    const {visit} = visitedSite();
-    await visit(session => session.update(Unchecked, person => (person.age = 7)));
-    await visit(session => session.update(Person, person => person.age++));
-    t.deepEqual({...(await visit(session => session.get(Unchecked)))}, {age: 8, more: 'kept'});
-  });
-}
-
-test('a schema is asked about the fields that the class gives, too, so that a new one needs no migration', async t => {
-  @SessionComponent('person')
-  class Before {
-    name = 'a';
-  }
-  @SessionComponent('person', {schema: z.object({name: z.string(), age: z.number()})})
-  class After {
-    name = '';
-    age = 0;
-  }
-  const {visit} = visitedSite();
-  await visit(session => session.update(Before, person => (person.name = 'b')));
-  t.deepEqual({...(await visit(session => session.get(After)))}, {name: 'b', age: 0});
-});
-
-test('what a later version has stored is not for the schema of an earlier one to judge, nor to migrate', async t => {
-  const strict = z.strictObject({name: z.string().max(3)});
-  @SessionComponent('person', {version: 1, schema: strict, migrate: () => ({name: 'migrated'})})
-  class Now {
-    name = '';
-  }
-  @SessionComponent('person', {version: 2})
-  class Later {
-    name = '';
-    age = 0;
-  }
-  const {visit} = visitedSite();
-  await visit(session => session.update(Later, person => Object.assign(person, {name: 'longer', age: 7})));
-  t.is(await visit(session => session.get(Now).name), 'longer');
-  await visit(session => session.update(Now, person => (person.name += ' still')));
-  t.deepEqual({...(await visit(session => session.get(Later)))}, {name: 'longer still', age: 7});
-});
-
-function byHand(validate: Schema['~standard']['validate']): Schema {
-  return {'~standard': {version: 1, vendor: 'by hand', validate}};
-}
-
-const unfit: Record<string, [Schema, RegExp]> = {
-  'answers asynchronously': [
-    z.object({it: z.unknown()}).refine(async () => Promise.resolve(true)),
-    /its schema answers asynchronously\. Take one that answers at once\./,
-  ],
-  'answers asynchronously, and fails': [
-    byHand(() => Promise.reject(new Error('hunter2'))),
-    /its schema answers asynchronously\./,
-  ],
-  throws: [
-    byHand(value => {
-      throw new RangeError(inspect(value));
-    }),
-    /its schema fails with an object of class RangeError\./,
-  ],
-  'refuses keys of a map': [z.object({it: z.map(z.string().max(3), z.number())}), /its schema refuses it(\.…)?\./],
-  'refuses the whole': [z.object({it: z.unknown()}).refine(() => false), /its schema refuses the whole\./],
-  'refuses many things': [
-    z.object({more: z.array(z.string()), it: z.unknown()}),
-    /its schema refuses more\.0, more\.1, more\.2, more\.3, more\.4 and more\./,
-  ],
-};
-
-for (const [how, [schema, message]] of Object.entries(unfit)) {
-  test(`a schema that ${how} is an error that tells no value`, async t => {
-    @SessionComponent('odd', {schema})
-    class Odd {
-      it = new Map([['hunter2', 1]]);
-      more: unknown[] = [1, 2, 3, 4, 5, 6, 7];
-    }
-    const {look} = visitedSite();
-    const {error} = await look(session => session.update(Odd as ComponentClass, () => undefined));
-    t.like(error, {code: 'COMPONENT_INVALID', cause: undefined});
-    t.regex(String(error), message);
-    t.notRegex(inspect(error), /hunter2/);
-  });
-}

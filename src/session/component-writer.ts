@@ -64,9 +64,7 @@ export class ComponentWriter {
   ): Promise<StoredComponent | undefined> {
     const left = turn.catch(() => before);
     this.#lines.set(id, left);
-    void left.then(() => {
-      if (this.#lines.get(id) === left) this.#lines.delete(id);
-    });
+    void left.finally(() => this.#lines.get(id) === left && this.#lines.delete(id));
     return turn;
   }
 
