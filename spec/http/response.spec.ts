@@ -190,6 +190,14 @@ test('keepPrivate() keeps the answer out of every cache, unless it is said to be
   t.is(said('max-age=60, Private'), 'max-age=60, Private');
 });
 
+test('keepPrivate() tells caches that the answer depends on the cookie', t => {
+  const response = new Response();
+  response.vary('Accept');
+  response.keepPrivate();
+  response.keepPrivate();
+  t.is(response.header('Vary'), 'Accept, Cookie');
+});
+
 test('defaultType() gives a type where none is set', t => {
   const response = new Response();
   response.defaultType('text/a');

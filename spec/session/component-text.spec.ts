@@ -1,6 +1,6 @@
 import {inspect} from 'node:util';
 import test from 'ava';
-import {SessionComponent, type ComponentOptions, type EspalierError, type Fields, type SessionStore} from 'espalier';
+import {SessionComponent, type EspalierError, type Fields, type SessionStore} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
 import {visitedSite} from './world.ts';

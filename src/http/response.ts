@@ -60,7 +60,12 @@ export class Response {
    * in seconds. Throws a TypeError for a name, value or attribute that a cookie can't have.
    */
   setCookie(name: string, value: string, options?: CookieOptions): void {
-    this.#headers.push('Set-Cookie', setCookieText(name, value, options));
+    this.addCookie(setCookieText(name, value, options));
+  }
+
+  /** @internal Send a cookie whose text is known to be right. */
+  addCookie(text: string): void {
+    this.#headers.push('Set-Cookie', text);
   }
 
   /** Have the browser forget a cookie; `path` and `domain` must be those it was set with. */
@@ -80,14 +85,17 @@ export class Response {
 
   /** Tell caches that the answer depends on this request header. */
   vary(name: string): void {
-    const named = this.#values('Vary').join(', ');
-    if (!named) this.setHeader('Vary', name);
-    else if (!lists(named, name) && !lists(named, '*')) this.setHeader('Vary', `${named}, ${name}`);
+    checkHeader('Vary', name);
+    this.#vary(name);
   }
 
-  /** @internal Keep the answer out of every cache, or where the handler has said `private`, out of those that others share. */
+  /**
+   * @internal The answer is made for one visitor, whom their cookie names: keep it out of every cache, or where the handler has
+   * said `private`, out of those that others share.
+   */
   keepPrivate(): void {
-    const control = this.#values('Cache-Control').join(', ');
+    this.#vary('Cookie');
+    const control = this.#values('Cache-Control');
     if (!lists(control, 'private') || lists(control, 'public')) this.#set('Cache-Control', 'no-store');
   }
 
@@ -128,14 +136,23 @@ export class Response {
     return typeof body === 'object' && !(body instanceof Uint8Array) ? body : undefined;
   }
 
+  #vary(name: string): void {
+    const named = this.#values('Vary');
+    if (named === '') this.#set('Vary', name);
+    else if (!lists(named, name) && !lists(named, '*')) this.#set('Vary', `${named}, ${name}`);
+  }
+
   #set(name: string, value: string): void {
     this.removeHeader(name);
     this.#headers.push(name, value);
   }
 
-  #values(name: string): string[] {
-    const values: string[] = [];
-    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) values.push(this.#headers[at + 1]!);
+  /** All values of a header, as if they had come in one (RFC 9110, section 5.2). */
+  #values(name: string): string {
+    let values = '';
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) {
+      values += `${values && ', '}${this.#headers[at + 1]!}`;
+    }
     return values;
   }
 
@@ -162,6 +179,7 @@ function checkHeader(name: string, value: string): void {
 
 /** Whether a comma-separated header value lists this word, in any case. */
 function lists(value: string, word: string): boolean {
+  if (value === '') return false;
   return value
     .toLowerCase()
     .split(/\s*[,;]\s*/)

@@ -1,4 +1,5 @@
 import {EspalierError} from '../errors.ts';
+import {setCookieText} from '../http/cookie.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {isToken} from './token.ts';
@@ -7,11 +8,17 @@ import {isToken} from './token.ts';
 export interface SessionCookie {
   readonly name: string;
   readonly secure: boolean;
+  /** What follows the token in a `Set-Cookie` header. */
+  readonly attributes: string;
 }
 
 // Browsers let only a server, over TLS, for this host alone, set a cookie with this prefix.
-const overTls: SessionCookie = {name: '__Host-Http-sid', secure: true};
-const overPlain: SessionCookie = {name: 'sid', secure: false};
+const overTls = sessionCookie('__Host-Http-sid', true);
+const overPlain = sessionCookie('sid', false);
+
+function sessionCookie(name: string, secure: boolean): SessionCookie {
+  return {name, secure, attributes: setCookieText(name, '', {secure}).slice(`${name}=`.length)};
+}
 
 /**
  * The cookie that fits how the request came. Over plain HTTP there is one for a loopback host alone, unless `insecure`
@@ -41,8 +48,8 @@ export function tokenIn(request: Request, {name}: SessionCookie): string | undef
 }
 
 /** Have the browser carry this token until it closes. The session itself knows when it ends. */
-export function sendToken(token: string, {name, secure}: SessionCookie, response: Response): void {
-  response.setCookie(name, token, {secure});
+export function sendToken(token: string, {name, attributes}: SessionCookie, response: Response): void {
+  response.addCookie(`${name}=${token}${attributes}`);
 }
 
 /** Have the browser forget its token. */

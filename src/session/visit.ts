@@ -107,7 +107,6 @@ export class Visit extends Keeper {
     this.#isTold = true;
     this.#token.tell(response, this.#presence?.hasEnded === false);
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
-    response.vary('Cookie');
     response.keepPrivate();
     this.#presence?.settle(response);
   }

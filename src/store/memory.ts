@@ -206,7 +206,10 @@ export class MemoryStore implements SessionStore {
 
   #byUid(uid: string): Entry | undefined {
     const entry = this.#live(uid);
-    if (entry?.uid === uid) return entry;
+    return entry?.uid === uid ? entry : this.#byAlias(uid);
+  }
+
+  #byAlias(uid: string): Entry | undefined {
     const alias = this.#aliases.get(uid);
     return alias && this.#clock.now() < alias.until ? this.#live(alias.entry.key) : undefined;
   }
@@ -220,7 +223,7 @@ export class MemoryStore implements SessionStore {
   }
 
   #refuseTaken(uid: string): void {
-    if (!this.#live(uid) && !this.#byUid(uid)) return;
+    if (!this.#live(uid) && !this.#byAlias(uid)) return;
     throw sessionTaken();
   }
 
