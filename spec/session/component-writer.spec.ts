@@ -118,13 +118,17 @@ test('updates of one component at once in one process wait for each other: 20 ma
   const someone = visitor();
   await visit(someone, () => undefined);
   let calls = 0;
+  let arrived = 0;
+  const {promise: allAreThere, resolve} = Promise.withResolvers<void>();
   const increase = () =>
-    visit(someone, session =>
-      session.update(Count, count => {
+    visit(someone, async session => {
+      if ((arrived += 1) === 20) resolve();
+      await allAreThere;
+      await session.update(Count, count => {
         calls += 1;
         count.n += 1;
-      }),
-    );
+      });
+    });
   await Promise.all(times(20, increase));
   t.deepEqual([writes(), calls], [20, 20]);
   t.is(await visit(someone, session => session.get(Count).n), 20);

@@ -1,0 +1,170 @@
+import {createHook} from 'node:async_hooks';
+import {once} from 'node:events';
+import {connect} from 'node:net';
+import anyTest, {type ExecutionContext} from 'ava';
+import {
+  Child,
+  Clock,
+  ContainerModule,
+  createSite,
+  Get,
+  inject,
+  Resource,
+  SessionComponent,
+  SessionService,
+  SessionStore,
+  systemClock,
+} from 'espalier';
+import {MemoryStore} from 'espalier/store/memory';
+import {around} from './session/stores.ts';
+import {adminOf, openStore, startServer, testAlone as testWithRedis} from './store/redis-world.ts';
+
+// What a request costs is held here by counts, which are the same on every machine; `npm run bench` measures the time. One after
+// another: the counts are of the whole process.
+const test = anyTest.serial;
+
+@SessionComponent('count')
+class Count {
+  n = 0;
+}
+
+@Resource()
+class Ping {
+  @Get() show() {
+    return 'pong';
+  }
+}
+
+@Resource()
+class Counting {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+  @Get() async show() {
+    const session = await this.sessions.getSession();
+    return String((await session.update(Count, count => count.n++)).n);
+  }
+}
+
+@Resource()
+@Child('ping', Ping)
+@Child('count', Counting)
+class Root {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+  @Get() async show() {
+    return (await this.sessions.getSession()).uid;
+  }
+}
+
+let promises = 0;
+const hook = createHook({
+  init(_id, type) {
+    if (type === 'PROMISE') promises += 1;
+  },
+});
+
+/** A listening site, what its store is asked, and a way to ask it for something many times over one connection. */
+async function open(t: ExecutionContext, storeWith = (clock: Clock): SessionStore => new MemoryStore({clock})) {
+  const asked: string[] = [];
+  let timers = 0;
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    after(delay, act) {
+      timers += 1;
+      return systemClock.after(delay, act);
+    },
+  };
+  const store = around(storeWith(clock), (act, name) => {
+    asked.push(name);
+    return act();
+  });
+  const modules = [
+    new ContainerModule(({bind}) => {
+      bind(SessionStore).toConstantValue(store);
+      bind(Clock).toConstantValue(clock);
+    }),
+  ];
+  const site = createSite(Root, {modules});
+  const {port} = new URL(await site.listen({port: 0, host: '127.0.0.1'}));
+  t.teardown(() => site.close());
+  const cookie = await cookieFrom(`http://127.0.0.1:${port}/`);
+
+  /** Ask so many times, each time when the answer has come, and give what each cost. By callbacks: promises are what is counted. */
+  const cost = async (path: string, times: number, withCookie: boolean) => {
+    const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${withCookie ? `Cookie: ${cookie}\r\n` : ''}\r\n`;
+    const socket = connect(Number(port), '127.0.0.1');
+    await once(socket, 'connect');
+    let left = times;
+    asked.length = 0;
+    promises = 0;
+    timers = 0;
+    socket.on('data', () => {
+      left -= 1;
+      if (left > 0) return void socket.write(request);
+      hook.disable();
+      socket.end();
+    });
+    hook.enable();
+    socket.write(request);
+    await once(socket, 'close');
+    return {
+      promises: Math.floor(promises / times),
+      timers,
+      asked: asked.length / times,
+      names: new Set(asked),
+    };
+  };
+  return {cost};
+}
+
+async function cookieFrom(url: string): Promise<string> {
+  const {headers} = await fetch(url);
+  return headers.getSetCookie()[0]!.split(';')[0]!;
+}
+
+test('a request that touches no session makes no promise, and asks the store for nothing, whatever its cookie', async t => {
+  const {cost} = await open(t);
+  for (const withCookie of [false, true]) {
+    t.like(await cost('/ping', 100, withCookie), {promises: 0, asked: 0});
+  }
+});
+
+test('a request that reads its session asks the store once, and makes 6 promises', async t => {
+  const {cost} = await open(t);
+  const read = await cost('/', 100, true);
+  t.like(read, {promises: 6, asked: 1, names: new Set(['find'])});
+});
+
+test('a request that begins a session asks the store once', async t => {
+  const {cost} = await open(t);
+  t.like(await cost('/', 100, false), {promises: 6, asked: 1, names: new Set(['create'])});
+});
+
+test('a request that updates a component asks the store twice, and makes 8 promises', async t => {
+  const {cost} = await open(t);
+  t.like(await cost('/count', 100, true), {promises: 8, asked: 2, names: new Set(['find', 'write'])});
+});
+
+test('sessions set no timer each: 1000 that are begun in a moment set as few as 10', async t => {
+  const {cost} = await open(t);
+  const {timers} = await cost('/', 1000, false);
+  t.true(timers <= 10, `${timers} timers`);
+});
+
+testWithRedis(
+  'Redis gets no command for a request that touches no session, one for a read, two for an update',
+  async t => {
+    const server = await startServer(t);
+    const {store} = openStore(t, {url: server.url});
+    const {cost} = await open(t, () => store);
+    const admin = await adminOf(t, server);
+    const commands: string[] = [];
+    await admin.monitor(line => commands.push(line));
+    // What a script does inside Redis is one command to it, and no way to and fro.
+    const sent = () => commands.splice(0).filter(line => !/ lua\] /.test(line)).length;
+    await cost('/count', 1, true);
+    sent();
+    for (const [path, each] of Object.entries({'/ping': 0, '/': 1, '/count': 2})) {
+      await cost(path, 50, true);
+      t.is(sent(), 50 * each, path);
+    }
+  },
+);
