@@ -127,20 +127,20 @@ test('a request that touches no session makes no promise, and asks the store for
   }
 });
 
-test('a request that reads its session asks the store once, and makes 6 promises', async t => {
+test('a request that reads its session asks the store once, and makes 5 promises', async t => {
   const {cost} = await open(t);
   const read = await cost('/', 100, true);
-  t.like(read, {promises: 6, asked: 1, names: new Set(['find'])});
+  t.like(read, {promises: 5, asked: 1, names: new Set(['find'])});
 });
 
 test('a request that begins a session asks the store once', async t => {
   const {cost} = await open(t);
-  t.like(await cost('/', 100, false), {promises: 6, asked: 1, names: new Set(['create'])});
+  t.like(await cost('/', 100, false), {promises: 5, asked: 1, names: new Set(['create'])});
 });
 
-test('a request that updates a component asks the store twice, and makes 8 promises', async t => {
+test('a request that updates a component asks the store twice, and makes 7 promises', async t => {
   const {cost} = await open(t);
-  t.like(await cost('/count', 100, true), {promises: 8, asked: 2, names: new Set(['find', 'write'])});
+  t.like(await cost('/count', 100, true), {promises: 7, asked: 2, names: new Set(['find', 'write'])});
 });
 
 test('sessions set no timer each: 1000 that are begun in a moment set as few as 10', async t => {

@@ -1,6 +1,6 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
-import {isPromised, proceed, type Awaitable} from './awaitable.ts';
+import {isPromised, proceed} from './awaitable.ts';
 import {Clock, systemClock} from './clock.ts';
 import {SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
@@ -111,7 +111,7 @@ export class Site {
     this.#parts = parts;
     this.#logger = parts.hold.container.get<Logger>(Logger);
     this.#server = new Server(
-      (message, outgoing) => this.#answer(new Request(message, parts.settings, outgoing)),
+      (message, outgoing, send) => this.#answer(new Request(message, parts.settings, outgoing), send),
       error => report(this.#logger, 'A response could not be sent whole, or a server failed.', error),
     );
   }
@@ -127,7 +127,8 @@ export class Site {
    */
   async handle(request: Request | RequestInit): Promise<Response> {
     const {settings} = this.#parts;
-    return this.#answer(request instanceof Request ? request.anew(settings) : Request.from(request, settings));
+    const anew = request instanceof Request ? request.anew(settings) : Request.from(request, settings);
+    return new Promise(resolve => this.#answer(anew, resolve));
   }
 
   /** Answer a WHATWG `Request`. It has no address of its own, so it counts as coming from 127.0.0.1. */
@@ -153,28 +154,28 @@ export class Site {
     return (this.#closing ??= this.#close());
   }
 
-  #answer(request: Request): Awaitable<Response> {
+  // What is done comes by a callback: the promise that a chain of them would need costs 1 to 2 % of a bare server's request.
+  #answer(request: Request, send: (response: Response) => void): void {
     this.#answering += 1;
-    return duringRequest(request, () => this.#respond(request));
+    duringRequest(request, () => this.#respond(request, send));
   }
 
-  #respond(request: Request): Awaitable<Response> {
+  #respond(request: Request, send: (response: Response) => void): void {
     const response = new Response();
+    const finish = () => this.#finish(request, response, send);
+    const fail = (error: unknown) => this.#finish(request, this.#problem(error, request), send);
     try {
       this.#refuseWhenClosed();
       const responded = respond(this.#parts.root, request, response);
-      if (!isPromised(responded)) return this.#finish(request, response);
-      return responded.then(
-        () => this.#finish(request, response),
-        error => this.#fail(error, request),
-      );
+      if (isPromised(responded)) return void responded.then(finish, fail);
     } catch (error) {
-      return this.#fail(error, request);
+      return fail(error);
     }
+    return finish();
   }
 
   /** The answer to a request that failed. An unexpected error is told to the log alone. */
-  #fail(error: unknown, request: Request): Awaitable<Response> {
+  #problem(error: unknown, request: Request): Response {
     const instance = `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined) {
@@ -182,14 +183,14 @@ export class Site {
     }
     const response = problemResponse(problem, request);
     response.isHead = request.method === 'HEAD';
-    return this.#finish(request, response);
+    return response;
   }
 
-  #finish(request: Request, response: Response): Awaitable<Response> {
-    return proceed(this.#parts.sessions.settle(request, response), () => {
+  #finish(request: Request, response: Response, send: (response: Response) => void): void {
+    void proceed(this.#parts.sessions.settle(request, response), () => {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
-      return response;
+      send(response);
     });
   }
 

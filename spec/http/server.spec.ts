@@ -26,10 +26,9 @@ const hello: Fill = response => {
 /** A server that answers by this, and what it heard of broken streams. */
 function served(t: ExecutionContext, fill: Fill = hello) {
   const broken: unknown[] = [];
-  const answer: ConstructorParameters<typeof Server>[0] = async (message, outgoing) => {
+  const answer: ConstructorParameters<typeof Server>[0] = (message, outgoing, send) => {
     const response = new Response();
-    await fill(response, new Request(message, undefined, outgoing));
-    return response;
+    void Promise.resolve(fill(response, new Request(message, undefined, outgoing))).then(() => send(response));
   };
   const server = new Server(answer, error => broken.push(error));
   t.teardown(() => server.close(1));

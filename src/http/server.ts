@@ -9,7 +9,6 @@ import {
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
-import {proceed, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
@@ -28,8 +27,8 @@ export interface ListenOptions {
 /** What holds where `ListenOptions` are silent. */
 export const listenDefaults = {port: 8080, host: 'localhost'};
 
-/** Answers a message that has come in. Never rejects. */
-type Answer = (message: Message, outgoing: Outgoing) => Awaitable<Response>;
+/** Answers a message that has come in: hands the response over once, now or later, and never throws. */
+type Answer = (message: Message, outgoing: Outgoing, send: (response: Response) => void) => void;
 
 /** A listener for `node:http` and `node:http2` servers. */
 export type Listener = (
@@ -56,7 +55,7 @@ export class Server {
   /** Takes requests from any Node server: `http.createServer(listener)`, `app.use(listener)`. */
   readonly listener: Listener = (message, outgoing) => {
     const out = outgoing as ServerResponse;
-    void proceed(this.#answer(message as Message, out), response => this.#send(response, out));
+    this.#answer(message as Message, out, response => this.#send(response, out));
   };
 
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`, and then has opened nothing. */
