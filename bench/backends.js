@@ -38,7 +38,7 @@ async function start(folder, url, command, args, options) {
     await ended;
     rmSync(folder, {recursive: true});
   };
-  return {at: url, stop};
+  return {at: url, pid: child.pid, stop};
 }
 
 /** A Redis, or nothing where it is not installed. */

@@ -101,6 +101,7 @@ function rowOf({name, heap, resident, windows}, count) {
     'p99, ms': rounded(median(of('p99'))),
     'max, ms': rounded(Math.max(...of('max'))),
     'longest major collection, ms': rounded(Math.max(...of('longestMajor'))),
+    'longest minor collection, ms': rounded(Math.max(...of('longestMinor'))),
     'longest delay of the event loop, ms': rounded(Math.max(...of('longestDelay'))),
     'longest pause of the load, ms': rounded(Math.max(...of('longestPause'))),
   };

@@ -17,9 +17,9 @@ export const loadCore = 1;
 export const onCore = (core, command, args) =>
   canPin && core !== undefined ? ['taskset', ['--cpu-list', String(core), command, ...args]] : [command, args];
 
-/** Keeps a process and all its threads to the core for servers from now on. */
-export function pin(child) {
-  if (canPin) spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(serverCore), String(child.pid)]);
+/** Keeps a process and all its threads to a core, the one for servers unless another is named, from now on. */
+export function pin({pid}, core = serverCore) {
+  if (canPin) spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(pid)]);
 }
 
 /**

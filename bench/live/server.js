@@ -9,12 +9,15 @@ const {url, begin, size} = await listen();
 const resolution = 1;
 const delay = monitorEventLoopDelay({resolution});
 let longestMajor = 0;
+let longestMinor = 0;
 /** Sessions that were there before it was filled. */
 let others = 0;
 
 new PerformanceObserver(list => {
-  for (const {duration, detail} of list.getEntries())
+  for (const {duration, detail} of list.getEntries()) {
     if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) longestMajor = Math.max(longestMajor, duration);
+    if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) longestMinor = Math.max(longestMinor, duration);
+  }
 }).observe({entryTypes: ['gc']});
 
 /** Begins so many sessions, and gives the cookies of some of them. */
@@ -41,6 +44,7 @@ async function heap() {
 
 function watch() {
   longestMajor = 0;
+  longestMinor = 0;
   delay.reset();
   delay.enable();
 }
@@ -48,7 +52,7 @@ function watch() {
 /** What kept the event loop longest since `watch`, in milliseconds. */
 function watched() {
   delay.disable();
-  return {longestMajor, longestDelay: Math.max(0, delay.max / 1e6 - resolution)};
+  return {longestMajor, longestMinor, longestDelay: Math.max(0, delay.max / 1e6 - resolution)};
 }
 
 /** Waits until no more than so many of the sessions are left, and gives the moment. */
