@@ -69,7 +69,7 @@ async function paced(server, options, settle, act) {
   }
 }
 
-async function window(server, {seconds, settle}) {
+async function timeWindow(server, {seconds, settle}) {
   const figures = await paced(server, {path: '/', cookies: server.cookies}, settle, async begin => {
     await server.ask('watch');
     await begin();
@@ -84,13 +84,13 @@ async function takeTurns(servers, plan) {
   for (let i = 0; i < plan.windows; i += 1)
     for (const server of servers) {
       server.child.kill('SIGCONT');
-      await window(server, plan);
+      await timeWindow(server, plan);
       server.child.kill('SIGSTOP');
     }
 }
 
 function rowOf({name, heap, resident, windows}, count) {
-  const of = figure => windows.map(window => window[figure]);
+  const of = figure => windows.map(each => each[figure]);
   return {
     sessions: count,
     contender: name,

@@ -2,6 +2,7 @@
 // an answer counts from the moment when its request was meant to be sent, so that a server which stands still is charged
 // with all that it held up.
 import {connect} from 'node:net';
+import {setImmediate as turn} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {answer, startChild} from './live/child.js';
 import {loadCore, onCore} from './process.js';
@@ -63,10 +64,10 @@ function send(connection) {
 
 function hear(connection, text) {
   connection.text += text;
-  const end = connection.text.indexOf('\r\n\r\n') + 4;
-  if (end < 4) return true;
-  const head = connection.text.slice(0, end);
-  if (connection.text.length < end + Number(/^content-length: (\d+)/im.exec(head)[1])) return true;
+  const length = connection.text.indexOf('\r\n\r\n') + 4;
+  if (length < 4) return true;
+  const head = connection.text.slice(0, length);
+  if (connection.text.length < length + Number(/^content-length: (\d+)/im.exec(head)[1])) return true;
   if (!head.startsWith('HTTP/1.1 200') || /^set-cookie:/im.test(head)) failure ??= head;
   if (connection.meant >= from) times[count++] = performance.now() - connection.meant;
   connection.meant = NaN;
@@ -78,13 +79,14 @@ function begin() {
   from = performance.now();
 }
 
+const isUnderWay = () => !failure && connections.some(({due, meant}) => due < until || !Number.isNaN(meant));
+
 /** What was meant to be sent since `begin`, in milliseconds. Waits for all of it. */
 async function end() {
   until = performance.now();
-  const isUnderWay = ({due, meant}) => due < until || !Number.isNaN(meant);
-  while (!failure && connections.some(isUnderWay)) await new Promise(resolve => setImmediate(resolve));
-  const sorted = times.subarray(0, count).sort();
-  const at = share => sorted[Math.min(count - 1, Math.floor(count * share))];
+  while (isUnderWay()) await turn();
+  const sorted = times.subarray(0, count).toSorted();
+  const at = share => sorted[Math.min(count - 1, Math.floor(count * share))] ?? NaN;
   return {failure, perSecond: count / ((until - from) / 1000), p50: at(0.5), p99: at(0.99), max: at(1), longestPause};
 }
 

@@ -118,14 +118,15 @@ async function round(entrant, workload, seconds) {
   (entrant.rounds[workload] ??= []).push({perSecond: sent.answered / sent.seconds, cpu});
 }
 
-const scripts = ['evalsha', 'eval', 'fcall'];
+const scripts = new Set(['evalsha', 'eval', 'fcall']);
+
+const listed = counts => counts.map(([name, count]) => `${name.toUpperCase()} ${count}`).join(', ');
 
 /** The commands that a server sent, and those that its scripts ran in Redis, which counts them as well. */
 function commandColumns(counts) {
-  const byScript = counts.filter(([name]) => scripts.includes(name));
+  const byScript = counts.filter(([name]) => scripts.has(name));
   // Who has scripts sends nothing else.
   const sent = byScript.length > 0 ? byScript : counts;
-  const listed = those => those.map(([name, count]) => `${name.toUpperCase()} ${count}`).join(', ');
   return {
     'commands/request': rounded(sum(sent.map(([, count]) => count))),
     commands: listed(sent),

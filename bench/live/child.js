@@ -32,7 +32,8 @@ async function stop(child) {
 
 /** Answers what the process that started this one asks, until that has ended. */
 export function answer(questions, ready) {
-  process.on('message', async ({question, argument}) => process.send({answer: await questions[question](argument)}));
+  const respond = async ({question, argument}) => process.send({answer: await questions[question](argument)});
+  process.on('message', asked => void respond(asked));
   process.on('disconnect', () => process.exit());
   process.send({answer: ready});
 }

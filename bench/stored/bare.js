@@ -45,6 +45,10 @@ async function handle(request, response) {
   return respond(response, await act(await sessionOf(request, headers)), headers);
 }
 
-createServer(handle).listen(Number(process.env.PORT), process.env.HOST, function () {
-  console.log(`Listening on http://127.0.0.1:${this.address().port}`);
-});
+createServer((request, response) => void handle(request, response)).listen(
+  Number(process.env.PORT),
+  process.env.HOST,
+  function () {
+    console.log(`Listening on http://127.0.0.1:${this.address().port}`);
+  },
+);

@@ -22,8 +22,9 @@ app.get('/', async request => {
   return `Your session id is: ${request.session.sessionId}`;
 });
 app.post('/count', async request => {
-  request.session.set('count', (request.session.get('count') ?? 0) + 1);
-  return String(request.session.get('count'));
+  const count = Number(request.session.get('count') ?? 0) + 1;
+  request.session.set('count', count);
+  return String(count);
 });
 
 console.log(`Listening on ${await app.listen({port: Number(process.env.PORT), host: process.env.HOST})}`);
