@@ -19,8 +19,9 @@ export async function startPaced(options) {
 /** All that is sent is made beforehand, and no timer is used: this process must not be late itself. */
 const connections = [];
 const times = new Float64Array(2_000_000);
-let requests, interval;
+let server, requests, interval;
 let count = 0;
+let rejoined = 0;
 let from = Infinity;
 let until = Infinity;
 let failure;
@@ -29,22 +30,36 @@ let longestPause = 0;
 
 async function open({url, path, cookies, perSecond, size}) {
   const {hostname, port, host} = new URL(url);
+  server = {host: hostname, port: Number(port)};
   const head = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n`;
   requests = cookies.map(cookie => Buffer.from(`${head}Cookie: ${cookie}\r\n\r\n`));
   interval = (size / perSecond) * 1000;
-  await Promise.all(Array.from({length: size}, () => add(hostname, Number(port))));
+  await Promise.all(Array.from({length: size}, add));
   spin();
 }
 
-function add(host, port) {
+function add() {
   const connection = {socket: undefined, due: performance.now() + Math.random() * interval, meant: NaN, text: ''};
   connections.push(connection);
-  return new Promise((resolve, reject) => {
-    const buffer = Buffer.alloc(4096);
-    const callback = length => hear(connection, buffer.latin1Slice(0, length));
-    connection.socket = connect({host, port, noDelay: true, onread: {buffer, callback}}, resolve);
-    connection.socket.on('error', reject).on('close', () => (failure ??= 'A connection was closed.'));
-  });
+  return join(connection);
+}
+
+function join(connection) {
+  const buffer = Buffer.alloc(4096);
+  const callback = length => hear(connection, buffer.latin1Slice(0, length));
+  const {promise, resolve} = Promise.withResolvers();
+  connection.socket = connect({...server, noDelay: true, onread: {buffer, callback}}, resolve);
+  connection.socket.on('error', error => (failure ??= error.message)).on('close', () => rejoin(connection));
+  return promise;
+}
+
+// A server closes connections that it takes for idle, as when this machine has stood still for seconds. What was under way
+// is sent again, and its time goes on.
+function rejoin(connection) {
+  rejoined += 1;
+  connection.text = '';
+  void join(connection);
+  if (!Number.isNaN(connection.meant)) write(connection);
 }
 
 function spin() {
@@ -59,7 +74,11 @@ function spin() {
 function send(connection) {
   connection.meant = connection.due;
   connection.due += interval * (0.5 + Math.random());
-  connection.socket.write(requests[Math.floor(Math.random() * requests.length)]);
+  write(connection);
+}
+
+function write({socket}) {
+  socket.write(requests[Math.floor(Math.random() * requests.length)]);
 }
 
 function hear(connection, text) {
@@ -87,7 +106,15 @@ async function end() {
   while (isUnderWay()) await turn();
   const sorted = times.subarray(0, count).toSorted();
   const at = share => sorted[Math.min(count - 1, Math.floor(count * share))] ?? NaN;
-  return {failure, perSecond: count / ((until - from) / 1000), p50: at(0.5), p99: at(0.99), max: at(1), longestPause};
+  return {
+    failure,
+    perSecond: count / ((until - from) / 1000),
+    p50: at(0.5),
+    p99: at(0.99),
+    max: at(1),
+    longestPause,
+    rejoined,
+  };
 }
 
 if (process.argv[1] === program) answer({open, begin, end}, 'ready');

@@ -1,97 +1,79 @@
-// npm run bench: the seed example beside a bare node:http server that does the same by hand, in one interleaved run.
-// Prints requests per second and the server's CPU time per request, medians of the rounds, as ratios to the bare server.
-import {spawn, spawnSync} from 'node:child_process';
-import {once} from 'node:events';
-import {readFileSync} from 'node:fs';
-import {cpus} from 'node:os';
-import {createInterface} from 'node:readline';
+// npm run bench: Espalier beside bare node:http and beside its peers, in interleaved rounds. See the README of this folder.
+import {execFileSync} from 'node:child_process';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import autocannon from 'autocannon';
+import {parseArgs} from 'node:util';
+import {bare, contenders, espalier} from './contenders.js';
+import {measureLive} from './live.js';
+import {generator} from './load.js';
+import {canPin} from './process.js';
+import {race} from './race.js';
+import {writePage} from './report.js';
+import {keepResult} from './results.js';
+import {measureStored} from './stored.js';
+import {tableOf} from './table.js';
+import {workloads} from './workloads.js';
 
-const {ROUNDS = 7, WARM_UP = 12, SECONDS = 4, CONNECTIONS = 64} = process.env;
-const contenders = {'bare node:http': './bare.js', Espalier: '../dist/examples/session-basics.js'};
+const {values: options} = parseArgs({
+  options: {
+    node: {type: 'string'},
+    only: {type: 'string'},
+    quick: {type: 'boolean', default: false},
+    write: {type: 'boolean', default: false},
+  },
+});
 
-/** Whether there are two processors to be had, one for the server and one for the load (Linux). */
-const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).status === 0;
+const {quick} = options;
+const timing = quick ? {warmUp: 1, rounds: 2, seconds: 1} : {warmUp: 12, rounds: 5, seconds: 3};
 
-/** The server process, with the cookie of a session that it knows. */
-async function start([name, file]) {
-  const program = [process.execPath, fileURLToPath(new URL(file, import.meta.url))];
-  const [command, ...args] = canPin ? ['taskset', '--cpu-list', '0', ...program] : program;
-  const child = spawn(command, args, {
-    env: {...process.env, PORT: '0', HOST: '127.0.0.1'},
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = await once(createInterface(child.stdout), 'line');
-  const url = line.replace('Listening on ', '');
-  const [cookie] = (await fetch(url)).headers.getSetCookie();
-  return {name, child, url, cookie: cookie.split(';')[0], rounds: []};
+/** The Node that runs this, and a later one, by their major versions. */
+const nodes = [process.execPath, fileURLToPath(new URL('node_modules/node/bin/node', import.meta.url))].map(node => {
+  const version = execFileSync(node, ['--version'], {encoding: 'utf8'}).trim();
+  return {node, version, major: version.slice(1).split('.')[0]};
+});
+const folder = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
+const env = {FILE: join(folder, 'file')};
+
+/** Who races in a workload: everyone in those that all can do, and on the later Node in one of them alone. */
+function entrants(id, {flat, isOurs}, isFirst) {
+  if (flat) return [bare, espalier, {...espalier, name: 'Espalier, flat route', path: flat}];
+  return !isOurs && (isFirst || id === 'established') ? contenders : [bare, espalier];
 }
 
-async function load({url, cookie}, seconds) {
-  const {
-    '2xx': answered,
-    non2xx,
-    errors,
-    latency,
-    duration,
-  } = await autocannon({
-    url,
-    duration: seconds,
-    connections: Number(CONNECTIONS),
-    headers: {cookie},
-  });
-  if (non2xx + errors > 0) throw new Error(`${url}: ${non2xx} wrong answers, ${errors} errors.`);
-  return {answered, perSecond: answered / duration, p99: latency.p99};
-}
+const isWanted = id => options.only === undefined || options.only.split(',').includes(id);
+const log = line => console.error(`${new Date().toLocaleTimeString('en-GB')} ${line}`);
 
-/** User and system time of a process so far, in microseconds (Linux; elsewhere not a number). */
-function cpuTime({child}) {
-  try {
-    const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
-  } catch {
-    return NaN;
+async function measure({node, version, major}, isFirst) {
+  for (const [id, workload] of Object.entries(workloads).filter(([name]) => isWanted(name))) {
+    log(`Node ${version}: ${workload.title}`);
+    const rows = await race(entrants(id, workload, isFirst), workload, {node, env, ...timing});
+    print(rows);
+    keepResult(major, id, {node: version, generator, rows});
+  }
+  if (!isFirst) return;
+  for (const [id, measureMore] of Object.entries({stored: measureStored, live: measureLive})) {
+    if (!isWanted(id)) continue;
+    const result = await measureMore({node, quick, log});
+    print(result.rows);
+    keepResult(major, id, {node: version, generator, ...result});
   }
 }
 
-async function round(server) {
-  const before = cpuTime(server);
-  const {answered, perSecond, p99} = await load(server, Number(SECONDS));
-  server.rounds.push({perSecond, cpu: (cpuTime(server) - before) / answered, p99});
+const short = value => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+
+function print(rows) {
+  const shortened = rows.map(row => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, short(value)])));
+  console.log(`\n${tableOf(shortened)}\n`);
 }
 
-const median = values => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-
-function report(servers) {
-  const [bare] = servers;
-  const ratio = (server, figure) => median(server.rounds.map((r, i) => figure(r, bare.rounds[i])));
-  console.log(
-    `\nNode ${process.version}, ${cpus().length} × ${cpus()[0].model}, ${ROUNDS} rounds of ${SECONDS} s, ${CONNECTIONS} connections${canPin ? ', pinned' : ''}`,
-  );
-  console.table(
-    Object.fromEntries(
-      servers.map(server => [
-        server.name,
-        {
-          'requests/s': Math.round(median(server.rounds.map(r => r.perSecond))),
-          'CPU µs/request': Number(median(server.rounds.map(r => r.cpu)).toFixed(1)),
-          'p99 ms': median(server.rounds.map(r => r.p99)),
-          'requests/s, ratio': Number(ratio(server, (r, b) => r.perSecond / b.perSecond).toFixed(2)),
-          'CPU, ratio': Number(ratio(server, (r, b) => b.cpu / r.cpu).toFixed(2)),
-        },
-      ]),
-    ),
-  );
-}
-
-if (canPin) spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', '1', String(process.pid)]);
-
-const servers = await Promise.all(Object.entries(contenders).map(start));
+if (!canPin) log('There are no two cores to pin to, or no taskset: expect noise.');
+writeFileSync(env.FILE, Buffer.alloc(2 ** 20, 'x'));
 try {
-  for (const server of servers) await load(server, Number(WARM_UP));
-  for (let i = 0; i < Number(ROUNDS); i += 1) for (const server of servers) await round(server);
-  report(servers);
+  for (const [i, node] of nodes.entries())
+    if (!options.node || options.node === node.major) await measure(node, i === 0);
 } finally {
-  for (const {child} of servers) child.kill();
+  rmSync(folder, {recursive: true});
 }
+if (options.write) await writePage();

@@ -8,7 +8,7 @@ import test from 'ava';
  */
 const floors = [
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts'],
-  ['http', 'container.ts', 'decorator.ts'],
+  ['http', 'container.ts', 'decorator.ts', 'time-limit.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],
   ['site.ts'],

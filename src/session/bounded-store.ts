@@ -1,7 +1,7 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import {inTime} from './in-time.ts';
+import {TimeLimit} from '../time-limit.ts';
 import type {
   EndedSession,
   EndOutcome,
@@ -20,14 +20,12 @@ import type {
  */
 export class BoundedStore implements SessionStore {
   readonly #store: SessionStore;
-  readonly #clock: Clock;
-  readonly #timeout: number;
+  readonly #limit: TimeLimit;
 
   /** `timeout` is in milliseconds. */
   constructor(store: SessionStore, clock: Clock, timeout: number) {
     this.#store = store;
-    this.#clock = clock;
-    this.#timeout = timeout;
+    this.#limit = new TimeLimit(clock, timeout);
   }
 
   create(session: NewSession): Awaitable<SessionRecord> {
@@ -93,7 +91,7 @@ export class BoundedStore implements SessionStore {
   #ask<T>(act: () => Awaitable<T>): Awaitable<T> {
     try {
       const answer = act();
-      return isPromised(answer) ? inTime(this.#clock, this.#timeout, answer).catch(fail) : answer;
+      return isPromised(answer) ? this.#limit.keep(answer).catch(fail) : answer;
     } catch (cause) {
       return fail(cause);
     }

@@ -2,7 +2,7 @@ import {AsyncLocalStorage} from 'node:async_hooks';
 import type {Clock} from '../clock.ts';
 import {outsideRequest} from '../http/current.ts';
 import {report, type Logger} from '../logger.ts';
-import {inTime} from './in-time.ts';
+import {TimeLimit} from '../time-limit.ts';
 import {SessionEnd} from './on-expire.ts';
 import type {EndedSession, EndOutcome, SessionRecord, SessionStore} from './session-store.ts';
 
@@ -43,6 +43,7 @@ export class EndDelivery {
   readonly #running = new Map<string, Run>();
   /** Who has been told of an end already that others still have to be. Another process may be the one that tells those. */
   readonly #told = new Map<string, Set<EndHandler>>();
+  readonly #limit: TimeLimit;
   #taking: Promise<void> | undefined;
   #cancel: (() => void) | undefined;
   #isWanted = false;
@@ -53,6 +54,7 @@ export class EndDelivery {
   constructor(parts: {store: SessionStore; clock: Clock; logger: Logger}, handlers: readonly EndHandler[]) {
     this.#store = parts.store;
     this.#clock = parts.clock;
+    this.#limit = new TimeLimit(parts.clock, longestTelling);
     this.#logger = parts.logger;
     this.#handlers = handlers;
     this.#takeBack = this.#store.onEnd(() => this.#wake());
@@ -157,7 +159,7 @@ export class EndDelivery {
 
   async #tell(handler: EndHandler, end: EndedSession, session: SessionRecord): Promise<boolean> {
     try {
-      await inTime(this.#clock, longestTelling, this.#call(handler, end, session));
+      await this.#limit.keep(this.#call(handler, end, session));
       return true;
     } catch (error) {
       report(this.#logger, `${handler.name} failed for the end of the session ${end.key}.`, error);

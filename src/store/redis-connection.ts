@@ -49,7 +49,14 @@ function unconnected(cause?: unknown): Error {
 // The client's own way to connect again waits without end for a server that accepts and then says nothing.
 function clientFor(url: string, connectTimeout?: number) {
   const socket = {reconnectStrategy: false, ...(connectTimeout && {connectTimeout})} as const;
-  return createClient({url, disableOfflineQueue: true, maintNotifications: 'disabled', socket});
+  // The time of a call is limited by who makes it, for all calls at once.
+  return createClient({
+    url,
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled',
+    commandOptions: {timeout: 0},
+    socket,
+  });
 }
 
 /** Whether a client can make anything of a url. */

@@ -1,0 +1,38 @@
+import os
+from twisted.internet import epollreactor
+epollreactor.install()
+from twisted.internet import reactor
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+
+class Page(Resource):
+    isLeaf = True
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def render_GET(self, request):
+        request.setHeader(b'content-type', b'text/plain; charset=utf-8')
+        return self.text(request)
+
+
+def show(request):
+    return b'Your session id is: ' + request.getSession().uid
+
+
+def count(request):
+    session = request.getSession()
+    session.touch()
+    session.count = getattr(session, 'count', 0) + 1
+    return str(session.count).encode()
+
+
+root = Resource()
+root.putChild(b'', Page(show))
+root.putChild(b'count', Page(count))
+root.putChild(b'ping', Page(lambda request: b'pong'))
+port = reactor.listenTCP(int(os.environ['PORT']), Site(root), interface='127.0.0.1')
+print(f'Listening on http://127.0.0.1:{port.getHost().port}', flush=True)
+reactor.run()

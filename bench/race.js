@@ -1,0 +1,79 @@
+// One workload for several servers, in rounds: A B C A B C …
+import {commandOf} from './contenders.js';
+import {load} from './load.js';
+import {cpuTime, median, pin, start} from './process.js';
+
+/**
+ * Starts every contender, sees that it answers right, warms it up, pins it to its core, and times it in turn with the others.
+ * Gives for each the medians of its rounds, and the ratio of the first one's CPU time to its own in each round.
+ */
+export async function race(contenders, workload, {node, warmUp, rounds, seconds, env}) {
+  const servers = [];
+  try {
+    for (const contender of contenders) servers.push(await ready(contender, workload, {node, warmUp, env}));
+    for (let i = 0; i < rounds; i += 1) for (const server of servers) server.rounds.push(await time(server, seconds));
+  } finally {
+    await Promise.all(servers.map(server => server.stop()));
+  }
+  return servers.map(server => figures(server, servers[0]));
+}
+
+async function ready(contender, workload, {node, warmUp, env}) {
+  const started = await start(...commandOf(contender, node), {...env, ...contender.env});
+  const server = {...workload, path: contender.path ?? workload.path, ...started, name: contender.name, rounds: []};
+  try {
+    server.cookies = await cookiesOf(server, workload.cookies ?? 0);
+    await check(server);
+    await load({...server, seconds: warmUp, pinned: false});
+    await check(server);
+    pin(server.child);
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** The cookies of so many sessions, begun for it. */
+async function cookiesOf({url}, count) {
+  const begin = async () => {
+    const {headers} = await fetch(`${url}/`);
+    // Some send a signature in a second one.
+    return headers
+      .getSetCookie()
+      .map(cookie => cookie.split(';')[0])
+      .join('; ');
+  };
+  const cookies = [];
+  while (cookies.length < count) {
+    const some = Math.min(50, count - cookies.length);
+    cookies.push(...(await Promise.all(Array.from({length: some}, begin))));
+  }
+  return cookies;
+}
+
+async function check(server) {
+  if (!(await server.check(server))) throw new Error(`${server.name} answers ${server.path} wrong.`);
+}
+
+async function time(server, seconds) {
+  const before = cpuTime(server);
+  const {answered, seconds: lasted, p50, p99} = await load({...server, seconds});
+  return {perSecond: answered / lasted, cpu: (cpuTime(server) - before) / answered, p50, p99};
+}
+
+function figures({name, rounds}, first) {
+  const of = key => median(rounds.map(round => round[key]));
+  const ratios = rounds.map((round, i) => first.rounds[i].cpu / round.cpu).toSorted((a, b) => a - b);
+  const quarter = Math.floor(ratios.length / 4);
+  return {
+    name,
+    ratio: median(ratios),
+    from: ratios[quarter],
+    to: ratios.at(-1 - quarter),
+    cpu: of('cpu'),
+    perSecond: of('perSecond'),
+    p50: of('p50'),
+    p99: of('p99'),
+  };
+}

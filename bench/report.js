@@ -1,0 +1,116 @@
+// Writes docs/performance.md of what was measured the last time: node bench/report.js
+import {writeFileSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {format} from 'prettier';
+import {bare, contenders, espalier, versionsOf} from './contenders.js';
+import {readResults} from './results.js';
+import {isProgram, table, tableOf} from './table.js';
+import {workloads} from './workloads.js';
+
+const page = new URL('../docs/performance.md', import.meta.url);
+
+const number = (value, digits) => (value === undefined ? '' : value.toFixed(digits));
+const grouped = value => Math.round(value).toLocaleString('en');
+
+/** The rows of a workload, by who takes part. */
+const byName = ({rows = []} = {}) => new Map(rows.map(row => [row.name, row]));
+
+const shared = Object.keys(workloads).filter(id => !workloads[id].isOurs);
+
+/** A figure of every contender in every workload that all can do. */
+function peerTable(results, cell) {
+  const measured = shared.filter(id => results[id]);
+  const names = contenders.map(({name}) => name).filter(name => measured.some(id => byName(results[id]).has(name)));
+  const rows = names.map(name => [name, ...measured.map(id => cellOf(byName(results[id]).get(name), cell))]);
+  return table(['', ...measured.map(id => workloads[id].title)], rows);
+}
+
+const cellOf = (row, cell) => (row ? cell(row) : '');
+
+/** The ratio that a workload's bar is about. */
+function ratioOf(id, {rows}) {
+  const ours = rows.find(({name}) => name === espalier.name);
+  if (!workloads[id].flat) return ours.ratio;
+  return rows.at(-1).cpu / ours.cpu;
+}
+
+function barTable(results) {
+  const rows = Object.entries(workloads)
+    .filter(([id]) => results[id])
+    .map(([id, {title, flat, bar, aim}]) => {
+      const {rows: figures} = results[id];
+      const ours = figures.find(({name}) => name === espalier.name);
+      const base = flat ? figures.at(-1) : figures[0];
+      const against = flat ? 'its own flat route' : bare.name;
+      return [
+        title,
+        against,
+        number(base.cpu, 1),
+        number(ours.cpu, 1),
+        number(ratioOf(id, results[id]), 2),
+        number(bar, 2),
+        number(aim, 2),
+      ];
+    });
+  return table(['', 'beside', 'its µs', 'Espalier’s µs', 'ratio', 'bar', 'aim'], rows);
+}
+
+/** How many times as fast Espalier is, with an established session, as the fastest that keeps sessions on the server. */
+function lead({rows}) {
+  const ours = rows.find(({name}) => name === espalier.name);
+  const peers = rows.filter(({name}) => name !== espalier.name && name !== bare.name);
+  const fastest = peers.toSorted((one, other) => one.cpu - other.cpu)[0];
+  return (
+    fastest &&
+    `With an established session Espalier takes 1/${number(fastest.cpu / ours.cpu, 1)} of the CPU time of the fastest of them, ${fastest.name}.`
+  );
+}
+
+function section({title, rows, notes}) {
+  return [`### ${title}`, tableOf(rows), notes.map(note => `- ${note}`).join('\n')].join('\n\n');
+}
+
+const dates = results => [...new Set(Object.values(results).map(({date}) => date))].join(' and ');
+
+function versions() {
+  const named = contenders.filter(({packages, python}) => packages.length > 0 || python);
+  return [...new Set(named.flatMap(contender => versionsOf(contender).split(', ')))].join(', ');
+}
+
+function nodeSection(results) {
+  const some = Object.values(results)[0];
+  const parts = [`## Node ${some.node.slice(1)}`];
+  if (shared.some(id => results[id]))
+    parts.push(
+      `CPU time of ${bare.name} as a part of each one’s own, in the same round: 1.00 is as fast. In brackets, microseconds for a request.`,
+      peerTable(results, ({ratio, cpu}) => `${number(ratio, 2)} (${number(cpu, 0)})`),
+      'Requests per second, and the slowest of a hundred in milliseconds, with 64 connections that never rest:',
+      peerTable(results, ({perSecond, p99}) => `${grouped(perSecond)} (${number(p99, 0)})`),
+    );
+  if (results.established?.rows.length > 2) parts.push(lead(results.established));
+  parts.push('Against what the project holds itself to:', barTable(results));
+  for (const id of ['stored', 'live']) if (results[id]) parts.push(section(results[id]));
+  return parts.join('\n\n');
+}
+
+/** Writes the page. */
+export async function writePage() {
+  const all = readResults();
+  const majors = Object.keys(all).toSorted();
+  if (majors.length === 0) throw new Error('Nothing has been measured yet: npm run bench');
+  const {machine, generator} = Object.values(all[majors[0]])[0];
+  const text = `# Performance
+
+Measured by \`npm run bench -- --write\`, which wrote this page, on ${majors.map(major => `${dates(all[major])} (Node ${major})`).join(', ')}: ${machine}; load by ${generator}. Anyone can run it; it takes about an hour, and the machine should have nothing else to do.
+
+How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns of some seconds, A B C A B C, so that what else the machine does meets all of them alike. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth.
+
+${bare.name} is a server that does the same by hand, with nothing in between, as fast as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions()}.
+
+${majors.map(major => nodeSection(all[major])).join('\n\n')}
+`;
+  writeFileSync(page, await format(text, {parser: 'markdown', printWidth: 128, proseWrap: 'always'}));
+  console.log(`Written: ${fileURLToPath(page)}`);
+}
+
+if (isProgram(import.meta.url)) await writePage();

@@ -1,0 +1,128 @@
+// Espalier in the benchmark: every workload as a user of it would write it.
+import {createReadStream} from 'node:fs';
+import {stat} from 'node:fs/promises';
+import {
+  Child,
+  Get,
+  inject,
+  Post,
+  Resource,
+  serve,
+  SessionComponent,
+  SessionService,
+  type Request,
+  type Response,
+} from '../src/index.ts';
+
+@Resource()
+class Ping {
+  @Get() show() {
+    return 'pong';
+  }
+}
+
+@SessionComponent('count')
+class Count {
+  n = 0;
+}
+
+@Resource()
+class Counting {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get() async show() {
+    const session = await this.sessions.getSession();
+    const {n} = await session.update(Count, count => count.n++);
+    return String(n);
+  }
+}
+
+@Resource()
+class Order {
+  @Post() async take(request: Request) {
+    return {...((await request.json()) as object), state: 'taken'};
+  }
+}
+
+@Resource()
+class File {
+  @Get() async show(_request: Request, response: Response) {
+    const path = process.env['FILE']!;
+    const {size} = await stat(path);
+    response.setHeader('Content-Length', size);
+    return createReadStream(path);
+  }
+}
+
+@Resource()
+class Label {
+  @Get() show({params}: Request) {
+    return `${params['shop']} ${params['item']}`;
+  }
+}
+
+@Resource()
+class Flat {
+  @Get() show() {
+    return 'corner tea pot';
+  }
+}
+
+@Resource()
+@Child('label', Label)
+class Print {}
+
+@Resource()
+@Child('print', Print)
+class Item {}
+
+@Resource()
+@Child(':item', Item)
+class Items {}
+
+@Resource()
+@Child('items', Items)
+class Stock {}
+
+@Resource()
+@Child('stock', Stock)
+class Shop {}
+
+@Resource()
+@Child(':shop', Shop)
+class Town {}
+
+@Resource()
+@Child('town', Town)
+class Shops {}
+
+@Resource()
+class Page {
+  @Get() show({segments}: Request) {
+    return segments.at(-1)!;
+  }
+}
+
+@Resource()
+class Pages {}
+
+for (let page = 0; page < 10_000; page += 1) Child(`page-${page}`, Page)(Pages);
+
+@Resource()
+@Child('ping', Ping)
+@Child('count', Counting)
+@Child('order', Order)
+@Child('file', File)
+@Child('flat', Flat)
+@Child('shops', Shops)
+@Child('pages', Pages)
+class Root {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get() async show() {
+    const {uid} = await this.sessions.getSession();
+    return `Your session id is: ${uid}`;
+  }
+}
+
+await serve(Root);
