@@ -32,8 +32,13 @@ export class MemoryOutbox {
     this.#keepUntil = now + keepsEndsFor;
   }
 
+  /** Whether an end at this moment is to be kept. */
+  isKept(now: number): boolean {
+    return now < this.#keepUntil;
+  }
+
   add(end: Kept): void {
-    if (end.session.now < this.#keepUntil) this.#await(end);
+    if (this.isKept(end.session.now)) this.#await(end);
   }
 
   take(count: number, lease: number, now: number): EndedSession[] {

@@ -18,6 +18,7 @@ import type {
 import {readOnly} from '../session/read-only.ts';
 import {ExpiryWheel, type Due} from './expiry-wheel.ts';
 import {MemoryOutbox} from './memory-outbox.ts';
+import {SpreadMap, type Numbered} from './spread-map.ts';
 
 /** How a `MemoryStore` is set up. */
 export interface MemoryStoreOptions {
@@ -31,12 +32,12 @@ export interface MemoryStoreOptions {
 
 type Writable<T> = {-readonly [K in keyof T]: T[K]};
 
-interface Entry extends Writable<Omit<SessionRecord, 'now' | 'components'>>, Due {
+interface Entry extends Writable<Omit<SessionRecord, 'now' | 'components'>>, Due, Numbered {
   components: Map<string, StoredComponent> | undefined;
   /** The revision that was given last. */
   revision: number;
   /** Uids that find it besides its key: the one it has, and older ones in their grace. */
-  aliases: string[];
+  aliases: string[] | undefined;
 }
 
 /** A uid that is not the key of its session. */
@@ -57,8 +58,8 @@ export class MemoryStore implements SessionStore {
   static readonly defaults = {limit: 1_000_000};
 
   // Apart, so that the oldest anonymous session is at hand when one has to go.
-  readonly #anonymous = new Map<string, Entry>();
-  readonly #signedIn = new Map<string, Entry>();
+  readonly #anonymous = new SpreadMap<Entry>();
+  readonly #signedIn = new SpreadMap<Entry>();
   readonly #aliases = new Map<string, Alias>();
   /** In the order of their sign-ins. */
   readonly #users = new Map<string, Set<Entry>>();
@@ -107,7 +108,8 @@ export class MemoryStore implements SessionStore {
       authenticatedAt: undefined,
       components: undefined,
       revision: 0,
-      aliases: [],
+      aliases: undefined,
+      number: 0,
       slot: 0,
       place: 0,
     };
@@ -239,7 +241,7 @@ export class MemoryStore implements SessionStore {
     const old = this.#aliases.get(entry.uid) ?? {entry, until: 0};
     old.until = now + grace;
     this.#aliases.set(entry.uid, old).set(uid, {entry, until: Infinity});
-    entry.aliases = [...new Set([...entry.aliases, entry.uid, uid])].filter(alias => this.#isKept(alias, now));
+    entry.aliases = [...new Set([...(entry.aliases ?? []), entry.uid, uid])].filter(alias => this.#isKept(alias, now));
     entry.uid = uid;
   }
 
@@ -273,9 +275,10 @@ export class MemoryStore implements SessionStore {
     const {key, user} = entry;
     this.#anonymous.delete(key);
     this.#signedIn.delete(key);
-    for (const alias of entry.aliases) this.#aliases.delete(alias);
+    for (const alias of entry.aliases ?? []) this.#aliases.delete(alias);
     if (user !== undefined) this.#leave(user, entry);
-    this.#outbox.add({key, reason, session: this.#record(entry)});
+    // Of a million that end at once none need be copied for nobody.
+    if (this.#outbox.isKept(this.#clock.now())) this.#outbox.add({key, reason, session: this.#record(entry)});
     for (const listener of this.#listeners) listener(key, reason);
   }
 
@@ -296,13 +299,12 @@ export class MemoryStore implements SessionStore {
     warn(this.#logger, `${this.#limit} sessions are in memory: from now on the oldest end early.`);
   }
 
-  // A map leads through all that was deleted to its first entry, so the way is made for many at once. An iterator kept
-  // between calls would instead keep every table that the map has outgrown.
+  // A map leads through all that was deleted to its first entry, so the way is made for many at once.
   #findOldest(): Entry {
     const first = this.#anonymous.size > 0 ? this.#anonymous : this.#signedIn;
     const entry = first.get(this.#oldest.pop() ?? '');
     if (entry) return entry;
-    if (this.#oldest.length === 0) this.#oldest = first.keys().take(1000).toArray().toReversed();
+    if (this.#oldest.length === 0) this.#oldest = first.firstKeys().toReversed();
     return this.#findOldest();
   }
 

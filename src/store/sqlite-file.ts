@@ -98,6 +98,11 @@ export class SqliteFile {
     return patiently(() => this.#transact(this.#begin, act));
   }
 
+  /** The same, where one statement reads it all, which belongs to one moment by itself. */
+  readOnce<T>(act: () => T): Awaitable<T> {
+    return patiently(act);
+  }
+
   /** What `act` writes is written as a whole, after others' writes; or not at all when it throws. */
   write<T>(sync: Sync, act: () => T): Awaitable<T> {
     return patiently(() => this.writeNow(sync, act));

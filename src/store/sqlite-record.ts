@@ -25,15 +25,28 @@ export function readable<T>(read: () => T): T {
 
 /** A row of `columns`. The table is a strict one, so that each value has its type at least. */
 export function decodeSession(row: Row): SqliteSession {
-  const {isSecure, user, authenticatedAt, ...rest} = row as Row & Omit<SqliteSession, 'isSecure'>;
-  const session = {
-    ...rest,
-    isSecure: isSecure === 1,
-    user: user ?? undefined,
-    authenticatedAt: authenticatedAt ?? undefined,
+  const {id, key, uid, idleTimeout, absoluteTimeout, createdAt, lastSeenAt} = row as unknown as SqliteSession;
+  const session: SqliteSession = {
+    id,
+    key,
+    uid,
+    isSecure: row['isSecure'] === 1,
+    idleTimeout,
+    absoluteTimeout,
+    createdAt,
+    lastSeenAt,
+    user: (row['user'] as string | null) ?? undefined,
+    authenticatedAt: (row['authenticatedAt'] as number | null) ?? undefined,
   };
-  if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
+  if (!isSound(session) || (row['isSecure'] !== 0 && row['isSecure'] !== 1)) throw corrupt(session.key);
   return session;
+}
+
+/** A session as one statement reads it whole: a row of it for each component, of which there may be none. */
+export function decodeWhole(rows: readonly Row[]): Omit<SessionRecord, 'now'> {
+  const {id: _, ...session} = decodeSession(rows[0]!);
+  const components = rows[0]!['name'] === null ? [] : rows;
+  return {...session, components: decodeComponents(session.key, components)};
 }
 
 /** The rows of a session's components, by name. */

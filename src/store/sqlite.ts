@@ -19,7 +19,15 @@ import type {
 import {SqliteEnds} from './sqlite-ends.ts';
 import {isBusy, SqliteFile, type Sync} from './sqlite-file.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
-import {columns, decodeComponents, decodeSession, encodeName, readable, type SqliteSession} from './sqlite-record.ts';
+import {
+  columns,
+  decodeComponents,
+  decodeSession,
+  decodeWhole,
+  encodeName,
+  readable,
+  type SqliteSession,
+} from './sqlite-record.ts';
 
 /** How an `SqliteStore` is set up. */
 export interface SqliteStoreOptions {
@@ -93,11 +101,11 @@ export class SqliteStore implements SessionStore {
   }
 
   find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
-    return this.#found(now => this.#byUid(uid, now), isSeen);
+    return this.#found(this.#sql.wholeByUid, isSeen, uid, uid, uid, this.#now());
   }
 
   touch(key: string): Awaitable<SessionRecord | undefined> {
-    return this.#found(() => this.#byKey(key), true);
+    return this.#found(this.#sql.wholeByKey, true, key);
   }
 
   write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
@@ -189,12 +197,16 @@ export class SqliteStore implements SessionStore {
     return Math.floor(this.#clock.now());
   }
 
-  /** Only what gains enough by being seen is written; all else reads alone, and waits for nobody. */
-  #found(look: (now: number) => SqliteSession | undefined, isSeen: boolean): Awaitable<SessionRecord | undefined> {
-    const found = this.#file.read(() => {
-      const now = this.#now();
-      const session = look(now);
-      return session && now < idleDeadline(session) ? this.#record(session, now) : undefined;
+  /** Only what gains enough by being seen is written; all else reads alone, in one statement, and waits for nobody. */
+  #found(
+    statement: StatementSync,
+    isSeen: boolean,
+    ...values: (string | number)[]
+  ): Awaitable<SessionRecord | undefined> {
+    const found = this.#file.readOnce(() => {
+      const rows = readable(() => statement.all(...values));
+      const record = rows.length > 0 ? {...decodeWhole(rows), now: this.#now()} : undefined;
+      return record && record.now < idleDeadline(record) ? record : undefined;
     });
     return isSeen ? proceed(found, record => this.#seenIfWorth(record)) : found;
   }
@@ -350,13 +362,19 @@ type Statements = ReturnType<typeof prepareStatements>;
 
 function prepareStatements(file: SqliteFile) {
   const session = `SELECT ${columns} FROM session`;
+  const whole = `SELECT ${columns}, name, revision, text
+    FROM session LEFT JOIN component ON component.session = session.id AND text IS NOT NULL`;
+  const hasKey = 'WHERE key = ?';
+  const hasUid = `WHERE id = coalesce(
+    (SELECT id FROM session WHERE key = ? AND uid = ?),
+    (SELECT session FROM alias WHERE uid = ? AND (until IS NULL OR until > ?)))`;
   return {
     create: file.prepare(`INSERT INTO session
       (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)`),
-    byKey: file.prepare(`${session} WHERE key = ?`),
-    byUid: file.prepare(`${session} WHERE id = coalesce(
-      (SELECT id FROM session WHERE key = ? AND uid = ?),
-      (SELECT session FROM alias WHERE uid = ? AND (until IS NULL OR until > ?)))`),
+    byKey: file.prepare(`${session} ${hasKey}`),
+    byUid: file.prepare(`${session} ${hasUid}`),
+    wholeByKey: file.prepare(`${whole} ${hasKey}`),
+    wholeByUid: file.prepare(`${whole} ${hasUid}`),
     keysOf: file.prepare('SELECT key FROM session WHERE user = ? ORDER BY sign_in'),
     due: file.prepare(`SELECT id, key, deadline FROM session
       WHERE deadline >= ? AND deadline <= ? AND (deadline > ? OR id > ?) ORDER BY deadline, id LIMIT ?`),
