@@ -26,7 +26,7 @@ const {values: options} = parseArgs({
 });
 
 const {quick} = options;
-const timing = quick ? {warmUp: 1, rounds: 2, seconds: 1} : {warmUp: 12, rounds: 5, seconds: 3};
+const timing = quick ? {warmUp: 1, rounds: 2, seconds: 1} : {warmUp: 12, rounds: 5, seconds: 2};
 
 /** The Node that runs this, and a later one, by their major versions. */
 const nodes = [process.execPath, fileURLToPath(new URL('node_modules/node/bin/node', import.meta.url))].map(node => {

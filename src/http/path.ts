@@ -7,8 +7,12 @@ const none: readonly string[] = Object.freeze([]);
  * also accept the absolute form, `http://host/path`, whose host then counts.
  */
 export function splitTarget(target: string): {host: string | undefined; path: string; query: string} {
-  const [, host, rest] = target.startsWith('/') ? [] : (/^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)(.*)$/i.exec(target) ?? []);
-  const origin = rest === undefined ? target : rest.replace(/^(?!\/)/, '/');
+  if (target.startsWith('/')) return splitOrigin(undefined, target);
+  const [, host, rest] = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)(.*)$/i.exec(target) ?? [];
+  return splitOrigin(host, rest === undefined ? target : rest.replace(/^(?!\/)/, '/'));
+}
+
+function splitOrigin(host: string | undefined, origin: string): ReturnType<typeof splitTarget> {
   const mark = origin.indexOf('?');
   if (mark < 0) return {host, path: origin, query: ''};
   return {host, path: origin.slice(0, mark), query: origin.slice(mark + 1)};

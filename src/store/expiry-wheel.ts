@@ -8,7 +8,7 @@ export interface Due {
 
 const second = 1000;
 /** How many looks before other work gets a turn: about a millisecond's worth. */
-const chunk = 2000;
+const chunk = 500;
 
 /**
  * One timer for everything that is due some time. Entries wait in a slot for each second; that a deadline has moved on is
