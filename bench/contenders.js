@@ -5,8 +5,8 @@ import {fileURLToPath} from 'node:url';
 
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 
-export const bare = {name: 'bare node:http', file: here('peers/bare.js'), packages: []};
-export const espalier = {name: 'Espalier', file: here('../dist/bench/site.js'), packages: []};
+export const bare = {name: 'bare node:http', file: here('peers/bare.js'), packages: [], ours: true};
+export const espalier = {name: 'Espalier', file: here('../dist/bench/site.js'), packages: [], ours: true};
 
 const peers = [
   {name: 'Fastify + @fastify/session', file: here('peers/fastify.js'), packages: ['fastify', '@fastify/session']},

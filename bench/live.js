@@ -175,6 +175,7 @@ export async function measureLive({node, quick, log}) {
       'An answer is timed from the moment when its request was meant to be sent. The longest pause of the load says how late that can have been.',
       'Heap: what it grew by after full collections, divided by the sessions. RSS: after that.',
       'bare: a Map of sessions by the SHA-256 of their token, each with the moment it was last seen; swept once a minute, outside of the windows.',
+      'Bars, at 1,000,000 sessions: 450 bytes of heap for each, a p99 no worse than the bare server’s, and no longer delay than 20 ms while they expire; the aims are 300 bytes, 1.5 times the p99 with 10,000, and 5 ms.',
       'Expiry: all sessions become due at one moment. It is a second or so until the first is looked for; the delays and the untouched requests are those from the first end to the last.',
     ],
   };

@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import autocannon from 'autocannon';
-import {loadCore, onCore} from './process.js';
+import {loadCore, onCore, pin, unpin} from './process.js';
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('load.lua', import.meta.url));
@@ -48,7 +48,17 @@ async function withWrk({url, method, path, body, cookies, seconds, connections, 
   }
 }
 
-async function withAutocannon({url, method, path, body, cookies, seconds, connections}) {
+// It is this process that makes the load then; a server that is started later must not be kept to its core.
+async function withAutocannon({pinned, ...options}) {
+  if (pinned) pin(process, loadCore);
+  try {
+    return await fire(options);
+  } finally {
+    if (pinned) unpin(process);
+  }
+}
+
+async function fire({url, method, path, body, cookies, seconds, connections}) {
   const headers = body === '' ? {} : {'content-type': 'application/json'};
   const requests = (cookies.length > 0 ? cookies : [undefined]).map(cookie => ({
     method,

@@ -10,6 +10,8 @@ export const canPin = cpus().length > 1 && spawnSync('taskset', ['--version']).s
 
 const serverCore = 0;
 
+const allCores = `0-${cpus().length - 1}`;
+
 /** The core of what makes the load. */
 export const loadCore = 1;
 
@@ -21,6 +23,9 @@ export const onCore = (core, command, args) =>
 export function pin({pid}, core = serverCore) {
   if (canPin) spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(core), String(pid)]);
 }
+
+/** Lets a process have every core again. */
+export const unpin = child => pin(child, allCores);
 
 /**
  * Starts a server: a command that prints `Listening on <url>` as its first line. PORT is 0 for it and HOST 127.0.0.1.
@@ -65,4 +70,9 @@ export function residentSetSize({child}) {
   }
 }
 
-export const median = values => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+/** The one in the middle, or between the two that are. */
+export function median(values) {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+}

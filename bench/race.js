@@ -3,20 +3,32 @@ import {commandOf} from './contenders.js';
 import {load} from './load.js';
 import {cpuTime, median, pin, start} from './process.js';
 
+/** How many processes of a contender take part: one of a program can be a tenth faster than another, by where its memory lies. */
+const processes = 2;
+
 /**
  * Starts every contender, sees that it answers right, warms it up, pins it to its core, and times it in turn with the others.
- * Gives for each the medians of its rounds, and the ratio of the first one's CPU time to its own in each round.
+ * Gives for each the medians of its rounds, and the ratio of the first one's CPU time to its own in each round. Of the contenders
+ * that are `ours` there are several processes.
  */
 export async function race(contenders, workload, {node, warmUp, rounds, seconds, env}) {
   const servers = [];
   try {
-    for (const contender of contenders) servers.push(await ready(contender, workload, {node, warmUp, env}));
+    for (const contender of contenders.flatMap(each => Array(each.ours ? processes : 1).fill(each))) {
+      servers.push(await ready(contender, workload, {node, warmUp, env}));
+    }
     for (let i = 0; i < rounds; i += 1) for (const server of servers) server.rounds.push(await time(server, seconds));
   } finally {
     await Promise.all(servers.map(server => server.stop()));
   }
-  return servers.map(server => figures(server, servers[0]));
+  const byName = name => servers.filter(server => server.name === name);
+  const bases = Array.from({length: rounds}, (_, i) =>
+    mean(byName(contenders[0].name).map(server => server.rounds[i].cpu)),
+  );
+  return contenders.map(({name}) => figures(name, byName(name), bases));
 }
+
+const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 async function ready(contender, workload, {node, warmUp, env}) {
   const started = await start(...commandOf(contender, node), {...env, ...contender.env});
@@ -62,9 +74,12 @@ async function time(server, seconds) {
   return {perSecond: answered / lasted, cpu: (cpuTime(server) - before) / answered, p50, p99};
 }
 
-function figures({name, rounds}, first) {
+function figures(name, servers, bases) {
+  const rounds = servers.flatMap(server => server.rounds);
   const of = key => median(rounds.map(round => round[key]));
-  const ratios = rounds.map((round, i) => first.rounds[i].cpu / round.cpu).toSorted((a, b) => a - b);
+  const ratios = servers
+    .flatMap(server => server.rounds.map((round, i) => bases[i] / round.cpu))
+    .toSorted((a, b) => a - b);
   const quarter = Math.floor(ratios.length / 4);
   return {
     name,

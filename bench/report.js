@@ -27,50 +27,47 @@ function peerTable(results, cell) {
 
 const cellOf = (row, cell) => (row ? cell(row) : '');
 
-/** The ratio that a workload's bar is about. */
-function ratioOf(id, {rows}) {
-  const ours = rows.find(({name}) => name === espalier.name);
-  if (!workloads[id].flat) return ours.ratio;
-  return rows.at(-1).cpu / ours.cpu;
+const ours = ({rows}) => rows.find(({name}) => name === espalier.name);
+
+function reached(ratio, {bar, aim}) {
+  if (bar === undefined) return '';
+  if (ratio >= aim) return 'aim';
+  return ratio >= bar ? 'bar' : 'neither';
 }
 
+/** Espalier beside the first in each workload. */
 function barTable(results) {
-  const rows = Object.entries(workloads)
-    .filter(([id]) => results[id])
-    .map(([id, {title, flat, bar, aim}]) => {
-      const {rows: figures} = results[id];
-      const ours = figures.find(({name}) => name === espalier.name);
-      const base = flat ? figures.at(-1) : figures[0];
-      const against = flat ? 'its own flat route' : bare.name;
-      return [
-        title,
-        against,
-        number(base.cpu, 1),
-        number(ours.cpu, 1),
-        number(ratioOf(id, results[id]), 2),
-        number(bar, 2),
-        number(aim, 2),
-      ];
-    });
-  return table(['', 'beside', 'its µs', 'Espalier’s µs', 'ratio', 'bar', 'aim'], rows);
+  const measured = Object.entries(workloads).filter(([id]) => results[id]);
+  const rows = measured.map(([id, workload]) => {
+    const [first] = results[id].rows;
+    const {cpu, ratio} = ours(results[id]);
+    const figures = [
+      number(first.cpu, 1),
+      number(cpu, 1),
+      number(ratio, 2),
+      number(workload.bar, 2),
+      number(workload.aim, 2),
+    ];
+    return [workload.title, first.name, ...figures, reached(ratio, workload)];
+  });
+  return table(['', 'beside', 'its µs', 'Espalier’s µs', 'ratio', 'bar', 'aim', 'reached'], rows);
 }
 
 /** How many times as fast Espalier is, with an established session, as the fastest that keeps sessions on the server. */
 function lead({rows}) {
-  const ours = rows.find(({name}) => name === espalier.name);
+  const {cpu} = ours({rows});
   const peers = rows.filter(({name}) => name !== espalier.name && name !== bare.name);
   const fastest = peers.toSorted((one, other) => one.cpu - other.cpu)[0];
-  return (
-    fastest &&
-    `With an established session Espalier takes 1/${number(fastest.cpu / ours.cpu, 1)} of the CPU time of the fastest of them, ${fastest.name}.`
-  );
+  const times = number(fastest.cpu / cpu, 1);
+  return `With an established session Espalier is ${times} times as fast as the fastest of them, ${fastest.name}, by CPU time; the bar is 2.0 and the aim 2.5.`;
 }
 
 function section({title, rows, notes}) {
   return [`### ${title}`, tableOf(rows), notes.map(note => `- ${note}`).join('\n')].join('\n\n');
 }
 
-const dates = results => [...new Set(Object.values(results).map(({date}) => date))].join(' and ');
+/** What the results say of one thing, each answer once. */
+const said = (results, key) => [...new Set(Object.values(results).map(result => result[key]))].join(' and ');
 
 function versions() {
   const named = contenders.filter(({packages, python}) => packages.length > 0 || python);
@@ -78,8 +75,7 @@ function versions() {
 }
 
 function nodeSection(results) {
-  const some = Object.values(results)[0];
-  const parts = [`## Node ${some.node.slice(1)}`];
+  const parts = [`## Node ${said(results, 'node').replaceAll('v', '')}`];
   if (shared.some(id => results[id]))
     parts.push(
       `CPU time of ${bare.name} as a part of each one’s own, in the same round: 1.00 is as fast. In brackets, microseconds for a request.`,
@@ -98,10 +94,11 @@ export async function writePage() {
   const all = readResults();
   const majors = Object.keys(all).toSorted();
   if (majors.length === 0) throw new Error('Nothing has been measured yet: npm run bench');
-  const {machine, generator} = Object.values(all[majors[0]])[0];
+  const everything = majors.flatMap(major => Object.values(all[major]));
+  const when = majors.map(major => `${said(all[major], 'date')} (Node ${major})`).join(', ');
   const text = `# Performance
 
-Measured by \`npm run bench -- --write\`, which wrote this page, on ${majors.map(major => `${dates(all[major])} (Node ${major})`).join(', ')}: ${machine}; load by ${generator}. Anyone can run it; it takes about an hour, and the machine should have nothing else to do.
+Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${said(everything, 'machine')}; load by ${said(everything, 'generator')}. Anyone can run it; it takes about an hour, and the machine should have nothing else to do.
 
 How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns of some seconds, A B C A B C, so that what else the machine does meets all of them alike. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth.
 

@@ -26,7 +26,7 @@ const {values: options} = parseArgs({
 });
 
 const {quick} = options;
-const timing = quick ? {warmUp: 1, rounds: 2, seconds: 1} : {warmUp: 12, rounds: 5, seconds: 2};
+const timing = quick ? {warmUp: 1, rounds: 2, seconds: 1} : {warmUp: 12, rounds: 3, seconds: 2};
 
 /** The Node that runs this, and a later one, by their major versions. */
 const nodes = [process.execPath, fileURLToPath(new URL('node_modules/node/bin/node', import.meta.url))].map(node => {
@@ -38,7 +38,7 @@ const env = {FILE: join(folder, 'file')};
 
 /** Who races in a workload: everyone in those that all can do, and on the later Node in one of them alone. */
 function entrants(id, {flat, isOurs}, isFirst) {
-  if (flat) return [bare, espalier, {...espalier, name: 'Espalier, flat route', path: flat}];
+  if (flat) return [{...espalier, name: 'Espalier, flat route', path: flat}, espalier, bare];
   return !isOurs && (isFirst || id === 'established') ? contenders : [bare, espalier];
 }
 
@@ -68,6 +68,21 @@ function print(rows) {
   console.log(`\n${tableOf(shortened)}\n`);
 }
 
+function tellWhatComes() {
+  const races = nodes
+    .filter(({major}) => !options.node || options.node === major)
+    .flatMap((_, i) =>
+      Object.entries(workloads).map(([id, workload]) => isWanted(id) && entrants(id, workload, node === nodes[0])),
+    );
+  const each = timing.warmUp + timing.rounds * timing.seconds + 2;
+  const minutes = Math.ceil((races.flat().filter(Boolean).length * each) / 60);
+  log(
+    `The races take about ${minutes} minutes, stores and live sessions some ten more. The machine should rest meanwhile.`,
+  );
+  if (!contenders.some(({python}) => python)) log('Twisted is not installed here: python3-twisted.');
+}
+
+tellWhatComes();
 if (!canPin) log('There are no two cores to pin to, or no taskset: expect noise.');
 writeFileSync(env.FILE, Buffer.alloc(2 ** 20, 'x'));
 try {

@@ -196,6 +196,7 @@ function notesOf({rounds, seconds}, missing) {
     `Commands are counted by INFO commandstats before and after ${visitors} requests, one after the other. A script counts as the one command that it is sent as; what it runs in Redis is in the column after. That Espalier looks twice a second for what is due is in there too.`,
     'untouched is answered without the session, with its cookie in the request; established tells its id; updated adds one to a count in it.',
     '@fastify/session and express-session keep theirs with connect-redis, for 15 minutes from the last request as the others do; saveUninitialized and resave are false.',
+    'Bars, for an established session: 0.75 on Redis, and on SQLite, the embedded durable store; the aims are 0.95 and 0.90. Commands: 0 untouched, 1 read, 2 written.',
     ...[...missing].map(store => `${store} is not installed here.`),
   ];
 }

@@ -1,10 +1,16 @@
 // What the contenders are asked to do. `cookies` is how many sessions are begun before, whose cookies are sent in turn. `bar`
 // and `aim` are for Espalier: the CPU time that bare node:http takes, or with `flat` its own flat route, as a part of its.
 
-const withCookie = async (server, path) =>
-  (await fetch(server.url + path, {headers: {cookie: server.cookies[0]}})).text();
+/** The text of an answer of success. */
+async function textOf(url, init) {
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`${url} is answered with ${response.status}.`);
+  return response.text();
+}
 
-const pong = {path: '/ping', check: async ({url}) => (await (await fetch(`${url}/ping`)).text()) === 'pong'};
+const withCookie = ({url, cookies}, path) => textOf(url + path, {headers: {cookie: cookies[0]}});
+
+const pong = {path: '/ping', check: async ({url}) => (await textOf(`${url}/ping`)) === 'pong'};
 
 const order = JSON.stringify({
   number: 4711,
@@ -22,14 +28,17 @@ export const workloads = {
     title: 'established session read',
     path: '/',
     cookies: 1000,
-    check: async server => (await withCookie(server, '/')) === (await withCookie(server, '/')),
+    check: async server => {
+      const [first, second] = [await withCookie(server, '/'), await withCookie(server, '/')];
+      return first === second && first.startsWith('Your session id is: ');
+    },
     bar: 0.85,
     aim: 0.95,
   },
   begun: {
     title: 'session begun',
     path: '/',
-    check: async ({url}) => (await (await fetch(url)).text()) !== (await (await fetch(url)).text()),
+    check: async ({url}) => (await textOf(url)) !== (await textOf(url)),
     bar: 0.77,
     aim: 0.9,
   },
@@ -45,7 +54,7 @@ export const workloads = {
   deep: {
     title: 'walk of 8 levels, 2 captures',
     path: '/shops/town/corner/stock/items/tea%20pot/print/label',
-    check: async ({url, path}) => (await (await fetch(url + path)).text()) === 'corner tea pot',
+    check: async ({url, path}) => (await textOf(url + path)) === 'corner tea pot',
     /** Espalier has the same at a path of one segment. */
     flat: '/flat',
     bar: 0.9,
@@ -55,7 +64,7 @@ export const workloads = {
   wide: {
     title: '10,000 children of one resource',
     path: '/pages/page-9876',
-    check: async ({url, path}) => (await (await fetch(url + path)).text()) === 'page-9876',
+    check: async ({url, path}) => (await textOf(url + path)) === 'page-9876',
     isOurs: true,
   },
   json: {
@@ -65,7 +74,7 @@ export const workloads = {
     body: order,
     check: async ({url}) => {
       const headers = {'content-type': 'application/json'};
-      const taken = await (await fetch(`${url}/order`, {method: 'POST', headers, body: order})).json();
+      const taken = JSON.parse(await textOf(`${url}/order`, {method: 'POST', headers, body: order}));
       return taken.state === 'taken' && taken.lines.length === 2;
     },
     isOurs: true,
@@ -73,7 +82,7 @@ export const workloads = {
   file: {
     title: 'file of 1 MiB',
     path: '/file',
-    check: async ({url}) => (await (await fetch(`${url}/file`)).arrayBuffer()).byteLength === 2 ** 20,
+    check: async ({url}) => (await textOf(`${url}/file`)).length === 2 ** 20,
     isOurs: true,
   },
 };

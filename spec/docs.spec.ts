@@ -4,6 +4,7 @@ import {globSync, readFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {text} from 'node:stream/consumers';
 import {basename} from 'node:path';
+import {pathToFileURL} from 'node:url';
 import test from 'ava';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
@@ -17,6 +18,9 @@ import {hasRedis, RedisServer} from './store/redis-server.ts';
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md').toSorted()];
 const read = (file: string) => readFileSync(file, 'utf8');
+
+/** A module of the benchmark, which is plain JavaScript. */
+const bench = async <T>(file: string) => (await import(pathToFileURL(`bench/${file}`).href)) as T;
 
 /** The fenced blocks of a page: `ts examples/a.ts` is of the kind `ts` and names a file. */
 function blocksOf(page: string): {kind: string; file: string | undefined; body: string}[] {
@@ -144,6 +148,18 @@ test('every scenario has a spec whose title begins with its number, or a line th
     mentioned.filter(number => !titled.has(number)),
     [],
   );
+});
+
+test('docs/performance.md is of every workload and every contender that the benchmark has', async t => {
+  const {workloads} = await bench<{workloads: Record<string, {title: string}>}>('workloads.js');
+  const {contenders} = await bench<{contenders: {name: string}[]}>('contenders.js');
+  const page = read('docs/performance.md');
+  const names = [...Object.values(workloads).map(({title}) => title), ...contenders.map(({name}) => name)];
+  t.deepEqual(
+    names.filter(name => !page.includes(name)),
+    [],
+  );
+  t.true(names.length > 15);
 });
 
 test('every link between pages leads somewhere', t => {

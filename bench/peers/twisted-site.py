@@ -18,13 +18,19 @@ class Page(Resource):
         return self.text(request)
 
 
+def touched(request):
+    # Asking for it does not renew it by itself.
+    session = request.getSession()
+    session.touch()
+    return session
+
+
 def show(request):
-    return b'Your session id is: ' + request.getSession().uid
+    return b'Your session id is: ' + touched(request).uid
 
 
 def count(request):
-    session = request.getSession()
-    session.touch()
+    session = touched(request)
     session.count = getattr(session, 'count', 0) + 1
     return str(session.count).encode()
 
