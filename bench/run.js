@@ -71,7 +71,7 @@ function print(rows) {
 function tellWhatComes() {
   const races = nodes
     .filter(({major}) => !options.node || options.node === major)
-    .flatMap((_, i) =>
+    .flatMap(node =>
       Object.entries(workloads).map(([id, workload]) => isWanted(id) && entrants(id, workload, node === nodes[0])),
     );
   const each = timing.warmUp + timing.rounds * timing.seconds + 2;
