@@ -3,15 +3,12 @@ import {commandOf} from './contenders.js';
 import {load} from './load.js';
 import {cpuTime, median, pin, start} from './process.js';
 
-/** How many processes of a contender take part: one of a program can be a tenth faster than another, by where its memory lies. */
-const processes = 2;
-
 /**
  * Starts every contender, sees that it answers right, warms it up, pins it to its core, and times it in turn with the others.
  * Gives for each the medians of its rounds, and the ratio of the first one's CPU time to its own in each round. Of the contenders
- * that are `ours` there are several processes.
+ * that are `ours` there are several processes: one can be a tenth faster than another of the same program, by where its memory lies.
  */
-export async function race(contenders, workload, {node, warmUp, rounds, seconds, env}) {
+export async function race(contenders, workload, {node, warmUp, processes, rounds, seconds, env}) {
   const servers = [];
   try {
     for (const contender of contenders.flatMap(each => Array(each.ours ? processes : 1).fill(each))) {
@@ -68,7 +65,9 @@ async function check(server) {
   if (!(await server.check(server))) throw new Error(`${server.name} answers ${server.path} wrong.`);
 }
 
+/** Times a server that has answered for a second before, since others had the core. */
 async function time(server, seconds) {
+  await load({...server, seconds: 1});
   const before = cpuTime(server);
   const {answered, seconds: lasted, p50, p99} = await load({...server, seconds});
   return {perSecond: answered / lasted, cpu: (cpuTime(server) - before) / answered, p50, p99};

@@ -18,6 +18,7 @@ import {workloads} from './workloads.js';
 
 const {values: options} = parseArgs({
   options: {
+    brief: {type: 'boolean', default: false},
     node: {type: 'string'},
     only: {type: 'string'},
     quick: {type: 'boolean', default: false},
@@ -26,7 +27,12 @@ const {values: options} = parseArgs({
 });
 
 const {quick} = options;
-const timing = quick ? {warmUp: 1, rounds: 2, seconds: 1} : {warmUp: 12, rounds: 3, seconds: 2};
+const plans = {
+  full: {warmUp: 12, processes: 2, rounds: 5, seconds: 2},
+  brief: {warmUp: 12, processes: 1, rounds: 3, seconds: 2},
+  quick: {warmUp: 1, processes: 1, rounds: 2, seconds: 1},
+};
+const plan = plans[quick ? 'quick' : options.brief ? 'brief' : 'full'];
 
 /** The Node that runs this, and a later one, by their major versions. */
 const nodes = [process.execPath, fileURLToPath(new URL('node_modules/node/bin/node', import.meta.url))].map(node => {
@@ -48,9 +54,9 @@ const log = line => console.error(`${new Date().toLocaleTimeString('en-GB')} ${l
 async function measure({node, version, major}, isFirst) {
   for (const [id, workload] of Object.entries(workloads).filter(([name]) => isWanted(name))) {
     log(`Node ${version}: ${workload.title}`);
-    const rows = await race(entrants(id, workload, isFirst), workload, {node, env, ...timing});
+    const rows = await race(entrants(id, workload, isFirst), workload, {node, env, ...plan});
     print(rows);
-    keepResult(major, id, {node: version, generator, rows});
+    keepResult(major, id, {node: version, generator, plan, rows});
   }
   if (!isFirst) return;
   for (const [id, measureMore] of Object.entries({stored: measureStored, live: measureLive})) {
@@ -74,7 +80,7 @@ function tellWhatComes() {
     .flatMap(node =>
       Object.entries(workloads).map(([id, workload]) => isWanted(id) && entrants(id, workload, node === nodes[0])),
     );
-  const each = timing.warmUp + timing.rounds * timing.seconds + 2;
+  const each = plan.warmUp + plan.rounds * (plan.seconds + 1) + 2;
   const minutes = Math.ceil((races.flat().filter(Boolean).length * each) / 60);
   log(
     `The races take about ${minutes} minutes, stores and live sessions some ten more. The machine should rest meanwhile.`,

@@ -32,7 +32,7 @@ const baseOf = {Redis: 'Redis', memory: 'memory', SQLite: 'memory', PostgreSQL: 
 
 const visitors = 1000;
 const plans = {
-  full: {warmUp: 6, seconds: 2, rounds: 5},
+  full: {warmUp: 6, seconds: 2, rounds: 3},
   quick: {warmUp: 1, seconds: 1, rounds: 2},
 };
 

@@ -9,8 +9,8 @@ interface Wait {
 }
 
 /**
- * Gives up on what takes longer than a time. One timer serves all that is waited for: one for each call of a store cost a fifth
- * of the time of the request that it was made for.
+ * Gives up on what takes longer than a time. One timer serves all that is waited for: with one for each call, here and in the
+ * client, a fifth of the time of a request that reads from Redis went to the garbage collector.
  */
 export class TimeLimit {
   readonly #clock: Clock;

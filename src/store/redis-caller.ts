@@ -54,6 +54,11 @@ export class RedisCaller {
     );
   }
 
+  /** No call keeps the process alive any longer. */
+  close(): void {
+    clearInterval(this.#alive);
+  }
+
   #begin(): void {
     this.#underWay += 1;
     if (this.#underWay === 1) this.#alive.ref();
@@ -85,21 +90,18 @@ export class RedisCaller {
     isAgain = false,
   ): Promise<Answer> {
     const latest = this.#ahead === undefined ? '' : String(Math.floor(until + this.#ahead));
-    return this.#run(client, script, [...head, latest, ...args], until).then(reply => {
+    const options = {keys: this.#keys, arguments: [...head, latest, ...args]};
+    const hear = (reply: unknown) => {
       const answer = plain(reply) as unknown as Answer;
       this.#ahead = Number(answer[0]) - performance.now();
       const isWorthAnother = answer[1] === 'late' && !isAgain && performance.now() < until;
       return isWorthAnother ? this.#ask(client, script, head, args, until, true) : answer;
-    });
-  }
-
-  #run(client: RedisClient, {source, sha1}: RedisScript, args: string[], until: number): Promise<unknown> {
-    const options = {keys: this.#keys, arguments: args};
-    return client.evalSha(sha1, options).catch((error: unknown) => {
+    };
+    return client.evalSha(script.sha1, options).then(hear, (error: unknown) => {
       // Redis has forgotten the script, as it may at any time, and so nothing has been run.
       const isForgotten = error instanceof Error && error.message.startsWith('NOSCRIPT');
       if (!isForgotten || performance.now() > until) throw error;
-      return client.eval(source, options);
+      return client.eval(script.source, options).then(hear);
     });
   }
 }

@@ -157,6 +157,7 @@ export class RedisStore implements SessionStore {
     this.#isClosed = true;
     this.#cancelTick();
     await this.#connection.close();
+    this.#caller.close();
   }
 
   #call(operation: string, ...args: string[]): Promise<Reply> {
