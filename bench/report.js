@@ -99,7 +99,7 @@ export async function writePage() {
   const when = majors.map(major => `${said(all[major], 'date')} (Node ${major})`).join(', ');
   const text = `# Performance
 
-Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${said(everything, 'machine')}; load by ${said(everything, 'generator')}. Anyone can run it; it takes an hour or more, `--brief` half of that, and the machine should have nothing else to do.
+Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${said(everything, 'machine')}; load by ${said(everything, 'generator')}. Anyone can run it; it takes an hour or more, with \`--brief\` half of that, and the machine should have nothing else to do.
 
 How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns, A B C A B C, so that what else the machine does meets all of them alike, in ${[...new Set(rounds)].join(' or ')}. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth.
 
