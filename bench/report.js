@@ -96,12 +96,13 @@ export async function writePage() {
   if (majors.length === 0) throw new Error('Nothing has been measured yet: npm run bench');
   const everything = majors.flatMap(major => Object.values(all[major]));
   const rounds = everything.flatMap(({plan}) => (plan ? [`${plan.rounds} rounds of ${plan.seconds} s`] : []));
+  const isBrief = everything.some(({plan}) => plan?.processes === 1);
   const when = majors.map(major => `${said(all[major], 'date')} (Node ${major})`).join(', ');
   const text = `# Performance
 
 Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${said(everything, 'machine')}; load by ${said(everything, 'generator')}. Anyone can run it; it takes an hour or more, with \`--brief\` half of that, and the machine should have nothing else to do.
 
-How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns, A B C A B C, so that what else the machine does meets all of them alike, in ${[...new Set(rounds)].join(' or ')}. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth.
+How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns, A B C A B C, so that what else the machine does meets all of them alike, in ${[...new Set(rounds)].join(' or ')}. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth${isBrief ? ', but in a run as brief as this one to a quarter' : ''}.
 
 ${bare.name} is a server that does the same by hand, with nothing in between, as fast as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions()}.
 
