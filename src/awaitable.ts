@@ -3,7 +3,8 @@ export type Awaitable<T> = T | PromiseLike<T>;
 
 /** Whether a value is still to come. */
 export function isPromised<T>(value: Awaitable<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  // Not by `in`, which takes ten times as long where values of many kinds come by.
+  return typeof value === 'object' && value !== null && typeof (value as {then?: unknown}).then === 'function';
 }
 
 /**

@@ -107,10 +107,9 @@ export class Response {
   /** @internal Every header, as name, value, name, value, with the body's length where it is known. */
   headerList(): string[] {
     const length = this.#length();
-    if (this.status === 204) this.removeHeader('Content-Length');
-    if (length === undefined) return this.#headers;
-    this.removeHeader('Content-Length');
-    return [...this.#headers, 'Content-Length', String(length)];
+    if (length !== undefined) this.#set('Content-Length', String(length));
+    else if (this.status === 204) this.removeHeader('Content-Length');
+    return this.#headers;
   }
 
   // The true one, whatever the handler said: a wrong one would have the next answer taken for a part of this. Of a stream,
@@ -157,13 +156,13 @@ export class Response {
   }
 
   #find(name: string, from: number): number {
-    const wanted = name.toLowerCase();
-    for (let at = from; at < this.#headers.length; at += 2) {
-      const given = this.#headers[at]!;
-      if (given.length === name.length && given.toLowerCase() === wanted) return at;
-    }
+    for (let at = from; at < this.#headers.length; at += 2) if (isSameName(this.#headers[at]!, name)) return at;
     return -1;
   }
+}
+
+function isSameName(one: string, other: string): boolean {
+  return one === other || (one.length === other.length && one.toLowerCase() === other.toLowerCase());
 }
 
 /** Of one connection only (RFC 9110, section 7.6.1), and so the server's to set. */

@@ -10,17 +10,17 @@ export interface ComponentContent {
   readonly fields: Fields;
 }
 
-/** A component of a record, read when the record was found, which tells early whether it can be. */
+/** A component of which is known already what it says: as its record was found, which tells early whether it can be read, or written. */
 export class LoadedComponent implements StoredComponent {
   readonly revision: number;
   readonly text: string;
   #content: ComponentContent | undefined;
 
-  /** Throws `SESSION_CORRUPT` where the text is none of a component. */
-  constructor({revision, text}: StoredComponent) {
+  /** Throws `SESSION_CORRUPT` where the text is none of a component, unless `content` tells what it says. */
+  constructor({revision, text}: StoredComponent, content = readContent(text)) {
     this.revision = revision;
     this.text = text;
-    this.#content = readContent(text);
+    this.#content = content;
   }
 
   /** What the text says, for this caller alone: what one of them changes, no other sees. */

@@ -20,26 +20,33 @@ import type {StoredComponent} from './session-store.ts';
  */
 export type ComponentUpdate<T> = (value: T) => T | string | number | bigint | boolean | null | undefined | void;
 
+/** A component that is to be stored. */
+export interface UpdatedComponent {
+  readonly text: string;
+  /** What the text says, where that holds no objects, which others might change. */
+  readonly content: ComponentContent | undefined;
+}
+
 /**
- * The text of a component after an update of what is stored, if anything is. Throws `COMPONENT_INVALID` where a field holds
+ * A component after an update of what is stored, if anything is. Throws `COMPONENT_INVALID` where a field holds
  * what can't be stored, or the schema refuses it, and `COMPONENT_TOO_LARGE` for more than `limit` bytes.
  */
-export function updatedText<T extends object>(
+export function updated<T extends object>(
   component: ComponentDeclaration<T>,
   stored: StoredComponent | undefined,
   update: ComponentUpdate<T>,
   limit: number,
-): string {
+): UpdatedComponent {
   const fresh = new component.type();
   if (!stored) {
     const fields = changedFields(component, instanceOf(component), fresh, update);
-    return textOf(component, {version: component.version, fields}, fields, limit);
+    return written(component, {version: component.version, fields}, fields, limit);
   }
   const content = contentOf(stored);
   const current = currentFields(component, content);
   const fields = changedFields(component, loadedInstance(component, current, content.version), fresh, update);
   const version = Math.max(content.version, component.version);
-  return textOf(component, {version, fields: {...hiddenFields(fresh, current), ...fields}}, fields, limit);
+  return written(component, {version, fields: {...hiddenFields(fresh, current), ...fields}}, fields, limit);
 }
 
 /** What is to be stored of a draft, once `update` has changed or replaced it. `fresh` is a new instance of its class. */
@@ -49,19 +56,24 @@ function changedFields<T extends object>(
   fresh: T,
   update: ComponentUpdate<T>,
 ): Fields {
-  const held = heldBy(draft);
+  const held = holdsObjects(draft) ? heldBy(draft) : nothing;
   const result = replacement(component, draft, update(draft), held);
   // What the class does not know, as another version of the application does, is not this one's to leave out.
   const value = result ? {...unknownFields(fresh, draft), ...result} : draft;
   return storableFields(component, value, fresh);
 }
 
-/** The text of this content; the schema has a say in the `fields` of it that the class knows. */
-function textOf(component: ComponentDeclaration, content: ComponentContent, fields: Fields, limit: number): string {
+/** This content with its text; the schema has a say in the `fields` of it that the class knows. */
+function written(
+  component: ComponentDeclaration,
+  content: ComponentContent,
+  fields: Fields,
+  limit: number,
+): UpdatedComponent {
   const text = writeContent(component, content);
   if (content.version === component.version) checkFields(component, fields, 'stored');
   const size = Buffer.byteLength(text);
-  if (size <= limit) return text;
+  if (size <= limit) return {text, content: holdsObjects(content.fields) ? undefined : content};
   throw new EspalierError(
     'COMPONENT_TOO_LARGE',
     `The component ${component.name} would take ${size} bytes of the ${limit} that it may have. Keep large things elsewhere, and a key to them here.`,
@@ -87,6 +99,13 @@ function replacement(
   const prototype = Object.getPrototypeOf(result) as unknown;
   if (prototype === Object.prototype || prototype === null) return result;
   throw misused(component, `gave ${describe(result)}. Change the component, or give another`);
+}
+
+const nothing: ReadonlySet<unknown> = new Set();
+
+function holdsObjects(value: object): boolean {
+  for (const name in value) if (typeof (value as Fields)[name] === 'object') return true;
+  return false;
 }
 
 /** The value and all that it holds, however deep. */

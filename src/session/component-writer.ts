@@ -2,10 +2,12 @@ import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {sessionEnded} from './refusals.ts';
+import {LoadedComponent} from './component-text.ts';
+import type {UpdatedComponent} from './component-update.ts';
 import type {SessionStore, StoredComponent} from './session-store.ts';
 
 /** What is to rest in place of what does; nothing takes it out. May be asked more than once. */
-type Change = (current: StoredComponent | undefined) => string | undefined;
+export type Change = (current: StoredComponent | undefined) => UpdatedComponent | undefined;
 
 const attempts = 200;
 const patience = 10;
@@ -41,8 +43,8 @@ export class ComponentWriter {
     if (this.#isMaking) return Promise.resolve().then(() => this.change(key, name, known, change));
     const id = `${key} ${name}`;
     const write = (current: StoredComponent | undefined) => this.#write(key, name, current, change);
-    const left = this.#lines.get(id);
-    if (left) return this.#enter(id, left.then(write), left);
+    const before = this.#lines.size > 0 ? this.#lines.get(id) : undefined;
+    if (before) return this.#enter(id, before.then(write), before);
     const written = this.#make(() => write(known));
     // A store that answers at once leaves nobody time to wait, and so costs no promise.
     return isPromised(written) ? this.#enter(id, Promise.resolve(written), known) : written;
@@ -75,9 +77,9 @@ export class ComponentWriter {
     change: Change,
     attempt = 1,
   ): Awaitable<StoredComponent | undefined> {
-    const text = change(current);
-    return proceed(this.#store.write(key, name, current?.revision ?? 0, text), written => {
-      if (written.state === 'written') return text === undefined ? undefined : {revision: written.revision, text};
+    const updated = change(current);
+    return proceed(this.#store.write(key, name, current?.revision ?? 0, updated?.text), written => {
+      if (written.state === 'written') return updated && left(written.revision, updated);
       if (written.state === 'gone') throw sessionEnded();
       if (attempt === attempts) throw conflict(name);
       return proceed(this.#pause(attempt), () => this.#write(key, name, written.current, change, attempt + 1));
@@ -92,6 +94,10 @@ export class ComponentWriter {
     this.#clock.after(Math.random() * Math.min(2 ** (attempt / patience), longestPause), resolve);
     return promise;
   }
+}
+
+function left(revision: number, {text, content}: UpdatedComponent): StoredComponent {
+  return content ? new LoadedComponent({revision, text}, content) : {revision, text};
 }
 
 function conflict(name: string): EspalierError {

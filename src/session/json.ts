@@ -1,19 +1,15 @@
+/** Whether JSON gives this value back just as it is, and nothing is in it: it is a text, a number, true, false or null. */
+export function isJsonScalar(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  return typeof value === 'string' || typeof value === 'boolean' || value === null;
+}
+
 /**
  * Whether JSON gives this value back just as it is: nothing in it is a date, undefined, not a finite number, or there twice,
  * however deep. False for some values that it would.
  */
 export function isJson(value: unknown, seen = new Set<object>()): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return true;
-    case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0);
-    case 'object':
-      return value === null || isJsonObject(value, seen);
-    default:
-      return false;
-  }
+  return isJsonScalar(value) || (typeof value === 'object' && isJsonObject(value!, seen));
 }
 
 function isJsonObject(value: object, seen: Set<object>): boolean {

@@ -43,8 +43,8 @@ function isLoopback(host: string): boolean {
  * which of them another site planted.
  */
 export function tokenIn(request: Request, {name}: SessionCookie): string | undefined {
-  const [token, ...others] = request.cookieValues(name);
-  return token !== undefined && others.length === 0 && isToken(token) ? token : undefined;
+  const values = request.cookieValues(name);
+  return values.length === 1 && isToken(values[0]!) ? values[0] : undefined;
 }
 
 /** Have the browser carry this token until it closes. The session itself knows when it ends. */

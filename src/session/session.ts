@@ -3,7 +3,8 @@ import {EspalierError} from '../errors.ts';
 import {componentOf, type ComponentClass, type ComponentDeclaration} from './component.ts';
 import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
-import {updatedText, type ComponentUpdate} from './component-update.ts';
+import {updated, type ComponentUpdate} from './component-update.ts';
+import type {Change} from './component-writer.ts';
 import {absoluteDeadline, idleDeadline} from './lifetime.ts';
 import {readOnly, type ReadOnly} from './read-only.ts';
 import type {EndReason, SessionRecord, StoredComponent} from './session-store.ts';
@@ -22,7 +23,7 @@ export interface SessionKeeper {
     key: string,
     name: string,
     known: StoredComponent | undefined,
-    change: (current: StoredComponent | undefined) => string | undefined,
+    change: Change,
   ): Awaitable<StoredComponent | undefined>;
   renew(key: string): Promise<void>;
   expire(key: string): Promise<void>;
@@ -133,7 +134,7 @@ export class Session {
     return promised(() => {
       const component = componentOf(type);
       const {componentLimit} = this.#keeper;
-      const changed = this.#change(component, current => updatedText(component, current, fn, componentLimit));
+      const changed = this.#change(component, current => updated(component, current, fn, componentLimit));
       return proceed(changed, () => this.#read(component));
     });
   }
@@ -236,10 +237,7 @@ export class Session {
     return value;
   }
 
-  #change(
-    {name}: ComponentDeclaration,
-    change: (current: StoredComponent | undefined) => string | undefined,
-  ): Awaitable<void> {
+  #change({name}: ComponentDeclaration, change: Change): Awaitable<void> {
     return proceed(this.#keeper.change(this.key, name, this.#components.get(name), change), left => {
       this.#writes += 1;
       const components = new Map(this.#components);

@@ -218,7 +218,8 @@ export class Visit extends Keeper {
 
   // What a browser fetches in advance is not the visitor's doing.
   #isPrefetch(): boolean {
-    return /\bprefetch\b/.test(String(this.#request.headers['sec-purpose'] ?? ''));
+    const purpose = this.#request.headers['sec-purpose'];
+    return purpose !== undefined && /\bprefetch\b/.test(String(purpose));
   }
 }
 

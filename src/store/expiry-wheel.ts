@@ -33,8 +33,8 @@ export class ExpiryWheel<T extends Due> {
     this.#expire = expire;
   }
 
-  add(entry: T): void {
-    const past = slotOf(this.#clock.now()) - 1;
+  add(entry: T, now = this.#clock.now()): void {
+    const past = slotOf(now) - 1;
     // A clock that has stepped back comes through the same seconds once more.
     if (this.#size === 0 || past < this.#swept) this.#swept = past;
     this.#size += 1;

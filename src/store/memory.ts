@@ -93,9 +93,9 @@ export class MemoryStore implements SessionStore {
   }
 
   create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): SessionRecord {
-    this.#refuseTaken(uid);
-    if (this.size >= this.#limit) this.#evictOldest();
     const now = this.#clock.now();
+    this.#refuseTaken(uid, now);
+    if (this.size >= this.#limit) this.#evictOldest();
     const entry: Entry = {
       key: uid,
       uid,
@@ -114,18 +114,20 @@ export class MemoryStore implements SessionStore {
       place: 0,
     };
     this.#anonymous.set(uid, entry);
-    this.#wheel.add(entry);
-    return this.#record(entry);
+    this.#wheel.add(entry, now);
+    return this.#record(entry, now);
   }
 
   find(uid: string, isSeen: boolean): SessionRecord | undefined {
-    const entry = this.#byUid(uid);
-    return entry && (isSeen ? this.#seen(entry) : this.#record(entry));
+    const now = this.#clock.now();
+    const entry = this.#byUid(uid, now);
+    return entry && (isSeen ? this.#seen(entry, now) : this.#record(entry, now));
   }
 
   touch(key: string): SessionRecord | undefined {
-    const entry = this.#live(key);
-    return entry && this.#seen(entry);
+    const now = this.#clock.now();
+    const entry = this.#live(key, now);
+    return entry && this.#seen(entry, now);
   }
 
   write(key: string, name: string, expected: number, text: string | undefined): Written {
@@ -206,38 +208,37 @@ export class MemoryStore implements SessionStore {
     this.#cancelReport?.();
   }
 
-  #byUid(uid: string): Entry | undefined {
-    const entry = this.#live(uid);
-    return entry?.uid === uid ? entry : this.#byAlias(uid);
+  #byUid(uid: string, now: number): Entry | undefined {
+    const entry = this.#live(uid, now);
+    return entry?.uid === uid ? entry : this.#byAlias(uid, now);
   }
 
-  #byAlias(uid: string): Entry | undefined {
+  #byAlias(uid: string, now: number): Entry | undefined {
     const alias = this.#aliases.get(uid);
-    return alias && this.#clock.now() < alias.until ? this.#live(alias.entry.key) : undefined;
+    return alias && now < alias.until ? this.#live(alias.entry.key, now) : undefined;
   }
 
   /** The entry, unless its deadline has passed; then it ends here, before the timer comes to it. */
-  #live(key: string): Entry | undefined {
+  #live(key: string, now = this.#clock.now()): Entry | undefined {
     const entry = this.#anonymous.get(key) ?? this.#signedIn.get(key);
-    if (!entry || this.#clock.now() < idleDeadline(entry)) return entry;
+    if (!entry || now < idleDeadline(entry)) return entry;
     this.#end(entry, timeoutReason(entry));
     return undefined;
   }
 
-  #refuseTaken(uid: string): void {
-    if (!this.#live(uid) && !this.#byAlias(uid)) return;
+  #refuseTaken(uid: string, now: number): void {
+    if (!this.#live(uid, now) && !this.#byAlias(uid, now)) return;
     throw sessionTaken();
   }
 
-  #seen(entry: Entry): SessionRecord {
-    const now = this.#clock.now();
+  #seen(entry: Entry, now = this.#clock.now()): SessionRecord {
     if (gainsEnough(entry, now)) entry.lastSeenAt = now;
-    return this.#record(entry);
+    return this.#record(entry, now);
   }
 
   #rename(entry: Entry, uid: string, grace: number): void {
-    this.#refuseTaken(uid);
     const now = this.#clock.now();
+    this.#refuseTaken(uid, now);
     const old = this.#aliases.get(entry.uid) ?? {entry, until: 0};
     old.until = now + grace;
     this.#aliases.set(entry.uid, old).set(uid, {entry, until: Infinity});
@@ -314,7 +315,7 @@ export class MemoryStore implements SessionStore {
   }
 
   // A copy, so that nobody outside holds, or sees change, what is kept here.
-  #record(entry: Entry): SessionRecord {
+  #record(entry: Entry, now = this.#clock.now()): SessionRecord {
     return {
       key: entry.key,
       uid: entry.uid,
@@ -326,7 +327,7 @@ export class MemoryStore implements SessionStore {
       authenticatedAt: entry.authenticatedAt,
       user: entry.user,
       components: entry.components ? new Map(entry.components) : nothing,
-      now: this.#clock.now(),
+      now,
     };
   }
 }
