@@ -14,6 +14,7 @@ import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report} from './logger.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
+import {Traversal} from './resource/traverse.ts';
 import {growTree, madeByMethods, type Branch} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
@@ -60,7 +61,7 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
     const sessions = hold.make(SessionService, 'SessionService');
     const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
     sessions.deliverEnds(endHandlers(hold, root));
-    return new Site({hold, root, sessions, settings, drainTimeout});
+    return new Site({hold, tree: new Traversal(root), sessions, settings, drainTimeout});
   } catch (error) {
     hold.abandon();
     throw error;
@@ -92,7 +93,7 @@ function neverTold({name}: ResourceClass): EspalierError {
 /** What a site is composed of. */
 interface Parts {
   readonly hold: SiteContainer;
-  readonly root: Branch;
+  readonly tree: Traversal;
   readonly sessions: SessionService;
   readonly settings: RequestSettings;
   readonly drainTimeout: number;
@@ -166,7 +167,7 @@ export class Site {
     const fail = (error: unknown) => this.#finish(request, this.#problem(error, request), send);
     try {
       this.#refuseWhenClosed();
-      const responded = respond(this.#parts.root, request, response);
+      const responded = respond(this.#parts.tree, request, response);
       if (isPromised(responded)) return void responded.then(finish, fail);
     } catch (error) {
       return fail(error);

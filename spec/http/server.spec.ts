@@ -389,6 +389,22 @@ test('what is no HTTP is a 400', async t => {
   t.regex(await textOf(await said(url, 'Hello there\r\n\r\n')), /^HTTP\/1\.1 400 Bad Request\r\n/);
 });
 
+for (const method of ['GET', 'POST', 'DELETE']) {
+  test(`the body of a ${method} that has none is empty, now and when it is read late`, async t => {
+    const {server} = served(t, async (response, request) => {
+      const early = request.url === '/late' ? undefined : await request.bytes();
+      await new Promise(resolve => setImmediate(resolve));
+      response.body = JSON.stringify([early?.length ?? 0, (await request.text()).length]);
+    });
+    const url = await server.listen({port: 0, host: '127.0.0.1'});
+    for (const path of ['/', '/late']) {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      socket.end(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      t.true((await textOf(socket)).endsWith('[0,0]'));
+    }
+  });
+}
+
 test('over HTTP/2 a large body that nobody reads holds nothing up, nor the requests after it', async t => {
   const {server} = served(t);
   const client = http2Client(await server.listen({port: 0, tls}));

@@ -59,6 +59,35 @@ test('a literal child beats a capture, whatever the order of declaration', async
   }
 });
 
+test('a path leads to the same place each time, with its own query, segments and rest', async t => {
+  @Resource()
+  @Child('a', Walked)
+  class Nested {}
+  const made: string[] = [];
+  @Resource()
+  @Child('nested', Nested)
+  @Child('leaf', Leaf)
+  @Child(':name', Walked)
+  class Root {
+    @Child('made', Walked)
+    make(segment: string) {
+      made.push(segment);
+      return new Walked();
+    }
+  }
+  const {site} = testSite(Root);
+  const ask = async (url: string) => JSON.parse(String((await site.handle({url})).body)) as unknown;
+  for (const query of ['', '?a=1', '?a=2']) {
+    t.deepEqual(await ask(`/nested/a${query}`), {params: {}, prepath: ['nested', 'a'], postpath: []});
+    t.deepEqual(await ask(`/nested/%61${query}`), {params: {}, prepath: ['nested', 'a'], postpath: []});
+    t.deepEqual(await ask(`/leaf${query}`), {params: {}, prepath: ['leaf'], postpath: []});
+    t.deepEqual(await ask(`/leaf/on${query}`), {params: {}, prepath: ['leaf'], postpath: ['on']});
+    t.deepEqual(await ask(`/other${query}`), {params: {name: 'other'}, prepath: ['other'], postpath: []});
+    t.deepEqual(await ask(`/made${query}`), {params: {}, prepath: ['made'], postpath: []});
+  }
+  t.deepEqual(made, ['made', 'made', 'made'], 'what is made for a request is made for each');
+});
+
 test('a literal child beats an inherited capture, and an inherited literal beats a capture', async t => {
   @Resource()
   @Child(':name', Walked)

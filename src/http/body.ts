@@ -16,6 +16,9 @@ export async function readBytes({stream, headers}: Incoming, limit: number): Pro
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') throw createError(415, 'A compressed body is not accepted.');
   const length = headers['transfer-encoding'] === undefined ? headers['content-length'] : undefined;
+  // Node's server has ended a body that was never to come (`optimizeEmptyRequests`).
+  if (stream.readableEnded && length === undefined && headers['transfer-encoding'] === undefined)
+    return Buffer.alloc(0);
   return getRawBody(stream, {limit, length: length ?? null}).catch((error: Error & {type?: string}) => {
     throw error.type === 'entity.too.large' ? tooLarge(limit) : error;
   });

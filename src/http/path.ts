@@ -27,7 +27,11 @@ export function decodePath(path: string): readonly string[] {
   if (path === '/') return none;
   if (!path.startsWith('/')) throw createError(400, 'The request target is neither a path nor an absolute URL.');
   if (!/^[\x21-\x7e]*$/.test(path)) throw createError(400, 'The path holds a character that must be percent-encoded.');
-  return path.slice(1).split('/').map(decodeSegment);
+  const segments = path.slice(1).split('/');
+  // Most are as they should be, and a look at each costs less than a call.
+  for (const [i, raw] of segments.entries())
+    if (raw.startsWith('.') || raw.includes('%')) segments[i] = decodeSegment(raw);
+  return segments;
 }
 
 function decodeSegment(raw: string): string {

@@ -66,8 +66,6 @@ export class Request {
   readonly url: string;
   /** The path as sent: not decoded, without the query. */
   readonly path: string;
-  /** Captured segments by name, decoded: `request.params.year` for `:year`. */
-  params: Readonly<Record<string, string>> = noParams;
   /** @internal What a service remembers of this request. A WeakMap instead would burden every garbage collection. */
   memo: unknown;
   /** @internal The headers of the answer are settled. */
@@ -81,6 +79,9 @@ export class Request {
   readonly #settings: RequestSettings;
   readonly #outgoing: Outgoing | undefined;
   #walked = 0;
+  /** Name, segment, name, segment, … */
+  #captured: string[] | undefined;
+  #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
   #bytes: Promise<Buffer> | undefined;
   #signal: AbortSignal | undefined;
@@ -142,9 +143,20 @@ export class Request {
     return this.segments.slice(this.#walked);
   }
 
-  /** @internal One more segment is behind us. */
-  walk(): void {
-    this.#walked += 1;
+  /** Captured segments by name, decoded: `request.params.year` for `:year`. */
+  get params(): Readonly<Record<string, string>> {
+    return (this.#params ??= this.#captured ? namedSegments(this.#captured) : noParams);
+  }
+
+  /** @internal One more segment is behind us, or so many. */
+  walk(count = 1): void {
+    this.#walked += count;
+  }
+
+  /** @internal A segment goes by a name from now on. */
+  capture(name: string, segment: string): void {
+    (this.#captured ??= []).push(name, segment);
+    this.#params = undefined;
   }
 
   /** Where the site hangs in an outer framework's paths: `/app` below `app.use('/app', site.handler)`, otherwise empty. */
@@ -235,6 +247,12 @@ export class Request {
   async form(options?: {limit?: number}): Promise<FormData> {
     return decodeForm(await this.bytes(options), this.headers);
   }
+}
+
+function namedSegments(captured: readonly string[]): Record<string, string> {
+  const params = Object.create(null) as Record<string, string>;
+  for (let at = 0; at < captured.length; at += 2) params[captured[at]!] = captured[at + 1]!;
+  return params;
 }
 
 async function* chunks(body: string | Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

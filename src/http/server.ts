@@ -86,7 +86,7 @@ export class Server {
   }
 
   async #open(address: string, port: number, tls: ListenOptions['tls']): Promise<NetServer> {
-    const server = tls ? this.#secureServer(tls) : createHttpServer(this.listener);
+    const server = tls ? this.#secureServer(tls) : createHttpServer({optimizeEmptyRequests: true}, this.listener);
     const {promise, resolve, reject} = Promise.withResolvers<void>();
     server.on('connection', (socket: Socket) => this.#track(socket));
     server.once('error', reject).listen({port, host: address}, resolve);
@@ -180,7 +180,7 @@ function isHttp1(out: ServerResponse): boolean {
 
 /** The client of a body that nobody reads to its end would wait for ever. */
 function discardRest({req}: ServerResponse): void {
-  if (!req.complete) req.resume();
+  if (!req.complete && !req.readableEnded) req.resume();
 }
 
 function isStream(body: Body | undefined): body is AsyncIterable<string | Uint8Array> {

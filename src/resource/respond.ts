@@ -4,8 +4,8 @@ import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {render} from './render.ts';
-import {traverse} from './traverse.ts';
-import type {Branch, Node} from './tree.ts';
+import type {Traversal} from './traverse.ts';
+import type {Node} from './tree.ts';
 
 type Handle = (request: Request, response: Response) => unknown;
 
@@ -13,11 +13,11 @@ type Handle = (request: Request, response: Response) => unknown;
  * Fill in the response to a request: walk the tree, call the handler, render what it returned. Throws, or rejects with,
  * what is to be answered as an error.
  */
-export function respond(root: Branch, request: Request, response: Response): Awaitable<void> {
+export function respond(tree: Traversal, request: Request, response: Response): Awaitable<void> {
   response.isHead = request.method === 'HEAD';
   // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
   if (request.path === '*') return respondUnhandled('OPTIONS', request, response);
-  return proceed(traverse(root, request), found => {
+  return proceed(tree.find(request), found => {
     if (!found) throw nothingHere();
     return found.hasExcessSlash
       ? redirectWithoutSlash(found.node, request, response)

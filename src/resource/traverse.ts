@@ -8,34 +8,64 @@ export interface Found {
   readonly instance: object;
   /** The path has a slash after this resource, which has no child for it. */
   readonly hasExcessSlash: boolean;
+  /** How many segments lead there. */
+  readonly depth: number;
 }
 
 type MakeChild = (segment: string, request: Request) => Awaitable<object | undefined>;
 
-/** Walk from the root along the segments of the request, to the resource they lead to or to nothing. */
-export function traverse(root: Branch, request: Request): Awaitable<Found | undefined> {
-  return walk(root.node, root.instance!, 0, request);
-}
+/** How many ways are remembered: more than most sites have. */
+const knownLimit = 10_000;
 
-/** Go on from a resource, `at` so many segments. */
-function walk(from: Node, resource: object, at: number, request: Request): Awaitable<Found | undefined> {
-  const {segments} = request;
-  let node = from;
-  let instance = resource;
-  for (let i = at; i < segments.length && !node.leaf; i += 1) {
-    const segment = segments[i]!;
-    const branch = branchFor(node, segment, i === segments.length - 1);
-    if (!branch)
-      return segment === '' && i === segments.length - 1 ? {node, instance, hasExcessSlash: true} : undefined;
-    request.walk();
-    if (branch.capture !== undefined) capture(request, branch.capture, segment);
-    const child = branch.instance ?? make(instance, branch.method!, segment, request);
-    if (isPromised(child)) return proceed(child, made => made && walk(branch.node, made, i + 1, request));
-    if (!child) return undefined;
-    ({node} = branch);
-    instance = child;
+/** The way that requests go through a tree, from its root along their segments. */
+export class Traversal {
+  readonly #root: Branch;
+  // By path, where that alone decides: nothing on the way is captured, or made for the request. Decoding the path and walking
+  // it costs a bare server's request 2 %. Only what is there is remembered, so that nobody can fill the memory with it.
+  readonly #known = new Map<string, Found>();
+
+  constructor(root: Branch) {
+    this.#root = root;
   }
-  return {node, instance, hasExcessSlash: false};
+
+  /** The resource that a request's path leads to, or nothing. */
+  find(request: Request): Awaitable<Found | undefined> {
+    const known = this.#known.get(request.path);
+    if (!known) return this.#walk(this.#root.node, this.#root.instance!, 0, request, true);
+    request.walk(known.depth);
+    return known;
+  }
+
+  /** Go on from a resource, `at` so many segments. `isFixed` is whether the path alone has led there. */
+  #walk(from: Node, resource: object, at: number, request: Request, isFixed: boolean): Awaitable<Found | undefined> {
+    const {segments} = request;
+    let node = from;
+    let instance = resource;
+    let depth = at;
+    for (; depth < segments.length && !node.leaf; depth += 1) {
+      const segment = segments[depth]!;
+      const isLast = depth === segments.length - 1;
+      const branch = branchFor(node, segment, isLast);
+      if (!branch) return segment === '' && isLast ? {node, instance, hasExcessSlash: true, depth} : undefined;
+      request.walk();
+      if (branch.capture !== undefined) request.capture(branch.capture, segment);
+      const child = branch.instance ?? make(instance, branch.method!, segment, request);
+      const next = depth + 1;
+      if (isPromised(child)) return proceed(child, made => made && this.#walk(branch.node, made, next, request, false));
+      if (!child) return undefined;
+      isFixed &&= branch.instance !== undefined && branch.capture === undefined;
+      ({node} = branch);
+      instance = child;
+    }
+    const found = {node, instance, hasExcessSlash: false, depth};
+    if (isFixed && depth === segments.length) this.#remember(request, found);
+    return found;
+  }
+
+  // By a copy: a part of a text keeps the whole, here with its query. What is encoded can be so in many ways.
+  #remember({path, segments}: Request, found: Found): void {
+    if (this.#known.size < knownLimit && !path.includes('%')) this.#known.set(`/${segments.join('/')}`, found);
+  }
 }
 
 /** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */
@@ -46,9 +76,4 @@ function branchFor(node: Node, segment: string, isLast: boolean): Branch | undef
 
 function make(parent: object, method: PropertyKey, segment: string, request: Request): ReturnType<MakeChild> {
   return (parent as Record<PropertyKey, MakeChild>)[method]!(segment, request);
-}
-
-function capture(request: Request, name: string, segment: string): void {
-  const params = Object.create(null) as Record<string, string>;
-  request.params = Object.assign(params, request.params, {[name]: segment});
 }
