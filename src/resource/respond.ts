@@ -26,14 +26,10 @@ export function respond(tree: Traversal, request: Request, response: Response): 
 }
 
 function call(instance: object, node: Node, request: Request, response: Response): Awaitable<void> {
-  const name = handlerFor(node, request.method);
-  if (name === undefined) return respondUnhandled(node.allow, request, response);
-  const result = (instance as Record<PropertyKey, Handle>)[name]!(request, response);
-  return proceed(result, value => render(value, response, `${node.resource.name}.${String(name)}()`));
-}
-
-function handlerFor({handlers}: Node, method: string): PropertyKey | undefined {
-  return handlers.get(method) ?? (method === 'HEAD' ? handlers.get('GET') : undefined);
+  const handler = node.handlers.get(request.method);
+  if (!handler) return respondUnhandled(node.allow, request, response);
+  const result = (instance as Record<PropertyKey, Handle>)[handler.name]!(request, response);
+  return proceed(result, value => render(value, response, handler.title));
 }
 
 function respondUnhandled(allow: string, request: Request, response: Response): void {
@@ -47,7 +43,7 @@ function respondUnhandled(allow: string, request: Request, response: Response): 
 
 function redirectWithoutSlash(node: Node, request: Request, response: Response): void {
   const isSafe = request.method === 'GET' || request.method === 'HEAD';
-  if (!isSafe || handlerFor(node, request.method) === undefined) throw nothingHere();
+  if (!isSafe || !node.handlers.has(request.method)) throw nothingHere();
   // Encoded anew: a backslash in a captured segment would send a browser to another host.
   const path = encodePath(request.segments.slice(0, -1));
   response.redirect(request.mountPath + path + request.search, 308);

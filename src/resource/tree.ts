@@ -12,11 +12,19 @@ import {undefinedChild} from './resource.ts';
 export interface Node {
   readonly resource: ResourceClass;
   readonly leaf: boolean;
-  readonly handlers: ReadonlyMap<string, PropertyKey>;
+  /** By verb; that of GET answers HEAD too, where nothing else does. */
+  readonly handlers: ReadonlyMap<string, Handler>;
   /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
   readonly allow: string;
   readonly literals: Map<string, Branch>;
   capture: Branch | undefined;
+}
+
+/** A method that answers a verb. */
+export interface Handler {
+  readonly name: PropertyKey;
+  /** What errors call it: `Page.show()`. */
+  readonly title: string;
 }
 
 /** The way from a resource to a child. */
@@ -121,11 +129,18 @@ function blankNode(resource: ResourceClass, {options, handlers}: Declarations): 
   return {
     resource,
     leaf: options?.leaf ?? false,
-    handlers,
+    handlers: handlersOf(resource, handlers),
     allow: allowed(handlers),
     literals: new Map(),
     capture: undefined,
   };
+}
+
+function handlersOf({name: owner}: ResourceClass, declared: Declarations['handlers']): Node['handlers'] {
+  const handlers = new Map<string, Handler>();
+  for (const [verb, name] of declared) handlers.set(verb, {name, title: `${owner}.${String(name)}()`});
+  const get = handlers.get('GET');
+  return get && !handlers.has('HEAD') ? handlers.set('HEAD', get) : handlers;
 }
 
 function allowed(handlers: ReadonlyMap<Verb, PropertyKey>): string {

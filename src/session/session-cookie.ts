@@ -34,8 +34,14 @@ export function cookieFor(request: Request, insecure: boolean): SessionCookie {
   );
 }
 
+// It is nearly always the same one.
+let lastLoopback = '';
+
 function isLoopback(host: string): boolean {
-  return /^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host);
+  if (host === lastLoopback) return true;
+  if (!/^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host)) return false;
+  lastLoopback = host;
+  return true;
 }
 
 /**
