@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -46,6 +47,29 @@ test('of updates by four processes to one component none is lost', async t => {
   const store = new SqliteStore({path: folder.path});
   t.is((await store.find('a', false))!.components.get('sum')!.text, '1000');
   store.close();
+});
+
+test('what one store of a process has written another sees in the same turn of the event loop', t => {
+  const folder = new SqliteFolder(t);
+  const [one, other] = [folder.open(), folder.open()];
+  one.create({uid: 'a', ...lifetime});
+  t.like(other.find('a', false), {uid: 'a'});
+  one.write('a', 'cart', 0, 'full');
+  t.like(other.find('a', false), {components: new Map([['cart', {revision: 1, text: 'full'}]])});
+  one.end('a', 'logout');
+  t.is(other.find('a', false), undefined);
+});
+
+test('an end in another process is seen by whoever asks a millisecond later, in the same turn too', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await store.create({uid: 'a', ...lifetime});
+  t.like(store.find('a', false), {uid: 'a'});
+  const sql = `DELETE FROM session WHERE key = 'a'`;
+  const program = `new (require('node:sqlite').DatabaseSync)(${JSON.stringify(folder.path)}).exec(${JSON.stringify(sql)})`;
+  // It takes far longer than a millisecond, and no turn ends meanwhile.
+  t.is(spawnSync(process.execPath, ['--no-warnings', '-e', program]).status, 0);
+  t.is(store.find('a', false), undefined);
 });
 
 test('sign-ins in four processes at once never leave a user more sessions than the limit', async t => {

@@ -12,6 +12,8 @@ export type Sync = 'NORMAL' | 'FULL';
 const patience = 1500;
 /** The same while a file is opened, which is no part of a request. */
 const patienceToOpen = 5000;
+/** For how long what is read belongs to one moment, in milliseconds. */
+const moment = 1;
 /** For how much of its patience a call may hold up the event loop, at most. Most writes of others are done by then. */
 const briefly = 10;
 /** Says of an SQLite file that it is one of ours. */
@@ -79,6 +81,11 @@ export class SqliteFile {
   readonly #begin: StatementSync;
   readonly #beginToWrite: StatementSync;
   readonly #commit: StatementSync;
+  /** Those of this process in which reading has begun. */
+  static readonly #reading = new Set<SqliteFile>();
+
+  #readingSince = 0;
+  #endWithTurn: NodeJS.Immediate | undefined;
   #sync: Sync = 'NORMAL';
   #isOpen = true;
 
@@ -93,14 +100,12 @@ export class SqliteFile {
     return this.#database.prepare(sql);
   }
 
-  /** What `act` reads belongs to one moment. */
+  /** What `act` reads belongs to one moment, of this turn of the event loop and a millisecond ago at most. */
   read<T>(act: () => T): Awaitable<T> {
-    return patiently(() => this.#transact(this.#begin, act));
-  }
-
-  /** The same, where one statement reads it all, which belongs to one moment by itself. */
-  readOnce<T>(act: () => T): Awaitable<T> {
-    return patiently(act);
+    return patiently(() => {
+      this.#beginToRead();
+      return act();
+    });
   }
 
   /** What `act` writes is written as a whole, after others' writes; or not at all when it throws. */
@@ -110,19 +115,46 @@ export class SqliteFile {
 
   /** The same, but it throws at once when another process goes on writing. See `isBusy`. */
   writeNow<T>(sync: Sync, act: () => T): T {
+    // Also of another store in this process, which is to see what is written here.
+    for (const file of SqliteFile.#reading) file.#endReading();
     // It can't be changed inside a transaction.
     if (sync !== this.#sync) this.#database.exec(`PRAGMA synchronous = ${sync}`);
     this.#sync = sync;
-    return this.#transact(this.#beginToWrite, act);
+    return this.#transact(act);
   }
 
   close(): void {
+    this.#endReading();
     if (this.#isOpen) this.#database.close();
     this.#isOpen = false;
   }
 
-  #transact<T>(begin: StatementSync, act: () => T): T {
-    begin.run();
+  // The locks take SQLite four times as long as finding a session. So what is read in one turn of the event loop is read
+  // under the same ones: whatever those who ask can know of has been written before that turn began. A long turn is several.
+  #beginToRead(): void {
+    const now = performance.now();
+    if (SqliteFile.#reading.has(this) && now < this.#readingSince + moment) return;
+    this.#endReading();
+    this.#begin.run();
+    SqliteFile.#reading.add(this);
+    this.#readingSince = now;
+    this.#endWithTurn ??= setImmediate(() => {
+      this.#endWithTurn = undefined;
+      this.#endReading();
+    });
+  }
+
+  #endReading(): void {
+    if (!SqliteFile.#reading.delete(this)) return;
+    try {
+      this.#commit.run();
+    } catch {
+      this.#rollBack();
+    }
+  }
+
+  #transact<T>(act: () => T): T {
+    this.#beginToWrite.run();
     try {
       const result = act();
       this.#commit.run();

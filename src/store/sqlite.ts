@@ -101,11 +101,14 @@ export class SqliteStore implements SessionStore {
   }
 
   find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
-    return this.#found(this.#sql.wholeByUid, isSeen, uid, uid, uid, this.#now());
+    return this.#found(isSeen, () => {
+      const rows = this.#sql.wholeByUid.all(uid, uid);
+      return rows.length > 0 ? rows : this.#sql.wholeByAlias.all(uid, this.#now());
+    });
   }
 
   touch(key: string): Awaitable<SessionRecord | undefined> {
-    return this.#found(this.#sql.wholeByKey, true, key);
+    return this.#found(true, () => this.#sql.wholeByKey.all(key));
   }
 
   write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
@@ -197,14 +200,10 @@ export class SqliteStore implements SessionStore {
     return Math.floor(this.#clock.now());
   }
 
-  /** Only what gains enough by being seen is written; all else reads alone, in one statement, and waits for nobody. */
-  #found(
-    statement: StatementSync,
-    isSeen: boolean,
-    ...values: (string | number)[]
-  ): Awaitable<SessionRecord | undefined> {
-    const found = this.#file.readOnce(() => {
-      const rows = readable(() => statement.all(...values));
+  /** Only what gains enough by being seen is written; all else reads alone, and waits for nobody. */
+  #found(isSeen: boolean, read: () => ReturnType<StatementSync['all']>): Awaitable<SessionRecord | undefined> {
+    const found = this.#file.read(() => {
+      const rows = readable(read);
       const record = rows.length > 0 ? {...decodeWhole(rows), now: this.#now()} : undefined;
       return record && record.now < idleDeadline(record) ? record : undefined;
     });
@@ -230,7 +229,7 @@ export class SqliteStore implements SessionStore {
   }
 
   #byUid(uid: string, now: number): SqliteSession | undefined {
-    return this.#read(this.#sql.byUid, uid, uid, uid, now);
+    return this.#read(this.#sql.byUid, uid, uid) ?? this.#read(this.#sql.byAlias, uid, now);
   }
 
   #byKey(key: string): SqliteSession | undefined {
@@ -365,16 +364,17 @@ function prepareStatements(file: SqliteFile) {
   const whole = `SELECT ${columns}, name, revision, text
     FROM session LEFT JOIN component ON component.session = session.id AND text IS NOT NULL`;
   const hasKey = 'WHERE key = ?';
-  const hasUid = `WHERE id = coalesce(
-    (SELECT id FROM session WHERE key = ? AND uid = ?),
-    (SELECT session FROM alias WHERE uid = ? AND (until IS NULL OR until > ?)))`;
+  const hasUid = 'WHERE key = ? AND uid = ?';
+  const hasAlias = 'WHERE id = (SELECT session FROM alias WHERE uid = ? AND (until IS NULL OR until > ?))';
   return {
     create: file.prepare(`INSERT INTO session
       (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)`),
     byKey: file.prepare(`${session} ${hasKey}`),
     byUid: file.prepare(`${session} ${hasUid}`),
+    byAlias: file.prepare(`${session} ${hasAlias}`),
     wholeByKey: file.prepare(`${whole} ${hasKey}`),
     wholeByUid: file.prepare(`${whole} ${hasUid}`),
+    wholeByAlias: file.prepare(`${whole} ${hasAlias}`),
     keysOf: file.prepare('SELECT key FROM session WHERE user = ? ORDER BY sign_in'),
     due: file.prepare(`SELECT id, key, deadline FROM session
       WHERE deadline >= ? AND deadline <= ? AND (deadline > ? OR id > ?) ORDER BY deadline, id LIMIT ?`),
