@@ -28,14 +28,13 @@ export function decodePath(path: string): readonly string[] {
   if (!path.startsWith('/')) throw createError(400, 'The request target is neither a path nor an absolute URL.');
   if (!/^[\x21-\x7e]*$/.test(path)) throw createError(400, 'The path holds a character that must be percent-encoded.');
   const segments = path.slice(1).split('/');
-  // Most are as they should be, and a look at each costs less than a call.
-  for (const [i, raw] of segments.entries())
-    if (raw.startsWith('.') || raw.includes('%')) segments[i] = decodeSegment(raw);
-  return segments;
+  // Most are as they should be: decoding is looked for once, in the path as a whole.
+  return path.includes('%') || path.includes('/.') ? segments.map(decodeSegment) : segments;
 }
 
 function decodeSegment(raw: string): string {
-  const segment = raw.includes('%') ? percentDecode(raw) : raw;
+  if (!raw.includes('%') && !raw.startsWith('.')) return raw;
+  const segment = percentDecode(raw);
   if (segment === '.' || segment === '..') throw createError(400, 'The path holds a dot segment.');
   if (segment.includes('\0')) throw createError(400, 'The path holds a NUL.');
   return segment;
