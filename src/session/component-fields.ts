@@ -79,11 +79,13 @@ function isTaken(fresh: object, name: string): boolean {
   return typeof (fresh as Fields)[name] === 'function';
 }
 
-/** Those of the fields that a new instance of the class can't have, as it has methods or accessors of their names. */
-export function hiddenFields(fresh: object, fields: Fields): Fields {
-  const hidden: Fields = {};
-  for (const name of Object.keys(fields)) if (isTaken(fresh, name)) put(hidden, name, fields[name]);
-  return hidden;
+/** These fields, and those of the `stored` ones that a new instance of the class can't have, as it has methods or accessors of their names. */
+export function withHiddenFields(fields: Fields, fresh: object, stored: Fields): Fields {
+  const hidden = Object.keys(stored).filter(name => isTaken(fresh, name));
+  if (hidden.length === 0) return fields;
+  const whole: Fields = {};
+  for (const name of hidden) put(whole, name, stored[name]);
+  return {...whole, ...fields};
 }
 
 /** Those of an instance's fields that a new one does not have. */

@@ -3,11 +3,11 @@ import {describe, EspalierError} from '../errors.ts';
 import type {ComponentDeclaration, Fields} from './component.ts';
 import {
   currentFields,
-  hiddenFields,
   instanceOf,
   loadedInstance,
   storableFields,
   unknownFields,
+  withHiddenFields,
 } from './component-fields.ts';
 import {checkFields} from './component-schema.ts';
 import {contentOf, writeContent, type ComponentContent} from './component-text.ts';
@@ -46,7 +46,7 @@ export function updated<T extends object>(
   const current = currentFields(component, content);
   const fields = changedFields(component, loadedInstance(component, current, content.version), fresh, update);
   const version = Math.max(content.version, component.version);
-  return written(component, {version, fields: {...hiddenFields(fresh, current), ...fields}}, fields, limit);
+  return written(component, {version, fields: withHiddenFields(fields, fresh, current)}, fields, limit);
 }
 
 /** What is to be stored of a draft, once `update` has changed or replaced it. `fresh` is a new instance of its class. */

@@ -23,7 +23,7 @@ export function readOnly<T>(value: T): ReadOnly<T> {
 function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   if (ArrayBuffer.isView(value) || value instanceof RegExp) return;
-  const [, refusals] = frozenKinds.find(([kind]) => value instanceof kind) ?? [];
+  const refusals = refusalsFor(value);
   if (refusals) Object.defineProperties(value, refusals);
   Object.freeze(value);
   for (const held of heldBy(value)) freeze(held);
@@ -38,6 +38,11 @@ function heldBy(value: object): Iterable<unknown> {
 // Freezing an object does not keep its own methods from changing what is inside. They are hidden on the object itself: with
 // another prototype it would not be equal to one like it, as some assertions see it.
 const frozenKinds = [Date, Map, Set, URL, URLSearchParams].map(kind => [kind, refusalsOf(kind.prototype)] as const);
+
+function refusalsFor(value: object): PropertyDescriptorMap | undefined {
+  for (const [kind, refusals] of frozenKinds) if (value instanceof kind) return refusals;
+  return undefined;
+}
 
 function refusalsOf(prototype: object): PropertyDescriptorMap {
   const refusals: PropertyDescriptorMap = {};
