@@ -1,5 +1,5 @@
 // What Espalier is measured against: each workload by hand on node:http, with nothing in between. It keeps the same promises
-// about the cookie, the store's keys and the headers, as fast as we know how to.
+// about the cookie, the store's keys and the headers, as carefully as we know how to.
 import {hash, randomFillSync} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {open} from 'node:fs/promises';

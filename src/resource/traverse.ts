@@ -43,13 +43,9 @@ export class Traversal {
     let instance = resource;
     let depth = at;
     for (; depth < segments.length && !node.leaf; depth += 1) {
-      const segment = segments[depth]!;
-      const isLast = depth === segments.length - 1;
-      const branch = branchFor(node, segment, isLast);
-      if (!branch) return segment === '' && isLast ? {node, instance, hasExcessSlash: true, depth} : undefined;
-      request.walk();
-      if (branch.capture !== undefined) request.capture(branch.capture, segment);
-      const child = branch.instance ?? make(instance, branch.method!, segment, request);
+      const branch = branchFor(node, segments, depth);
+      if (!branch) return excessSlash(node, instance, segments, depth);
+      const child = step(branch, instance, segments[depth]!, request);
       const next = depth + 1;
       if (isPromised(child)) return proceed(child, made => made && this.#walk(branch.node, made, next, request, false));
       if (!child) return undefined;
@@ -69,11 +65,20 @@ export class Traversal {
 }
 
 /** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */
-function branchFor(node: Node, segment: string, isLast: boolean): Branch | undefined {
-  if (segment === '') return isLast ? node.literals.get('') : undefined;
+function branchFor(node: Node, segments: readonly string[], at: number): Branch | undefined {
+  const segment = segments[at]!;
+  if (segment === '') return at === segments.length - 1 ? node.literals.get('') : undefined;
   return node.literals.get(segment) ?? node.capture;
 }
 
-function make(parent: object, method: PropertyKey, segment: string, request: Request): ReturnType<MakeChild> {
-  return (parent as Record<PropertyKey, MakeChild>)[method]!(segment, request);
+function excessSlash(node: Node, instance: object, segments: readonly string[], depth: number): Found | undefined {
+  const isSlash = segments[depth] === '' && depth === segments.length - 1;
+  return isSlash ? {node, instance, hasExcessSlash: true, depth} : undefined;
+}
+
+/** The child that a segment leads to: there already, or made for the request. */
+function step(branch: Branch, parent: object, segment: string, request: Request): ReturnType<MakeChild> {
+  request.walk();
+  if (branch.capture !== undefined) request.capture(branch.capture, segment);
+  return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!]!(segment, request);
 }

@@ -79,7 +79,7 @@ export class ComponentWriter {
   ): Awaitable<StoredComponent | undefined> {
     const updated = change(current);
     return proceed(this.#store.write(key, name, current?.revision ?? 0, updated?.text), written => {
-      if (written.state === 'written') return updated && left(written.revision, updated);
+      if (written.state === 'written') return updated && storedAs(written.revision, updated);
       if (written.state === 'gone') throw sessionEnded();
       if (attempt === attempts) throw conflict(name);
       return proceed(this.#pause(attempt), () => this.#write(key, name, written.current, change, attempt + 1));
@@ -96,7 +96,7 @@ export class ComponentWriter {
   }
 }
 
-function left(revision: number, {text, content}: UpdatedComponent): StoredComponent {
+function storedAs(revision: number, {text, content}: UpdatedComponent): StoredComponent {
   return content ? new LoadedComponent({revision, text}, content) : {revision, text};
 }
 

@@ -85,7 +85,6 @@ export class SqliteFile {
   static readonly #reading = new Set<SqliteFile>();
 
   #readingSince = 0;
-  #endWithTurn: NodeJS.Immediate | undefined;
   #sync: Sync = 'NORMAL';
   #isOpen = true;
 
@@ -138,10 +137,7 @@ export class SqliteFile {
     this.#begin.run();
     SqliteFile.#reading.add(this);
     this.#readingSince = now;
-    this.#endWithTurn ??= setImmediate(() => {
-      this.#endWithTurn = undefined;
-      this.#endReading();
-    });
+    setImmediate(() => this.#endReading());
   }
 
   #endReading(): void {
