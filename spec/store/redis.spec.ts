@@ -182,7 +182,8 @@ test('nothing that opens a session is in Redis', async t => {
 
 test('while Redis is paused a site answers 503 with Retry-After, and its visitors keep their sessions', async t => {
   const server = await startServer(t);
-  const {store} = openStore(t, {url: server.url, timeout: 1500});
+  const {store, works} = openStore(t, {url: server.url, timeout: 1500});
+  await until(works, 'the connection');
   const someone = siteWith(store).visitor();
   const uid = await (await someone.get('/')).text();
   server.signal('SIGSTOP');
