@@ -1,3 +1,4 @@
+import {AsyncLocalStorage} from 'node:async_hooks';
 import {lookup} from 'node:dns/promises';
 import {once, type EventEmitter} from 'node:events';
 import {Agent, createServer, get, request as httpRequest, type ClientRequest, type IncomingMessage} from 'node:http';
@@ -5,6 +6,7 @@ import {connect as connectHttp2, type ClientHttp2Session} from 'node:http2';
 import {Agent as TlsAgent, get as getTls} from 'node:https';
 import {connect, type AddressInfo, type Socket} from 'node:net';
 import {networkInterfaces} from 'node:os';
+import {connect as connectTls} from 'node:tls';
 import test, {type ExecutionContext} from 'ava';
 import {Get, Post, Request, Resource, Response, createSite} from 'espalier';
 import {testSite} from 'espalier/testing';
@@ -175,6 +177,108 @@ test('the listener answers for another server', async t => {
   t.teardown(() => other.close());
   await once(other, 'listening');
   t.is(await (await fetch(`http://127.0.0.1:${(other.address() as AddressInfo).port}`)).text(), 'Hello');
+});
+
+/** The bodies of the answers to two requests, `/0` and `/1`, that come in during the same turn of the event loop. */
+async function inOneTurn(url: string): Promise<string[]> {
+  const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+  const sockets = [await said(url, ''), await said(url, '')];
+  for (const [i, socket] of sockets.entries()) socket.write(request(`/${i}`));
+  return Promise.all(sockets.map(async socket => (await textOf(socket)).split('\r\n\r\n')[1]!));
+}
+
+test('the answers that are ready in one turn of the event loop go out together, at its end', async t => {
+  const sockets: Socket[] = [];
+  const together: number[] = [];
+  const server = new Server(
+    (message, _outgoing, send) => {
+      const response = new Response();
+      response.body = message.url!;
+      send(response);
+      sockets.push((message as IncomingMessage).socket);
+      together.push(sockets.filter(({bytesWritten}) => bytesWritten === 0).length);
+    },
+    error => t.fail(String(error)),
+  );
+  t.teardown(() => server.close(1));
+  const url = await server.listen({port: 0, host: '127.0.0.1'});
+  // What takes a millisecond, as the first requests do, is cut short.
+  for (let i = 0; i < 100 && !together.includes(2); i += 1) t.deepEqual(await inOneTurn(url), ['/0', '/1']);
+  t.is(Math.max(...together), 2);
+});
+
+for (const options of [{}, {tls}]) {
+  const over = options.tls ? 'TLS' : 'plain HTTP';
+  test(`a client that says no more after its request gets an answer that is ready at once, over ${over}`, async t => {
+    const {server} = served(t, response => {
+      response.body = 'Hello';
+    });
+    const url = await server.listen({port: 0, host: '127.0.0.1', ...options});
+    for (let i = 0; i < 20; i += 1) {
+      const socket = options.tls
+        ? connectTls({port: portIn(url), host: '127.0.0.1', rejectUnauthorized})
+        : connect(portIn(url), '127.0.0.1');
+      socket.end('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      t.true((await textOf(socket)).endsWith('Hello'));
+    }
+  });
+}
+
+test('an answer that can’t be ended breaks its connection alone, and is told; the others of its turn go out', async t => {
+  const failure = new Error('not to be ended');
+  const fail = () => {
+    throw failure;
+  };
+  const broken: unknown[] = [];
+  const server = new Server(
+    (message, outgoing, send) => {
+      const response = new Response();
+      response.body = 'Hello';
+      if (message.url === '/bad') Object.assign(outgoing, {end: fail});
+      send(response);
+    },
+    error => broken.push(error),
+  );
+  t.teardown(() => server.close(1));
+  const url = await server.listen({port: 0, host: '127.0.0.1'});
+  const bad = t.throwsAsync(fetch(`${url}/bad`));
+  t.is(await (await fetch(url)).text(), 'Hello');
+  await bad;
+  t.deepEqual(broken, [failure]);
+});
+
+test('bytes go out as they are when they are handed over, whatever becomes of them', async t => {
+  const scratch = Buffer.alloc(2);
+  const server = new Server(
+    (message, _outgoing, send) => {
+      const response = new Response();
+      scratch.write(message.url!);
+      response.body = scratch;
+      send(response);
+    },
+    error => t.fail(String(error)),
+  );
+  t.teardown(() => server.close(1));
+  t.deepEqual(await inOneTurn(await server.listen({port: 0, host: '127.0.0.1'})), ['/0', '/1']);
+});
+
+test('of an answer by another server its end is heard in the async context of its request', async t => {
+  const {server} = served(t);
+  const asking = new AsyncLocalStorage<string>();
+  const heard: unknown[] = [];
+  const other = createServer((message, answer) =>
+    asking.run(message.url!, () => {
+      answer.once('finish', () => heard.push([message.url, asking.getStore()]));
+      server.listener(message, answer);
+    }),
+  ).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  await inOneTurn(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  t.deepEqual(heard, [
+    ['/0', '/0'],
+    ['/1', '/1'],
+  ]);
 });
 
 test('an answer that can’t be written breaks its connection alone, and is told', async t => {

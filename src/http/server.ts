@@ -13,6 +13,7 @@ import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
 import {dismiss, StreamCut} from './stream.ts';
+import {TurnEnd} from './turn-end.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -44,6 +45,7 @@ export class Server {
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #streams = new Set<Readable>();
+  readonly #turnEnd = new TurnEnd();
   #closing = false;
 
   /** `onBroken` hears of answers that could not be sent whole, and of servers that fail. */
@@ -53,10 +55,14 @@ export class Server {
   }
 
   /** Takes requests from any Node server: `http.createServer(listener)`, `app.use(listener)`. */
-  readonly listener: Listener = (message, outgoing) => {
-    const out = outgoing as ServerResponse;
-    this.#answer(message as Message, out, response => this.#send(response, out));
-  };
+  // What else is there may want to hear of an answer's end where its request began, so there none waits for the end of a turn.
+  readonly listener: Listener = (message, out) => this.#take(message, out as ServerResponse, false);
+
+  readonly #ownListener: Listener = (message, out) => this.#take(message, out as ServerResponse, true);
+
+  #take(message: Parameters<Listener>[0], out: ServerResponse, canWait: boolean): void {
+    this.#answer(message as Message, out, response => this.#send(response, out, canWait));
+  }
 
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`, and then has opened nothing. */
   async listen({port = listenDefaults.port, host = listenDefaults.host, tls}: ListenOptions = {}): Promise<string> {
@@ -86,9 +92,13 @@ export class Server {
   }
 
   async #open(address: string, port: number, tls: ListenOptions['tls']): Promise<NetServer> {
-    const server = tls ? this.#secureServer(tls) : createHttpServer({optimizeEmptyRequests: true}, this.listener);
+    const server = tls ? this.#secureServer(tls) : createHttpServer({optimizeEmptyRequests: true}, this.#ownListener);
     const {promise, resolve, reject} = Promise.withResolvers<void>();
     server.on('connection', (socket: Socket) => this.#track(socket));
+    // Node ends the connection of a client that says no more; what is ready for it goes out before.
+    server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) =>
+      socket.prependListener('end', this.#turnEnd.come),
+    );
     server.once('error', reject).listen({port, host: address}, resolve);
     await promise;
     return server.off('error', reject).on('error', this.#onBroken);
@@ -100,27 +110,34 @@ export class Server {
   }
 
   #secureServer(tls: NonNullable<ListenOptions['tls']>): NetServer {
-    const server = createSecureServer({...tls, allowHTTP1: true}, this.listener);
+    const server = createSecureServer({...tls, allowHTTP1: true}, this.#ownListener);
     return server.on('session', session => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
     });
   }
 
-  #send(response: Response, out: ServerResponse): void {
+  #send(response: Response, out: ServerResponse, canWait: boolean): void {
     try {
       const body = response.sentBody;
       // A stream longer than the length it was said to have would go on in the next answer's place.
       if (isStream(body) && isHttp1(out)) out.strictContentLength = true;
       out.writeHead(response.status, this.#headers(response, out));
-      if (isStream(body)) {
-        void this.#stream(body, out);
-      } else {
-        out.end(body);
-        discardRest(out);
-      }
+      if (isStream(body)) void this.#stream(body, out);
+      // Bytes may be changed by those who have made them.
+      else if (canWait && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body));
+      else this.#end(out, body);
     } catch (error) {
       if (response.stream) dismiss(response.stream).catch(() => undefined);
+      this.#breakOff(error, out);
+    }
+  }
+
+  #end(out: ServerResponse, body: string | Uint8Array | undefined): void {
+    try {
+      out.end(body);
+      discardRest(out);
+    } catch (error) {
       this.#breakOff(error, out);
     }
   }
