@@ -99,6 +99,13 @@ export class SqliteFile {
     return this.#database.prepare(sql);
   }
 
+  /** One whose rows are the values of their columns, without the names, where Node can do that. */
+  prepareRows(sql: string): StatementSync {
+    const statement = this.prepare(sql);
+    (statement as Partial<StatementSync>).setReturnArrays?.(true);
+    return statement;
+  }
+
   /** What `act` reads belongs to one moment, of this turn of the event loop and a millisecond ago at most. */
   read<T>(act: () => T): Awaitable<T> {
     return patiently(() => {

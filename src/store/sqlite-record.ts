@@ -6,12 +6,18 @@ export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'>
   readonly id: number;
 }
 
-/** The columns of a session, by the names they have here. */
-export const columns = `id, key, uid, is_secure AS isSecure, idle_timeout AS idleTimeout,
-  absolute_timeout AS absoluteTimeout, created_at AS createdAt, last_seen_at AS lastSeenAt,
-  authenticated_at AS authenticatedAt, user`;
+/** The columns of a session, in the order in which they are decoded. */
+export const sessionColumns =
+  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user';
+/** The same of a component. */
+export const componentColumns = 'name, revision, text';
 
-type Row = Readonly<Record<string, unknown>>;
+const firstOfComponent = sessionColumns.split(',').length;
+
+/** The values of its columns; or with their names, which takes twice as long, but Node 22.15 knows nothing else. */
+type Row = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+const valuesOf = (row: Row): readonly unknown[] => (Array.isArray(row) ? row : Object.values(row));
 
 /** What `read` gives; but SQLite holds numbers that JavaScript does not, and reading one of them fails. */
 export function readable<T>(read: () => T): T {
@@ -23,46 +29,60 @@ export function readable<T>(read: () => T): T {
   }
 }
 
-/** A row of `columns`. The table is a strict one, so that each value has its type at least. */
+/** A row of `sessionColumns`. The table is a strict one, so that each value has its type at least. */
 export function decodeSession(row: Row): SqliteSession {
-  const {id, key, uid, idleTimeout, absoluteTimeout, createdAt, lastSeenAt} = row as unknown as SqliteSession;
+  const values = valuesOf(row);
+  const isSecure = values[3];
   const session: SqliteSession = {
-    id,
-    key,
-    uid,
-    isSecure: row['isSecure'] === 1,
-    idleTimeout,
-    absoluteTimeout,
-    createdAt,
-    lastSeenAt,
-    user: (row['user'] as string | null) ?? undefined,
-    authenticatedAt: (row['authenticatedAt'] as number | null) ?? undefined,
+    id: values[0] as number,
+    key: values[1] as string,
+    uid: values[2] as string,
+    isSecure: isSecure === 1,
+    idleTimeout: values[4] as number,
+    absoluteTimeout: values[5] as number,
+    createdAt: values[6] as number,
+    lastSeenAt: values[7] as number,
+    authenticatedAt: (values[8] as number | null) ?? undefined,
+    user: (values[9] as string | null) ?? undefined,
   };
-  if (!isSound(session) || (row['isSecure'] !== 0 && row['isSecure'] !== 1)) throw corrupt(session.key);
+  if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
   return session;
 }
 
-/** A session as one statement reads it whole: a row of it for each component, of which there may be none. */
-export function decodeWhole(rows: readonly Row[]): Omit<SessionRecord, 'now'> {
-  const {id: _, ...session} = decodeSession(rows[0]!);
-  const components = rows[0]!['name'] === null ? [] : rows;
-  return {...session, components: decodeComponents(session.key, components)};
+/** Rows of both, as one statement reads a session whole: one for each component, of which there may be none. */
+export function decodeWhole(rows: readonly Row[], now: number): SessionRecord {
+  const components = rows.map(row => valuesOf(row).slice(firstOfComponent));
+  return recordOf(decodeSession(rows[0]!), components[0]![0] === null ? [] : components, now);
 }
 
-/** The rows of a session's components, by name. */
-export function decodeComponents(key: string, rows: readonly Row[]): ReadonlyMap<string, StoredComponent> {
-  return new Map(rows.map(row => decodeComponent(key, row)));
+/** A session as a store gives it. `components` are rows of `componentColumns`. */
+export function recordOf(session: SqliteSession, components: readonly Row[], now: number): SessionRecord {
+  return {
+    key: session.key,
+    uid: session.uid,
+    isSecure: session.isSecure,
+    idleTimeout: session.idleTimeout,
+    absoluteTimeout: session.absoluteTimeout,
+    createdAt: session.createdAt,
+    lastSeenAt: session.lastSeenAt,
+    authenticatedAt: session.authenticatedAt,
+    user: session.user,
+    components: new Map(components.map(row => decodeComponent(session.key, row))),
+    now,
+  };
+}
+
+/** The name of a component, and what rests by it. */
+export function decodeComponent(key: string, row: Row): [string, StoredComponent] {
+  const [name, revision, text] = valuesOf(row) as [string, number, string];
+  const decoded = parse(name);
+  if (typeof decoded !== 'string' || !(revision >= 1)) throw corrupt(key);
+  return [decoded, {revision, text}];
 }
 
 // As JSON, since a name may have a NUL in it, which a text in SQLite may not.
 export function encodeName(name: string): string {
   return JSON.stringify(name);
-}
-
-function decodeComponent(key: string, {name, revision, text}: Row): [string, StoredComponent] {
-  const decoded = parse(name as string);
-  if (typeof decoded !== 'string' || !(Number(revision) >= 1)) throw corrupt(key);
-  return [decoded, {revision: Number(revision), text: text as string}];
 }
 
 function isSound({idleTimeout, absoluteTimeout, createdAt, lastSeenAt, user, authenticatedAt}: SqliteSession): boolean {

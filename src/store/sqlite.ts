@@ -20,12 +20,14 @@ import {SqliteEnds} from './sqlite-ends.ts';
 import {isBusy, SqliteFile, type Sync} from './sqlite-file.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
 import {
-  columns,
-  decodeComponents,
+  componentColumns,
+  decodeComponent,
   decodeSession,
   decodeWhole,
   encodeName,
   readable,
+  recordOf,
+  sessionColumns,
   type SqliteSession,
 } from './sqlite-record.ts';
 
@@ -204,7 +206,7 @@ export class SqliteStore implements SessionStore {
   #found(isSeen: boolean, read: () => ReturnType<StatementSync['all']>): Awaitable<SessionRecord | undefined> {
     const found = this.#file.read(() => {
       const rows = readable(read);
-      const record = rows.length > 0 ? {...decodeWhole(rows), now: this.#now()} : undefined;
+      const record = rows.length > 0 ? decodeWhole(rows, this.#now()) : undefined;
       return record && record.now < idleDeadline(record) ? record : undefined;
     });
     return isSeen ? proceed(found, record => this.#seenIfWorth(record)) : found;
@@ -257,7 +259,7 @@ export class SqliteStore implements SessionStore {
 
   #put({id, key}: SqliteSession, name: string, expected: number, text: string | undefined): Written {
     const row = readable(() => this.#sql.component.get(id, name));
-    const current = row && decodeComponents(key, [row]).values().next().value;
+    const [, current] = row ? decodeComponent(key, row) : [];
     // What was taken out keeps its revision, so that none is given twice.
     const isThere = current !== undefined && current.text !== null;
     if ((isThere ? current.revision : 0) !== expected)
@@ -307,9 +309,9 @@ export class SqliteStore implements SessionStore {
     return true;
   }
 
-  #record({id, ...session}: SqliteSession, now: number): SessionRecord {
-    const rows = readable(() => this.#sql.components.all(id));
-    return {...session, components: decodeComponents(session.key, rows), now};
+  #record(session: SqliteSession, now: number): SessionRecord {
+    const components = readable(() => this.#sql.components.all(session.id));
+    return recordOf(session, components, now);
   }
 
   #look(): void {
@@ -360,8 +362,8 @@ interface Due {
 type Statements = ReturnType<typeof prepareStatements>;
 
 function prepareStatements(file: SqliteFile) {
-  const session = `SELECT ${columns} FROM session`;
-  const whole = `SELECT ${columns}, name, revision, text
+  const session = `SELECT ${sessionColumns} FROM session`;
+  const whole = `SELECT ${sessionColumns}, ${componentColumns}
     FROM session LEFT JOIN component ON component.session = session.id AND text IS NOT NULL`;
   const hasKey = 'WHERE key = ?';
   const hasUid = 'WHERE key = ? AND uid = ?';
@@ -369,17 +371,17 @@ function prepareStatements(file: SqliteFile) {
   return {
     create: file.prepare(`INSERT INTO session
       (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)`),
-    byKey: file.prepare(`${session} ${hasKey}`),
-    byUid: file.prepare(`${session} ${hasUid}`),
-    byAlias: file.prepare(`${session} ${hasAlias}`),
-    wholeByKey: file.prepare(`${whole} ${hasKey}`),
-    wholeByUid: file.prepare(`${whole} ${hasUid}`),
-    wholeByAlias: file.prepare(`${whole} ${hasAlias}`),
+    byKey: file.prepareRows(`${session} ${hasKey}`),
+    byUid: file.prepareRows(`${session} ${hasUid}`),
+    byAlias: file.prepareRows(`${session} ${hasAlias}`),
+    wholeByKey: file.prepareRows(`${whole} ${hasKey}`),
+    wholeByUid: file.prepareRows(`${whole} ${hasUid}`),
+    wholeByAlias: file.prepareRows(`${whole} ${hasAlias}`),
     keysOf: file.prepare('SELECT key FROM session WHERE user = ? ORDER BY sign_in'),
     due: file.prepare(`SELECT id, key, deadline FROM session
       WHERE deadline >= ? AND deadline <= ? AND (deadline > ? OR id > ?) ORDER BY deadline, id LIMIT ?`),
-    components: file.prepare('SELECT name, revision, text FROM component WHERE session = ? AND text IS NOT NULL'),
-    component: file.prepare('SELECT name, revision, text FROM component WHERE session = ? AND name = ?'),
+    components: file.prepareRows(`SELECT ${componentColumns} FROM component WHERE session = ? AND text IS NOT NULL`),
+    component: file.prepareRows(`SELECT ${componentColumns} FROM component WHERE session = ? AND name = ?`),
     put: file.prepare(`INSERT INTO component VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET revision = excluded.revision, text = excluded.text`),
     see: file.prepare('UPDATE session SET last_seen_at = ? WHERE id = ?'),
