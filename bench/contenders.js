@@ -6,7 +6,8 @@ import {fileURLToPath} from 'node:url';
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 
 export const bare = {name: 'bare node:http', file: here('peers/bare.js'), packages: [], ours: true};
-export const espalier = {name: 'Espalier', file: here('../dist/bench/site.js'), packages: [], ours: true};
+export const espalier = {name: 'Espalier', file: here('../dist/bench/served.js'), packages: [], ours: true};
+export const mounted = {...espalier, name: 'Espalier in a bare server', file: here('../dist/bench/mounted.js')};
 
 const peers = [
   {name: 'Fastify + @fastify/session', file: here('peers/fastify.js'), packages: ['fastify', '@fastify/session']},
@@ -24,7 +25,7 @@ const peers = [
 ];
 
 /** Everyone who can take part here. */
-export const contenders = [bare, espalier, ...peers.filter(({python}) => !python || hasTwisted(python))];
+export const contenders = [bare, espalier, mounted, ...peers.filter(({python}) => !python || hasTwisted(python))];
 
 function hasTwisted(python) {
   return spawnSync(python, ['-c', 'import twisted.web']).status === 0;

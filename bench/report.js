@@ -2,7 +2,7 @@
 import {writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {format} from 'prettier';
-import {bare, contenders, espalier, versionsOf} from './contenders.js';
+import {bare, contenders, espalier, mounted, versionsOf} from './contenders.js';
 import {readResults} from './results.js';
 import {isProgram, table, tableOf} from './table.js';
 import {workloads} from './workloads.js';
@@ -56,7 +56,7 @@ function barTable(results) {
 /** How many times as fast Espalier is, with an established session, as the fastest that keeps sessions on the server. */
 function lead({rows}) {
   const {ratio} = ours({rows});
-  const peers = rows.filter(({name}) => name !== espalier.name && name !== bare.name);
+  const peers = rows.filter(({name}) => !contenders.find(contender => contender.name === name)?.ours);
   const fastest = peers.toSorted((one, other) => other.ratio - one.ratio)[0];
   const times = number(ratio / fastest.ratio, 1);
   return `With an established session Espalier is ${times} times as fast as the fastest of them, ${fastest.name}, by the ratios; the bar is 2.0 and the aim 2.5.`;
@@ -104,7 +104,7 @@ Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${s
 
 How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns, A B C A B C, so that what else the machine does meets all of them alike, in ${[...new Set(rounds)].join(' or ')}. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth${isBrief ? ', but in a run as brief as this one to a quarter' : ''}.
 
-${bare.name} is a server that does the same by hand, with nothing in between, as carefully as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). It leaves Node’s server as it is, where Espalier turns on \`optimizeEmptyRequests\`, which Node 24 has: that alone is about 4 % of a request. Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions()}.
+${bare.name} is a server that does the same by hand, with nothing in between, as carefully as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). It leaves Node’s server as it is and sends each answer at once. Espalier’s own server turns on \`optimizeEmptyRequests\`, which Node 24 has, and sends the answers of one turn of the event loop together; since the load is on the same machine, that wakes it less often. ${mounted.name} is the same site with neither, as \`createServer(site.handler)\`. Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions()}.
 
 ${majors.map(major => nodeSection(all[major])).join('\n\n')}
 `;

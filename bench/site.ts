@@ -7,7 +7,6 @@ import {
   inject,
   Post,
   Resource,
-  serve,
   SessionComponent,
   SessionService,
   type Request,
@@ -108,6 +107,7 @@ class Pages {}
 
 for (let page = 0; page < 10_000; page += 1) Child(`page-${page}`, Page)(Pages);
 
+/** The site. */
 @Resource()
 @Child('ping', Ping)
 @Child('count', Counting)
@@ -116,7 +116,7 @@ for (let page = 0; page < 10_000; page += 1) Child(`page-${page}`, Page)(Pages);
 @Child('flat', Flat)
 @Child('shops', Shops)
 @Child('pages', Pages)
-class Root {
+export class Root {
   constructor(@inject(SessionService) private readonly sessions: SessionService) {}
 
   @Get() async show() {
@@ -124,5 +124,3 @@ class Root {
     return `Your session id is: ${uid}`;
   }
 }
-
-await serve(Root);
