@@ -27,9 +27,17 @@ export function decodePath(path: string): readonly string[] {
   if (path === '/') return none;
   if (!path.startsWith('/')) throw createError(400, 'The request target is neither a path nor an absolute URL.');
   if (!/^[\x21-\x7e]*$/.test(path)) throw createError(400, 'The path holds a character that must be percent-encoded.');
-  const segments = path.slice(1).split('/');
   // Most are as they should be: decoding is looked for once, in the path as a whole.
-  return path.includes('%') || path.includes('/.') ? segments.map(decodeSegment) : segments;
+  const isEncoded = path.includes('%') || path.includes('/.');
+  const segments: string[] = [];
+  // Not by split(), which takes half as long again.
+  for (let start = 1, end = 0; end < path.length; start = end + 1) {
+    const slash = path.indexOf('/', start);
+    end = slash < 0 ? path.length : slash;
+    const segment = path.slice(start, end);
+    segments.push(isEncoded ? decodeSegment(segment) : segment);
+  }
+  return segments;
 }
 
 function decodeSegment(raw: string): string {

@@ -1,4 +1,4 @@
-import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
+import {proceed, type Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
 import type {Branch, Node} from './tree.ts';
 
@@ -43,19 +43,24 @@ export class Traversal {
     let instance = resource;
     let depth = at;
     for (; depth < segments.length && !node.leaf; depth += 1) {
-      const branch = branchFor(node, segments, depth);
+      const segment = segments[depth]!;
+      const branch = branchFor(node, segment, depth === segments.length - 1);
       if (!branch) return excessSlash(node, instance, segments, depth);
-      const child = step(branch, instance, segments[depth]!, request);
-      const next = depth + 1;
-      if (isPromised(child)) return proceed(child, made => made && this.#walk(branch.node, made, next, request, false));
-      if (!child) return undefined;
-      isFixed &&= branch.instance !== undefined && branch.capture === undefined;
-      ({node} = branch);
-      instance = child;
+      request.walk();
+      if (branch.capture !== undefined) request.capture(branch.capture, segment);
+      if (branch.instance === undefined) return this.#make(branch, instance, depth, request);
+      isFixed &&= branch.capture === undefined;
+      ({node, instance} = branch);
     }
     const found = {node, instance, hasExcessSlash: false, depth};
     if (isFixed && depth === segments.length) this.#remember(request, found);
     return found;
+  }
+
+  /** Go on from a child that is made for the request. */
+  #make({method, node}: Branch, parent: object, at: number, request: Request): Awaitable<Found | undefined> {
+    const child = (parent as Record<PropertyKey, MakeChild>)[method!]!(request.segments[at]!, request);
+    return proceed(child, made => made && this.#walk(node, made, at + 1, request, false));
   }
 
   // By a copy: a part of a text keeps the whole, here with its query. What is encoded can be so in many ways.
@@ -65,20 +70,12 @@ export class Traversal {
 }
 
 /** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */
-function branchFor(node: Node, segments: readonly string[], at: number): Branch | undefined {
-  const segment = segments[at]!;
-  if (segment === '') return at === segments.length - 1 ? node.literals.get('') : undefined;
-  return node.literals.get(segment) ?? node.capture;
+function branchFor({literals, capture}: Node, segment: string, isLast: boolean): Branch | undefined {
+  if (segment === '') return isLast ? literals.get('') : undefined;
+  return literals.get(segment) ?? capture;
 }
 
 function excessSlash(node: Node, instance: object, segments: readonly string[], depth: number): Found | undefined {
   const isSlash = segments[depth] === '' && depth === segments.length - 1;
   return isSlash ? {node, instance, hasExcessSlash: true, depth} : undefined;
-}
-
-/** The child that a segment leads to: there already, or made for the request. */
-function step(branch: Branch, parent: object, segment: string, request: Request): ReturnType<MakeChild> {
-  request.walk();
-  if (branch.capture !== undefined) request.capture(branch.capture, segment);
-  return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!]!(segment, request);
 }
