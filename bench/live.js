@@ -15,7 +15,7 @@ const contenders = {bare: pathOf('live/bare.js'), Espalier: pathOf('../dist/benc
 const pace = {perSecond: 1500, size: 300};
 const cookies = 20_000;
 const plans = {
-  full: {sizes: [10_000, 100_000, 1_000_000], warmUp: 12, windows: 3, seconds: 6, settle: 2},
+  full: {sizes: [10_000, 100_000, 1_000_000], warmUp: 12, windows: 6, seconds: 5, settle: 2},
   quick: {sizes: [1000, 10_000], warmUp: 1, windows: 3, seconds: 2, settle: 1},
 };
 
