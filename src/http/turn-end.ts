@@ -6,7 +6,7 @@ const longestWait = 1;
 /**
  * The end of this turn of the event loop, for what is best done together. Answers are: whoever they go to is woken for each of
  * them, unless they come so fast that it is awake still. With 64 connections from the same machine that was measured to save a
- * quarter of a request, all of it in the kernel.
+ * fifth of a request, all of it in the kernel.
  */
 export class TurnEnd {
   readonly #now: () => number;
