@@ -44,8 +44,9 @@ export class Traversal {
     let depth = at;
     for (; depth < segments.length && !node.leaf; depth += 1) {
       const segment = segments[depth]!;
-      const branch = branchFor(node, segment, depth === segments.length - 1);
-      if (!branch) return excessSlash(node, instance, segments, depth);
+      const isLast = depth === segments.length - 1;
+      const branch = branchFor(node, segment, isLast);
+      if (!branch) return isLast && segment === '' ? {node, instance, hasExcessSlash: true, depth} : undefined;
       request.walk();
       if (branch.capture !== undefined) request.capture(branch.capture, segment);
       if (branch.instance === undefined) return this.#make(branch, instance, depth, request);
@@ -73,9 +74,4 @@ export class Traversal {
 function branchFor({literals, capture}: Node, segment: string, isLast: boolean): Branch | undefined {
   if (segment === '') return isLast ? literals.get('') : undefined;
   return literals.get(segment) ?? capture;
-}
-
-function excessSlash(node: Node, instance: object, segments: readonly string[], depth: number): Found | undefined {
-  const isSlash = segments[depth] === '' && depth === segments.length - 1;
-  return isSlash ? {node, instance, hasExcessSlash: true, depth} : undefined;
 }

@@ -14,6 +14,9 @@ export const componentColumns = 'name, revision, text';
 
 const firstOfComponent = sessionColumns.split(',').length;
 
+/** Those of `sessionColumns`. */
+type SessionValues = [number, string, string, number, number, number, number, number, number | null, string | null];
+
 /** The values of its columns; or with their names, which takes twice as long, but Node 22.15 knows nothing else. */
 type Row = readonly unknown[] | Readonly<Record<string, unknown>>;
 
@@ -31,19 +34,19 @@ export function readable<T>(read: () => T): T {
 
 /** A row of `sessionColumns`. The table is a strict one, so that each value has its type at least. */
 export function decodeSession(row: Row): SqliteSession {
-  const values = valuesOf(row);
-  const isSecure = values[3];
+  const values = valuesOf(row) as SessionValues;
+  const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, authenticatedAt, user] = values;
   const session: SqliteSession = {
-    id: values[0] as number,
-    key: values[1] as string,
-    uid: values[2] as string,
+    id,
+    key,
+    uid,
     isSecure: isSecure === 1,
-    idleTimeout: values[4] as number,
-    absoluteTimeout: values[5] as number,
-    createdAt: values[6] as number,
-    lastSeenAt: values[7] as number,
-    authenticatedAt: (values[8] as number | null) ?? undefined,
-    user: (values[9] as string | null) ?? undefined,
+    idleTimeout,
+    absoluteTimeout,
+    createdAt,
+    lastSeenAt,
+    authenticatedAt: authenticatedAt ?? undefined,
+    user: user ?? undefined,
   };
   if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
   return session;
