@@ -1,3 +1,4 @@
+import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
 import {SessionComponent, type EspalierError} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
@@ -272,4 +273,136 @@ test('S41: all who wait to write when the visitor logs out are told', async t =>
     codes.toSorted((a, b) => Number(a !== 'ok') - Number(b !== 'ok')),
     'those before went through',
   );
+});
+
+/** A store whose writes wait until they are let through, and a site on it. */
+function heldUp() {
+  const rest = memory();
+  const waiting: (() => void)[] = [];
+  let isHeld = false;
+  const store = around(rest, async (act, name) => {
+    if (name === 'write' && isHeld) await new Promise<void>(resolve => waiting.push(resolve));
+    return act();
+  });
+  const site = visitedSite({store});
+  const hold = (held: boolean) => (isHeld = held);
+  /** Let through what was held up. */
+  const release = async () => {
+    for (const go of waiting.splice(0)) go();
+    await settled();
+  };
+  return {...site, hold, release, waiting};
+}
+
+/** Let happen what needs no time. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 9; turns += 1) await setImmediate();
+}
+
+function codeOf(outcome: PromiseSettledResult<unknown> | undefined): unknown {
+  return outcome?.status === 'rejected' ? (outcome.reason as EspalierError).code : outcome?.status;
+}
+
+test('20 changes of one component that the store does not get done are all a 503 within storeTimeout', async t => {
+  const {clock, visit, hold} = heldUp();
+  const began = clock.now();
+  let answered = 0;
+  const outcomes = await visit(async session => {
+    hold(true);
+    const all = Promise.allSettled(
+      times(20, () => session.update(Count, count => count.n++).finally(() => (answered += 1))),
+    );
+    await settled();
+    clock.advance(1999);
+    await settled();
+    t.is(answered, 0);
+    clock.advance(1);
+    return all;
+  });
+  t.is(clock.now() - began, 2000);
+  t.deepEqual(new Set(outcomes.map(codeOf)), new Set(['SESSION_STORE_DOWN']));
+});
+
+test('a change whose time is up before its turn is never done; those behind it have their own time, and go on', async t => {
+  const {clock, visit, hold, release} = heldUp();
+  const add = (name: number) => (count: Count) => void count.by.push(name);
+  const outcomes = await visit(async session => {
+    hold(true);
+    const early = [session.update(Count, add(1)), session.update(Count, add(2)), session.update(Count, add(3))];
+    await settled();
+    clock.advance(1500);
+    const late = [session.update(Count, add(4)), session.update(Count, add(5))];
+    await settled();
+    hold(false);
+    const all = Promise.allSettled([...early, ...late]);
+    clock.advance(500);
+    return all;
+  });
+  const down = 'SESSION_STORE_DOWN';
+  t.deepEqual(outcomes.map(codeOf), [down, down, down, 'fulfilled', 'fulfilled']);
+  t.deepEqual(await visit(session => session.get(Count).by), [4, 5]);
+  await release();
+  t.deepEqual(
+    await visit(session => session.get(Count).by),
+    [4, 5],
+    'nor is the first, now that others came before it',
+  );
+});
+
+test('a change that the store has done although it was a 503 is seen by the next, and nothing is lost', async t => {
+  const {clock, visit, hold, release} = heldUp();
+  await visit(async session => {
+    hold(true);
+    const first = t.throwsAsync(
+      session.update(Count, count => count.n++),
+      {code: 'SESSION_STORE_DOWN'},
+    );
+    await settled();
+    clock.advance(2000);
+    await first;
+    hold(false);
+    await release();
+    t.is((await session.update(Count, count => count.n++)).n, 2);
+  });
+});
+
+test('the attempts of a change count as one call: who meets others until storeTimeout is over gets a 503, and stops', async t => {
+  let met = 0;
+  let clock: TestClock | undefined = undefined;
+  const store = around(memory(), async (act, name) => {
+    if (name !== 'write') return act();
+    met += 1;
+    await new Promise<void>(resolve => clock!.after(300, resolve));
+    return {state: 'conflict', current: {revision: met, text: '{"version":0,"fields":{"n":1}}'}};
+  });
+  const site = visitedSite({store});
+  clock = site.clock;
+  const began = clock.now();
+  const looking = site.look(session => session.update(Count, count => count.n++));
+  const {error, response} = await turning([clock], looking);
+  t.like(error, {code: 'SESSION_STORE_DOWN'});
+  t.is(response.status, 503);
+  // What comes at that very moment is waited for.
+  t.true(clock.now() - began <= 2001);
+  await turning([clock], settled());
+  clock.advance(3000);
+  await settled();
+  t.is(met, 7);
+});
+
+test('a 503 for a change says that it may have been done, and its cause for how long was waited', async t => {
+  const {clock, look, hold} = heldUp();
+  const looking = look(async session => {
+    hold(true);
+    const first = session.update(Count, count => count.n++);
+    const second = session.update(Count, count => count.n++);
+    first.catch(() => undefined);
+    await settled();
+    clock.advance(2000);
+    await second;
+  });
+  const {error, response} = await looking;
+  t.is(response.status, 503);
+  t.regex(((await response.json()) as {detail: string}).detail, /may still do what it was asked for/);
+  t.regex(String((error as EspalierError).cause), /^Error: Not written in 2000 ms, the wait for other changes/);
 });

@@ -24,7 +24,7 @@ function world({isSeen = true} = {}) {
     store,
     listeners,
     clock,
-    writer: new ComponentWriter(store, clock),
+    writer: new ComponentWriter(store, clock, 2000),
     inFlight: new InFlight(clock, minute),
     newToken: randomToken,
     logger: console,

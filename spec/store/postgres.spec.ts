@@ -1,10 +1,12 @@
 import {execFile} from 'node:child_process';
 import {promisify} from 'node:util';
 import anyTest from 'ava';
-import {Container, Get, Resource, SessionService, SessionStore, inject} from 'espalier';
+import {Container, Get, Resource, SessionService, SessionStore, inject, type EspalierError} from 'espalier';
 import {PostgresStore, type PostgresStoreOptions} from 'espalier/store/postgres';
-import {storeContract, testSite} from 'espalier/testing';
+import {storeContract, TestClock, testSite} from 'espalier/testing';
 import {Pool} from 'pg';
+import {promised} from '../../src/awaitable.ts';
+import {ComponentWriter} from '../../src/session/component-writer.ts';
 import type {StoreFixture} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
 import {lastBeforeKill} from './last-before-kill.ts';
@@ -131,4 +133,22 @@ anyTest('what a store is made with is looked at, and a url with its password is 
     const error = refused({url});
     t.notRegex(`${error?.message}${error?.stack}${JSON.stringify(error)}`, /kept-secret/);
   }
+});
+
+test('20 changes of a component whose row another holds are all a 503 within storeTimeout, with a pool of the application’s', async t => {
+  const {pool, schema, store, begin} = world(t);
+  await begin('a');
+  const holder = await pool.connect();
+  await holder.query(`BEGIN; SELECT FROM ${schema}.session FOR UPDATE`);
+  const clock = new TestClock();
+  const writer = new ComponentWriter(store, clock, 2000);
+  const change = () => promised(() => writer.change('a', 'count', undefined, () => ({text: '1', content: undefined})));
+  const all = Promise.allSettled(Array.from({length: 20}, change));
+  clock.advance(2000);
+  const codes = (await all).map(outcome => outcome.status === 'rejected' && (outcome.reason as EspalierError).code);
+  t.deepEqual(new Set(codes), new Set(['SESSION_STORE_DOWN']));
+  await holder.query('ROLLBACK');
+  holder.release();
+  // The one that the server had been asked for may have been done; the 19 others never are.
+  t.true((await change())!.revision <= 2);
 });

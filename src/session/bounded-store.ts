@@ -1,7 +1,7 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
-import {EspalierError} from '../errors.ts';
 import {TimeLimit} from '../time-limit.ts';
+import {storeFailure} from './refusals.ts';
 import type {
   EndedSession,
   EndOutcome,
@@ -91,16 +91,9 @@ export class BoundedStore implements SessionStore {
   #ask<T>(act: () => Awaitable<T>): Awaitable<T> {
     try {
       const answer = act();
-      return isPromised(answer) ? this.#limit.keep(answer).catch(fail) : answer;
+      return isPromised(answer) ? this.#limit.keep(answer).catch(storeFailure) : answer;
     } catch (cause) {
-      return fail(cause);
+      return storeFailure(cause);
     }
   }
-}
-
-function fail(cause: unknown): never {
-  // What a store refuses by the rules is no outage.
-  if (cause instanceof EspalierError) throw cause;
-  const message = 'Sessions are out of reach for the moment. Try again.';
-  throw new EspalierError('SESSION_STORE_DOWN', message, {cause, status: 503, headers: {'Retry-After': '5'}});
 }

@@ -1,7 +1,8 @@
-import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
+import {isPromised, proceed, recovered, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import {sessionEnded} from './refusals.ts';
+import {TimeLimit} from '../time-limit.ts';
+import {sessionEnded, storeDown, storeFailure} from './refusals.ts';
 import {LoadedComponent} from './component-text.ts';
 import type {UpdatedComponent} from './component-update.ts';
 import type {SessionStore, StoredComponent} from './session-store.ts';
@@ -9,29 +10,44 @@ import type {SessionStore, StoredComponent} from './session-store.ts';
 /** What is to rest in place of what does; nothing takes it out. May be asked more than once. */
 export type Change = (current: StoredComponent | undefined) => UpdatedComponent | undefined;
 
+/** Somebody's wish to change a component, as long as they wait for it. */
+interface Call {
+  readonly key: string;
+  readonly name: string;
+  readonly change: Change;
+  /** Whether its answer has been given. Nothing more is done for it then. */
+  isOver: boolean;
+}
+
 const attempts = 200;
 const patience = 10;
 const longestPause = 20;
 
 /**
  * Writes components so that no write is lost: each sees the one before, or is made again of what is there now. Those of this
- * process wait for each other, and so only meet those of other processes.
+ * process wait for each other, and so only meet those of other processes. Each is answered within one time, which the waiting
+ * and all attempts are a part of.
  */
 export class ComponentWriter {
   readonly #store: SessionStore;
   readonly #clock: Clock;
+  readonly #limit: TimeLimit;
   /** By session and name, what is known to rest there when all have had their turn who wait for it. None of them rejects. */
   readonly #lines = new Map<string, Promise<StoredComponent | undefined>>();
   #isMaking = false;
 
-  constructor(store: SessionStore, clock: Clock) {
+  /** `timeout` is in milliseconds. The store needs no time limit of its own. */
+  constructor(store: SessionStore, clock: Clock, timeout: number) {
     this.#store = store;
     this.#clock = clock;
+    const what = `Not written in ${timeout} ms, the wait for other changes of the same component included.`;
+    this.#limit = new TimeLimit(clock, timeout, () => storeDown(new Error(what)));
   }
 
   /**
-   * Change a component, which was `known` to the caller; gives what rests there now. Fails with `SESSION_ENDED`, and with
-   * `SESSION_CONFLICT` when others were faster 200 times.
+   * Change a component, which was `known` to the caller; gives what rests there now. Fails with `SESSION_ENDED`, with
+   * `SESSION_CONFLICT` when others were faster 200 times, and with `SESSION_STORE_DOWN` when its time is up: what waits for its
+   * turn then is not done any more, what the store was asked for already may be.
    */
   change(
     key: string,
@@ -42,12 +58,13 @@ export class ComponentWriter {
     // Who asks for a change while making one is to come after it.
     if (this.#isMaking) return Promise.resolve().then(() => this.change(key, name, known, change));
     const id = `${key} ${name}`;
-    const write = (current: StoredComponent | undefined) => this.#write(key, name, current, change);
+    const call: Call = {key, name, change, isOver: false};
     const before = this.#lines.size > 0 ? this.#lines.get(id) : undefined;
-    if (before) return this.#enter(id, before.then(write), before);
-    const written = this.#make(() => write(known));
+    const turn = before
+      ? before.then(current => this.#write(call, current))
+      : this.#make(() => this.#write(call, known));
     // A store that answers at once leaves nobody time to wait, and so costs no promise.
-    return isPromised(written) ? this.#enter(id, Promise.resolve(written), known) : written;
+    return isPromised(turn) ? this.#enter(id, call, turn, before ?? known) : turn;
   }
 
   #make<T>(act: () => T): T {
@@ -61,28 +78,31 @@ export class ComponentWriter {
 
   #enter(
     id: string,
-    turn: Promise<StoredComponent | undefined>,
+    call: Call,
+    turn: PromiseLike<StoredComponent | undefined>,
     before: Awaitable<StoredComponent | undefined>,
   ): Promise<StoredComponent | undefined> {
-    const left = turn.catch(() => before);
+    const answer = this.#limit.keep(turn).catch((error: unknown) => {
+      call.isOver = true;
+      throw error;
+    });
+    // The store may still do what it was asked for, and so what was there before may be old: then it says so.
+    const left = answer.catch(() => before);
     this.#lines.set(id, left);
     void left.finally(() => this.#lines.get(id) === left && this.#lines.delete(id));
-    return turn;
+    return answer;
   }
 
-  #write(
-    key: string,
-    name: string,
-    current: StoredComponent | undefined,
-    change: Change,
-    attempt = 1,
-  ): Awaitable<StoredComponent | undefined> {
-    const updated = change(current);
-    return proceed(this.#store.write(key, name, current?.revision ?? 0, updated?.text), written => {
+  #write(call: Call, current: StoredComponent | undefined, attempt = 1): Awaitable<StoredComponent | undefined> {
+    if (call.isOver) return current;
+    const {key, name} = call;
+    const updated = call.change(current);
+    const write = () => this.#store.write(key, name, current?.revision ?? 0, updated?.text);
+    return proceed(recovered(write, storeFailure), written => {
       if (written.state === 'written') return updated && storedAs(written.revision, updated);
       if (written.state === 'gone') throw sessionEnded();
       if (attempt === attempts) throw conflict(name);
-      return proceed(this.#pause(attempt), () => this.#write(key, name, written.current, change, attempt + 1));
+      return proceed(this.#pause(attempt), () => this.#write(call, written.current, attempt + 1));
     });
   }
 

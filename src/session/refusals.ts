@@ -13,6 +13,17 @@ export function sessionTaken(): EspalierError {
   return new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
 }
 
+/** The error for a store that fails or takes too long. What it was asked for, it may do all the same. */
+export function storeDown(cause: unknown): EspalierError {
+  const message = 'The session store has failed, or has taken too long. It may still do what it was asked for.';
+  return new EspalierError('SESSION_STORE_DOWN', message, {cause, status: 503, headers: {'Retry-After': '5'}});
+}
+
+/** Throws what a store has failed with as an outage; what it refuses by the rules is none. */
+export function storeFailure(cause: unknown): never {
+  throw cause instanceof EspalierError ? cause : storeDown(cause);
+}
+
 /** Whether an error says that a record can't be read. */
 export function isCorrupt(error: unknown): boolean {
   return error instanceof EspalierError && error.code === 'SESSION_CORRUPT';

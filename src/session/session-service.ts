@@ -24,7 +24,10 @@ import {Visit} from './visit.ts';
 export interface SessionOptions extends Partial<Lifetime> {
   /** Keep sessions over plain HTTP to any host, although anyone on the way can take them over. Default: false. */
   readonly insecure?: boolean;
-  /** How many milliseconds a store may take for an answer, before the visitor gets a 503. Default: 2 seconds. */
+  /**
+   * How many milliseconds a store may take for an answer, before the visitor gets a 503. For a change of a component its wait
+   * for other changes, and all attempts, are included. Default: 2 seconds.
+   */
   readonly storeTimeout?: number;
   /** For how many milliseconds the old cookie still finds a session that was renewed. 0 is not at all. Default: 30 seconds. */
   readonly renewalGrace?: number;
@@ -74,7 +77,7 @@ export class SessionService {
     // In whoever's request it ends, the listeners have no part in that.
     this.#stopListening = parts.store.onEnd((key, reason) => outsideRequest(() => listeners.tell(key, reason)));
     const store = new BoundedStore(parts.store, clock, settings.storeTimeout);
-    const writer = new ComponentWriter(store, clock);
+    const writer = new ComponentWriter(parts.store, clock, settings.storeTimeout);
     const inFlight = new InFlight(clock, idleTimeout);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
     const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
