@@ -1,6 +1,6 @@
 import {setImmediate} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
-import {Request, SessionService, type Response} from 'espalier';
+import {Request, SessionService, type Response, type Session} from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {InFlight} from '../../src/session/in-flight.ts';
 import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
@@ -250,16 +250,83 @@ test('a session that is asked for by a request of no site is not held', async t 
 
 test('after close() there is no timer, whatever is still in flight or comes', t => {
   const clock = new TestClock();
-  const inFlight = new InFlight(clock, minute);
-  const flight = {place: -1, hold: () => t.fail()};
+  const inFlight = new InFlight(clock);
+  const session = {idleTimeout: minute} as Session;
+  const flight = {place: -1, session, hold: () => t.fail()};
   inFlight.add(flight);
   t.is(clock.pending, 1);
   inFlight.close();
   t.is(clock.pending, 0);
   inFlight.add(flight);
   t.is(clock.pending, 0);
-  const unused = new InFlight(clock, minute);
+  const unused = new InFlight(clock);
   unused.close();
   unused.add(flight);
   t.is(clock.pending, 0);
+});
+
+/** Turn the clock on in steps of a millisecond. */
+async function passFinely(clock: TestClock, milliseconds: number): Promise<void> {
+  for (let left = milliseconds; left > 0; left -= 1) await pass(clock, 1);
+}
+
+for (const own of [500, 700, 1500, 3000]) {
+  test(`a session that gets an idle timeout of ${own} ms lasts as long as a request in flight, and this timeout longer`, async t => {
+    const {acts, leave, entered} = slowly();
+    const {clock, visitor} = cluster({
+      ...acts,
+      slow: async (sessions, ...rest) => {
+        const uid = await acts['slow']!(sessions, ...rest);
+        return (await (await sessions.getSession()).touch()) ? uid : 'ended';
+      },
+      shorten: async sessions => void (await (await sessions.getSession()).setIdleTimeout(own)),
+    });
+    const someone = visitor();
+    const uid = await pageOf(someone, '/begin');
+    const slow = someone.get('/slow');
+    await until(() => entered() === 1);
+    // Another request of theirs does it, while this one is in flight.
+    await someone.get('/shorten');
+    await passFinely(clock, own + 1500);
+    leave();
+    t.is(await (await slow).text(), uid);
+    clock.advance(Math.floor(own * 0.9));
+    t.is(await pageOf(someone, '/peek'), uid);
+    clock.advance(own);
+    t.is(await pageOf(someone, '/peek'), 'none');
+  });
+}
+
+test('a session with a short idle timeout is looked after in time whatever others are in flight, by one timer', t => {
+  const clock = new TestClock();
+  const inFlight = new InFlight(clock);
+  const looks: [string, number][] = [];
+  const began = clock.now();
+  const enter = (name: string, idleTimeout: number) => {
+    const hold = () => void looks.push([name, clock.now() - began]);
+    const flight = {place: -1, session: {idleTimeout} as Session, hold};
+    inFlight.add(flight);
+    return flight;
+  };
+  enter('long', minute);
+  clock.advance(900);
+  const short = enter('short', 2000);
+  t.is(clock.pending, 1);
+  for (let i = 0; i < 600; i += 1) clock.advance(1);
+  // Nor does the long one wait any longer for it.
+  t.deepEqual(
+    looks.map(([, at]) => at),
+    [1000, 1000, 1500, 1500],
+  );
+  inFlight.remove(short);
+  for (let i = 0; i < 2000; i += 1) clock.advance(1);
+  t.deepEqual(
+    looks.slice(4),
+    [
+      ['long', 2000],
+      ['long', 3000],
+    ],
+    'and each second again, when it has left',
+  );
+  t.is(clock.pending, 1);
 });

@@ -25,7 +25,7 @@ function world({isSeen = true} = {}) {
     listeners,
     clock,
     writer: new ComponentWriter(store, clock, 2000),
-    inFlight: new InFlight(clock, minute),
+    inFlight: new InFlight(clock),
     newToken: randomToken,
     logger: console,
     unreadable: new Set<string>(),

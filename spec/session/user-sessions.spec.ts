@@ -259,3 +259,17 @@ test('a user is a text of 1 to 1024 characters without NUL and halves of charact
     t.is((await sessions.of(user).list()).length, 1);
   }
 });
+
+test('a name that a client has typed and that is no user is a 400 that says why, and no failure in the log', async t => {
+  const {visitor, log} = cluster({
+    signIn: async (sessions, _response, {query}) => (await sessions.signIn(query.get('user')!)).user,
+    of: async (sessions, _response, {query}) => (await sessions.of(query.get('user')!).list()).length,
+  });
+  for (const path of ['/signIn', '/of']) {
+    const answer = await visitor().get(`${path}?user=${'x'.repeat(1025)}`);
+    t.is(answer.status, 400);
+    t.regex(await answer.text(), /A user is a text of 1 to 1024 characters, .* \[USER_INVALID\]/);
+    t.is(answer.headers.get('Set-Cookie'), null);
+  }
+  t.deepEqual(log, []);
+});

@@ -49,7 +49,10 @@ export class Keeper implements SessionKeeper {
   }
 
   setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
-    return this.parts.store.setIdleTimeout(key, idleTimeout);
+    return proceed(this.parts.store.setIdleTimeout(key, idleTimeout), record => {
+      if (record) this.parts.inFlight.hear(record);
+      return record;
+    });
   }
 
   change(...change: Parameters<ComponentWriter['change']>): ReturnType<ComponentWriter['change']> {

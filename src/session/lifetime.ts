@@ -1,10 +1,13 @@
 /** How long a session lasts, in milliseconds. */
 export interface Lifetime {
-  /** From the last request that got or found the session. Each such request begins it anew. */
+  /** From the last request that got or found the session. Each such request begins it anew. 500 or more. */
   readonly idleTimeout: number;
   /** From the session's beginning, or from the last sign-in, however busy it is. */
   readonly absoluteTimeout: number;
 }
+
+/** The shortest idle timeout, in milliseconds. Before a shorter one is over, a store may not have answered. */
+export const shortestIdleTimeout = 500;
 
 /** A session's life so far: its lifetime, and moments in milliseconds since the epoch. */
 export interface Lived extends Lifetime {

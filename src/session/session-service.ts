@@ -11,7 +11,7 @@ import {EndDelivery, type EndHandler} from './end-delivery.ts';
 import {EndListeners} from './end-listeners.ts';
 import {InFlight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
-import type {Lifetime} from './lifetime.ts';
+import {shortestIdleTimeout, type Lifetime} from './lifetime.ts';
 import {cookieFor} from './session-cookie.ts';
 import {challenge} from './refusals.ts';
 import type {SessionStore} from './session-store.ts';
@@ -78,7 +78,7 @@ export class SessionService {
     this.#stopListening = parts.store.onEnd((key, reason) => outsideRequest(() => listeners.tell(key, reason)));
     const store = new BoundedStore(parts.store, clock, settings.storeTimeout);
     const writer = new ComponentWriter(parts.store, clock, settings.storeTimeout);
-    const inFlight = new InFlight(clock, idleTimeout);
+    const inFlight = new InFlight(clock);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
     const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
     const unreadable = new Set<string>();
@@ -127,7 +127,7 @@ export class SessionService {
    * The visitor is this user: their session, begun now if they have none, gets a new id, is one of `of(user)`, and its absolute
    * timeout begins anew. What was in it stays, unless it was another user's: that one ends as `replaced`. Past `userLimit` the
    * user's session that was signed in first ends as `replaced`. `user` is a text of 1 to 1024 characters, else rejects with
-   * `USER_INVALID`; whether somebody is that user is for the application to find out. Rejects as `getSession` does.
+   * `USER_INVALID`, a 400; whether somebody is that user is for the application to find out. Rejects as `getSession` does.
    */
   signIn(user: string, request?: Request): Promise<Session> {
     return this.#during(request, visit => visit.signIn(checkedUser(user)));
@@ -146,7 +146,7 @@ export class SessionService {
     throw new EspalierError('SIGN_IN_REQUIRED', message, {status: 401, headers: challenge});
   }
 
-  /** The sessions of a user. Throws `USER_INVALID` as `signIn` does. */
+  /** The sessions of a user. Throws `USER_INVALID`, a 400, as `signIn` does. */
   of(user: string): UserSessions {
     const here = () => this.#known(requestHere());
     return new UserSessions(checkedUser(user), this.#parts, () => this.#visit(currentRequest()), here);
@@ -220,7 +220,9 @@ function settingsOf(options: SessionOptions): Required<SessionOptions> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const settings: Required<SessionOptions> = {...sessionDefaults, ...Object.fromEntries(given)};
   const {idleTimeout, absoluteTimeout, storeTimeout, renewalGrace, userLimit, componentLimit, insecure} = settings;
-  for (const [name, value] of Object.entries({idleTimeout, absoluteTimeout, storeTimeout})) {
+  const isLong = Number.isFinite(idleTimeout) && idleTimeout >= shortestIdleTimeout;
+  check('idleTimeout', idleTimeout, isLong, `a number of milliseconds, ${shortestIdleTimeout} or more`);
+  for (const [name, value] of Object.entries({absoluteTimeout, storeTimeout})) {
     check(name, value, Number.isFinite(value) && value > 0, 'a number of milliseconds above 0');
   }
   check('renewalGrace', renewalGrace, Number.isFinite(renewalGrace) && renewalGrace >= 0, 'a number of milliseconds');
@@ -248,5 +250,7 @@ function check(name: string, value: unknown, isRight: boolean, wanted: string): 
 function checkedUser(user: string): string {
   const isRight = typeof user === 'string' && user.length >= 1 && user.length <= 1024;
   if (isRight && user.isWellFormed() && !user.includes('\0')) return user;
-  throw new EspalierError('USER_INVALID', 'A user is a text of 1 to 1024 characters, well-formed and without NUL.');
+  const message = 'A user is a text of 1 to 1024 characters, well-formed and without NUL.';
+  // It may be what a client has typed.
+  throw new EspalierError('USER_INVALID', message, {status: 400});
 }

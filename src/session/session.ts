@@ -5,7 +5,7 @@ import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
 import {updated, type ComponentUpdate} from './component-update.ts';
 import type {Change} from './component-writer.ts';
-import {absoluteDeadline, idleDeadline} from './lifetime.ts';
+import {absoluteDeadline, idleDeadline, shortestIdleTimeout} from './lifetime.ts';
 import {readOnly, type ReadOnly} from './read-only.ts';
 import type {EndReason, SessionRecord, StoredComponent} from './session-store.ts';
 
@@ -179,11 +179,11 @@ export class Session {
 
   /**
    * Give this session an idle timeout of its own, in milliseconds, from now on. The absolute deadline stays. Gives whether the session
-   * was still alive. Rejects with `OPTION_INVALID` for what is no number of milliseconds above 0.
+   * was still alive. Rejects with `OPTION_INVALID` for what is no number of milliseconds, 500 or more.
    */
   async setIdleTimeout(idleTimeout: number): Promise<boolean> {
-    if (!(Number.isFinite(idleTimeout) && idleTimeout >= 1)) {
-      const message = `The idle timeout is ${String(idleTimeout)}. It must be a number of milliseconds, 1 or more.`;
+    if (!(Number.isFinite(idleTimeout) && idleTimeout >= shortestIdleTimeout)) {
+      const message = `The idle timeout is ${String(idleTimeout)}. It must be a number of milliseconds, ${shortestIdleTimeout} or more.`;
       throw new EspalierError('OPTION_INVALID', message);
     }
     return this.lasts(await this.#keeper.setIdleTimeout(this.key, Math.floor(idleTimeout)));
