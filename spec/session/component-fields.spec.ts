@@ -2,7 +2,7 @@ import {inspect} from 'node:util';
 import test from 'ava';
 import {SessionComponent, type ComponentOptions, type Fields} from 'espalier';
 import {z} from 'zod';
-import {visitedSite} from './world.ts';
+import {twoSites, visitedSite} from './world.ts';
 
 @SessionComponent('box')
 class Box {
@@ -95,7 +95,7 @@ test('S78: a component that takes over the fields of a body keeps its class', as
   t.is(box.it, 1);
 });
 
-/** Two versions of a class, and a site where a component of the first is stored. */
+/** Two versions of a class, and a site of the second where a component of the first is stored. */
 async function migrating(migrate: NonNullable<ComponentOptions['migrate']>) {
   @SessionComponent('name')
   class First {
@@ -106,9 +106,9 @@ async function migrating(migrate: NonNullable<ComponentOptions['migrate']>) {
     first = '';
     last = '';
   }
-  const site = visitedSite();
-  await site.visit(session => session.update(First, name => (name.full = 'Grace Hopper')));
-  return {...site, First, Second};
+  const {first, second} = await twoSites();
+  await first.visit(session => session.update(First, name => (name.full = 'Grace Hopper')));
+  return {...second, before: first.visit, First, Second};
 }
 
 test('what an earlier version has stored is migrated, and stored so with the next update', async t => {
@@ -138,14 +138,14 @@ const failures: Record<string, [(fields: Fields) => unknown, RegExp]> = {
 
 for (const [how, [migrate, message]] of Object.entries(failures)) {
   test(`a migrate() that ${how} is an error, and loses nothing`, async t => {
-    const {visit, look, First, Second} = await migrating(migrate as NonNullable<ComponentOptions['migrate']>);
+    const {visit, look, before, First, Second} = await migrating(migrate as NonNullable<ComponentOptions['migrate']>);
     for (const act of ['get', 'update', 'take'] as const) {
       const {error} = await look(session => session[act](Second, () => undefined));
       t.like(error, {code: 'COMPONENT_INVALID', cause: undefined});
       t.regex((error as Error).message, message);
       t.notRegex(inspect(error), /Grace/);
     }
-    t.is(await visit(session => session.get(First).full), 'Grace Hopper');
+    t.is(await before(session => session.get(First).full), 'Grace Hopper');
     t.true(await visit(session => session.remove(Second)), 'and it can be removed');
   });
 }
@@ -161,9 +161,9 @@ test('what a later version has stored is not for the schema of an earlier one to
     name = '';
     age = 0;
   }
-  const {visit} = visitedSite();
-  await visit(session => session.update(Later, person => Object.assign(person, {name: 'longer', age: 7})));
-  t.is(await visit(session => session.get(Now).name), 'longer');
-  await visit(session => session.update(Now, person => (person.name += ' still')));
-  t.deepEqual({...(await visit(session => session.get(Later)))}, {name: 'longer still', age: 7});
+  const {first, second} = await twoSites();
+  await second.visit(session => session.update(Later, person => Object.assign(person, {name: 'longer', age: 7})));
+  t.is(await first.visit(session => session.get(Now).name), 'longer');
+  await first.visit(session => session.update(Now, person => (person.name += ' still')));
+  t.deepEqual({...(await second.visit(session => session.get(Later)))}, {name: 'longer still', age: 7});
 });

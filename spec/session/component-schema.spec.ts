@@ -2,7 +2,7 @@ import {inspect} from 'node:util';
 import test from 'ava';
 import {SessionComponent, type ComponentClass, type ComponentOptions} from 'espalier';
 import {z} from 'zod';
-import {visitedSite} from './world.ts';
+import {twoSites, visitedSite} from './world.ts';
 
 type Schema = NonNullable<ComponentOptions['schema']>;
 
@@ -38,21 +38,22 @@ for (const [what, schema] of Object.entries(schemas)) {
   });
 
   test(`a schema ${what} keeps what it refuses from being loaded, and loses nothing`, async t => {
-    const {visit, look} = visitedSite();
-    await visit(session => session.update(Unchecked, person => (person.age = 'old 4711')));
+    const {first, second} = await twoSites();
+    const {look} = second;
+    await first.visit(session => session.update(Unchecked, person => (person.age = 'old 4711')));
     for (const act of ['get', 'update', 'take'] as const) {
       const {error} = await look(session => session[act](Person, () => undefined));
       t.regex(String(error), /The component person can't be loaded: its schema refuses age\./);
       t.notRegex(inspect(error), /4711/);
     }
-    t.is(await visit(session => session.get(Unchecked).age), 'old 4711');
+    t.is(await first.visit(session => session.get(Unchecked).age), 'old 4711');
   });
 
   test(`a schema ${what} only checks: fields that it does not know stay`, async t => {
-    const {visit} = visitedSite();
-    await visit(session => session.update(Unchecked, person => (person.age = 7)));
-    await visit(session => session.update(Person, person => person.age++));
-    t.deepEqual({...(await visit(session => session.get(Unchecked)))}, {age: 8, more: 'kept'});
+    const {first, second} = await twoSites();
+    await first.visit(session => session.update(Unchecked, person => (person.age = 7)));
+    await second.visit(session => session.update(Person, person => person.age++));
+    t.deepEqual({...(await first.visit(session => session.get(Unchecked)))}, {age: 8, more: 'kept'});
   });
 }
 
@@ -66,9 +67,9 @@ test('a schema is asked about the fields that the class gives, too, so that a ne
     name = '';
     age = 0;
   }
-  const {visit} = visitedSite();
-  await visit(session => session.update(Before, person => (person.name = 'b')));
-  t.deepEqual({...(await visit(session => session.get(After)))}, {name: 'b', age: 0});
+  const {first, second} = await twoSites();
+  await first.visit(session => session.update(Before, person => (person.name = 'b')));
+  t.deepEqual({...(await second.visit(session => session.get(After)))}, {name: 'b', age: 0});
 });
 
 function byHand(validate: Schema['~standard']['validate']): Schema {

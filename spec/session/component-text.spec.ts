@@ -1,5 +1,7 @@
 import {inspect} from 'node:util';
+import {runInNewContext} from 'node:vm';
 import test from 'ava';
+import {parse} from 'devalue';
 import {SessionComponent, type EspalierError, type Fields, type SessionStore} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
@@ -50,6 +52,36 @@ const values: Record<string, unknown> = {
   set: new Set<unknown>(['a', 1, undefined, {b: 1}]),
   bytes: new Uint8Array([0, 1, 255]),
   'other bytes': [new Float64Array([1.5, -0]), new Uint8Array([1, 2, 3]).buffer],
+  'a Buffer, also one that is there twice, part of a larger one, or in a map': (() => {
+    const buffer = Buffer.from('hé\0');
+    return [
+      buffer,
+      buffer,
+      Buffer.from('a larger one').subarray(2),
+      new Map([['a', Buffer.of()]]),
+      new Uint8Array([1]),
+    ];
+  })(),
+  'all kinds of bytes': [
+    new Int8Array([-1]),
+    new Uint8ClampedArray([255]),
+    new Int16Array([-300]),
+    new Uint32Array([2 ** 31]),
+    new Float32Array([0.5]),
+    new BigInt64Array([-(2n ** 62n)]),
+    new BigUint64Array([2n ** 63n]),
+    new DataView(new Uint8Array([1, 2]).buffer),
+  ],
+  'a list with holes': Object.assign(Array.from({length: 3}), {length: 5}).concat(
+    Object.assign([], {length: 2, 1: 'x'}),
+  ),
+  'boxed texts, numbers and the like': [Object('text'), Object(-0), Object(false), Object(2n)],
+  'what a URL searches for': new URLSearchParams('a=1&a=2&b=%20'),
+  'a getter, as the value that it gives': {
+    get seven() {
+      return 7;
+    },
+  },
   pattern: /a"b\/c/giu,
   URL: new URL('https://example.org/a?b=c#d'),
   'nested arrays': [[[]], [1, [2, [3]]], Array.from({length: 3}), Object.assign([], {length: 3})],
@@ -62,6 +94,33 @@ for (const [what, value] of Object.entries(values)) {
     t.deepEqual(await roundTrip(value), value);
   });
 }
+
+if ('Temporal' in globalThis) {
+  test('what a request stores, the next one reads: Temporal', async t => {
+    const {Instant, PlainDate} = Reflect.get(globalThis, 'Temporal') as Record<string, {from(text: string): unknown}>;
+    const [instant, date] = [Instant!.from('2026-01-02T03:04:05Z'), PlainDate!.from('2026-01-02')];
+    const back = (await roundTrip([instant, date])) as unknown[];
+    t.deepEqual(back.map(String), [String(instant), String(date)]);
+    t.true(back[0] instanceof (Instant as unknown as new () => object));
+  });
+}
+
+test('a Buffer is one again for this release, and bytes, as ever, for one that knows of none', async t => {
+  const {store, texts} = openStore();
+  const {visit} = visitedSite({store});
+  const buffer = Buffer.from('hé');
+  await visit(session => session.update(Box, box => void (box.it = {buffer})));
+  t.true(Buffer.isBuffer(await visit(session => (session.get(Box).it as {buffer: unknown}).buffer)));
+  // As 0.1.0 reads it.
+  const [version, fields] = parse(texts[0]!) as [number, {it: unknown}];
+  t.is(version, 0);
+  t.deepEqual(fields.it, {buffer: new Uint8Array(buffer)});
+});
+
+test('what comes from another realm, as in a test runner that has one for each file, is kept as one of this', async t => {
+  const other = runInNewContext('({date: new Date(5), map: new Map([[1, [2]]]), list: [undefined]})') as object;
+  t.deepEqual(await roundTrip(other), {date: new Date(5), map: new Map([[1, [2]]]), list: [undefined]});
+});
 
 test('circles and repeated references come back as such', async t => {
   const shared = {n: 1};
@@ -96,10 +155,44 @@ class Secret {
   readonly text = 'hunter2';
 }
 class Names extends Map<string, string> {}
+/** One that looks like what it is none of. */
+const lookalike = {Map: class extends Map<string, string> {}}.Map;
+class Bytes extends Buffer {}
 
 const refused: Record<string, [unknown, RegExp]> = {
   'an instance of another class': [{a: [new Secret()]}, /at \.it\.a\[0\] it has an object of class Secret/],
   'an instance of a class that extends Map': [{a: new Names([['hunter2', 'x']])}, /at \.it\.a it has .* class Names/],
+  'an instance of a class that is named like the one that it extends': [
+    {a: new lookalike([['hunter2', 'x']])},
+    /at \.it\.a it has an object of class Map/,
+  ],
+  'bytes of a class that extends Buffer': [
+    [Object.setPrototypeOf(Buffer.from('hunter2'), Bytes.prototype)],
+    /at \.it\[0\] it has an object of class Bytes/,
+  ],
+  'a list that has fields too, as that of a match': [
+    {a: /hunter(2)/.exec('hunter2')},
+    /at \.it\.a it has an object of class Array with fields of its own/,
+  ],
+  'a map with a field of its own': [
+    [Object.assign(new Map(), {note: 'hunter2'})],
+    /at \.it\[0\] it has an object of class Map with fields of its own/,
+  ],
+  'a date with a field of its own': [
+    [Object.assign(new Date(0), {note: 'hunter2'})],
+    /object of class Date with fields of its own/,
+  ],
+  'a pattern in the midst of a text': [
+    [Object.assign(/hunter2/g, {lastIndex: 3})],
+    /object of class RegExp with fields of its own/,
+  ],
+  'bytes that can grow': [
+    [new Uint8Array(new ArrayBuffer(4, {maxByteLength: 8}))],
+    /at \.it\[0\] it has an object of class ArrayBuffer/,
+  ],
+  'bytes that threads share': [[new Uint8Array(new SharedArrayBuffer(4))], /an object of class SharedArrayBuffer/],
+  'a weak map': [[new WeakMap()], /an object of class WeakMap/],
+  'a class': [{a: Secret}, /at \.it\.a it has a function/],
   'a function': [{hunter: () => 'hunter2'}, /at \.it\.hunter it has a function/],
   'a symbol': [[Symbol('hunter2')], /at \.it\[0\] it has a symbol/],
   'a field named by a symbol': [{[Symbol('hunter2')]: 1}, /at \.it it has a field named by a symbol/],

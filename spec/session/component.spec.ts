@@ -1,7 +1,7 @@
 import test from 'ava';
 import {SessionComponent, type ComponentClass, type EspalierError} from 'espalier';
 import {componentOf} from '../../src/session/component.ts';
-import {visitedSite} from './world.ts';
+import {twoSites, visitedSite} from './world.ts';
 
 @SessionComponent('visits')
 class Visits {
@@ -82,5 +82,115 @@ test('a compiler that calls decorators the TC39 way is told what to set', t => {
   t.throws(() => decorate(class {}, {kind: 'class'}), {
     code: 'DECORATOR_MISPLACED',
     message: /@SessionComponent\(\).*experimentalDecorators/,
+  });
+});
+
+/** A class of a shop, and one of a plug-in that has its name. */
+function namesakes() {
+  @SessionComponent('user')
+  class Profile {
+    name = '';
+    role = 'guest';
+  }
+  @SessionComponent('user')
+  class FormDraft {
+    role: unknown;
+  }
+  return {Profile, FormDraft};
+}
+
+test('two classes under one name never share their fields at a site: the second is refused, and both are named', async t => {
+  const {Profile, FormDraft} = namesakes();
+  const {look, visit} = visitedSite();
+  await visit(session => session.update(Profile, profile => (profile.name = 'Ann')));
+  for (const act of ['get', 'update', 'remove', 'take'] as const) {
+    const {error} = await look<unknown>(session => session[act](FormDraft, draft => void (draft.role = 'admin')));
+    t.like(error, {code: 'COMPONENT_TAKEN', status: 500});
+    t.regex(
+      String(error),
+      /The classes Profile and FormDraft are both the component "user"\. Give each a name of its own/,
+    );
+  }
+  t.deepEqual({...(await visit(session => session.get(Profile)))}, {name: 'Ann', role: 'guest'});
+});
+
+test('two sites of one process may each have a class of their own under one name', async t => {
+  const {Profile, FormDraft} = namesakes();
+  const {first, second} = await twoSites();
+  await first.visit(session => session.update(Profile, profile => (profile.role = 'editor')));
+  t.is(await second.visit(session => session.get(FormDraft).role), 'editor');
+});
+
+test('a class that is loaded a second time from the same source goes on with what the first has stored', async t => {
+  const load = (role: string) => {
+    @SessionComponent('user')
+    class Profile {
+      name = '';
+      role = role;
+    }
+    return Profile;
+  };
+  const {visit} = visitedSite();
+  const [First, Again] = [load('guest'), load('guest')];
+  await visit(session => session.update(First, profile => (profile.name = 'Ann')));
+  t.is(await visit(session => session.get(Again).name), 'Ann');
+  t.is(await visit(session => session.get(First).name), 'Ann');
+});
+
+test('a class of the same name and another source, or another version, is none that was loaded again', async t => {
+  const {Profile: First} = namesakes();
+  const others = () => {
+    @SessionComponent('user')
+    class Profile {
+      role = 'admin';
+    }
+    return Profile;
+  };
+  const versions = (version: number) => {
+    @SessionComponent('versions', {version})
+    class Versions {
+      n = 0;
+    }
+    return Versions;
+  };
+  const {visit} = visitedSite();
+  await visit(session => {
+    session.get(First);
+    t.throws(() => session.get(others()), {code: 'COMPONENT_TAKEN'});
+    session.get(versions(0));
+    t.throws(() => session.get(versions(1)), {code: 'COMPONENT_TAKEN'});
+  });
+});
+
+test('a class whose constructor wants arguments is refused by its name when it is declared', t => {
+  class Point {
+    constructor(readonly x: number) {}
+  }
+  t.throws(() => SessionComponent('point')(Point as unknown as ComponentClass), {
+    code: 'COMPONENT_INVALID',
+    message: /^The component point can't be made: the constructor of Point wants arguments\./,
+  });
+});
+
+test('a class whose constructor fails without arguments is told by its name, and with the cause, when it is first used', async t => {
+  @SessionComponent('point')
+  class Point {
+    readonly x: number;
+    constructor(...places: {readonly x: number}[]) {
+      this.x = places[0]!.x;
+    }
+  }
+  const {visit} = visitedSite();
+  await visit(async session => {
+    const refused = {
+      code: 'COMPONENT_INVALID',
+      message: /^The component point can't be made: the constructor of Point fails\./,
+    };
+    const error = t.throws(() => session.get(Point), refused);
+    t.true(error?.cause instanceof TypeError);
+    await t.throwsAsync(
+      session.update(Point, () => undefined),
+      refused,
+    );
   });
 });

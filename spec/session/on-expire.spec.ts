@@ -7,6 +7,7 @@ import {
   Get,
   OnExpire,
   Resource,
+  SessionComponent,
   SessionService,
   createSite,
   inject,
@@ -351,4 +352,20 @@ test('it runs outside any request, and in no context of one, even when the end c
   await until(() => found.length === 2);
   t.is(found[0], undefined);
   t.like(found[1], {code: 'OUTSIDE_REQUEST'});
+});
+
+test('an end gives no class the fields of another that has its name at the site', async t => {
+  @SessionComponent('cart')
+  class Other {
+    items: unknown;
+  }
+  const {Root, ends} = listening();
+  const {begin} = world();
+  const {visitor} = begin(Root);
+  const leaving = visitor();
+  await leaving.get('/?item=tea');
+  await leaving.post('/');
+  await until(() => ends.length === 1);
+  t.deepEqual(ends[0]!.get(Cart).items, ['tea']);
+  t.throws(() => ends[0]!.get(Other), {code: 'COMPONENT_TAKEN', message: /Cart and Other/});
 });

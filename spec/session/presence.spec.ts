@@ -3,6 +3,7 @@ import test from 'ava';
 import {Response} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
+import {Components} from '../../src/session/component.ts';
 import {ComponentWriter} from '../../src/session/component-writer.ts';
 import {EndListeners} from '../../src/session/end-listeners.ts';
 import {InFlight} from '../../src/session/in-flight.ts';
@@ -33,6 +34,7 @@ function world({isSeen = true} = {}) {
     renewalGrace: 0,
     userLimit: Infinity,
     componentLimit: 1000,
+    components: new Components(),
   };
   const session = new Session(store.create({uid: 'a uid', isSecure: false, ...parts.lifetime}), new Keeper(parts));
   const presence = new Presence(session, isSeen, parts);

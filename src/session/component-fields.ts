@@ -1,6 +1,6 @@
 import {isPromised, ignore} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
-import type {ComponentDeclaration, Fields} from './component.ts';
+import {made, type ComponentDeclaration, type Fields} from './component.ts';
 import {checkFields} from './component-schema.ts';
 import {isPlain, readContent, unstorable, writeContent, type ComponentContent} from './component-text.ts';
 
@@ -52,7 +52,7 @@ export function loadedInstance<T extends object>(
 
 /** An instance with these fields, and with those of the class where there are none. */
 function filled<T extends object>(component: ComponentDeclaration<T>, given: Fields): {instance: T; fields: Fields} {
-  const instance = new component.type();
+  const instance = made(component);
   const fields = missingFields(component, instance as Fields, given);
   for (const name of Object.keys(given)) if (!isTaken(instance, name)) put(fields, name, given[name]);
   for (const name of Object.keys(fields)) define(instance, name, fields[name]);

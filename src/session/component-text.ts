@@ -42,7 +42,9 @@ export function contentOf(stored: StoredComponent): ComponentContent {
  */
 export function writeContent(component: ComponentDeclaration, {version, fields}: ComponentContent): string {
   try {
-    return isJson(fields) ? JSON.stringify({version, fields}) : stringify([version, fields], undefined, {operations});
+    if (isJson(fields)) return JSON.stringify({version, fields});
+    const buffers: Buffer[] = [];
+    return stringify([version, fields, buffers], undefined, {operations: operationsFor(buffers)});
   } catch (error) {
     if (error instanceof DevalueError) throw unstorable(component, placeOf(error), kindOf(error));
     throw unstorable(component, 'some place', error instanceof RangeError ? 'too deep a nest' : "what can't be read");
@@ -62,7 +64,9 @@ function parsed(text: string): {readonly version?: unknown; readonly fields?: un
     // As JSON devalue's texts are lists, or a number.
     const content = (text.startsWith('{') ? JSON.parse(text) : parse(text)) as unknown;
     if (!Array.isArray(content)) return content as object;
-    const [version, fields] = content as unknown[];
+    const [version, fields, buffers] = content as [unknown, unknown, Uint8Array[]?];
+    // To 0.1.0, which does not know of them, they are bytes.
+    for (const buffer of buffers ?? []) Object.setPrototypeOf(buffer, Buffer.prototype);
     return {version, fields};
   } catch {
     return {};
@@ -76,24 +80,51 @@ export function isPlain(value: unknown): value is Fields {
   return prototype === Object.prototype || prototype === null;
 }
 
-const operations = {
-  // Of an instance of a class of somebody's own, like one that extends Map, the class would be lost.
-  tagOf(value: object): string {
-    const tag = Object.prototype.toString.call(value).slice('[object '.length, -1);
-    const isOwn = classNameOf(value) === tag.slice(tag.lastIndexOf('.') + 1);
-    return isOwn || Buffer.isBuffer(value) ? tag : 'Object';
-  },
-  // What else is in the buffer that bytes are a part of is nobody's business.
-  viewInfo(view: NodeJS.ArrayBufferView) {
-    const isPart = view.byteLength < view.buffer.byteLength;
-    const buffer = isPart ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view.buffer;
-    const length = 'length' in view ? view.length : view.byteLength;
-    return {buffer, byteOffset: 0, byteLength: view.byteLength, length, bufferByteLength: buffer.byteLength};
-  },
-};
+/** How devalue is to look at what it finds. `buffers` gets those that are there: devalue takes them for bytes alone. */
+function operationsFor(buffers: Buffer[]) {
+  return {
+    tagOf(value: object): string {
+      if (Object.getPrototypeOf(value) === Buffer.prototype) buffers.push(value as Buffer);
+      else if (!isWhole(value)) return 'Object';
+      return tagOf(value);
+    },
+    // What else is in the buffer that bytes are a part of is nobody's business.
+    viewInfo(view: NodeJS.ArrayBufferView) {
+      const isPart = view.byteLength < view.buffer.byteLength;
+      const buffer = isPart ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : view.buffer;
+      const length = 'length' in view ? view.length : view.byteLength;
+      return {buffer, byteOffset: 0, byteLength: view.byteLength, length, bufferByteLength: buffer.byteLength};
+    },
+  };
+}
 
-function classNameOf(value: object): unknown {
-  return (Object.getPrototypeOf(value) as {constructor?: {name?: unknown}} | null)?.constructor?.name;
+function tagOf(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
+}
+
+/** Whether all that there is to a value comes back, so far as itself goes: it is none of a class of somebody's own, like one that extends Map. */
+function isWhole(value: object): boolean {
+  const resizes = value instanceof ArrayBuffer && value.resizable;
+  return isBuiltIn(value) && !resizes && !hasFields(value);
+}
+
+// Also one of another realm, as where a test runner has one for each file.
+function isBuiltIn(value: object): boolean {
+  const path = tagOf(value).split('.');
+  const prototype = Object.getPrototypeOf(value) as {constructor?: unknown} | null;
+  const kind = path.reduce<unknown>((holder, name) => Object(holder)[name] as unknown, globalThis);
+  if (typeof kind === 'function' && kind.prototype === prototype) return true;
+  const other = prototype?.constructor;
+  return typeof other === 'function' && other.name === path.at(-1) && /\[native code\]/.test(String(other));
+}
+
+/** Whether somebody has given fields to what is no plain object, as an array that a match gives has them. */
+function hasFields(value: object): boolean {
+  if (isPlain(value) || ArrayBuffer.isView(value)) return false;
+  if (value instanceof RegExp && value.lastIndex !== 0) return true;
+  // The indices come first.
+  const last = Object.keys(value).at(-1);
+  return last !== undefined && !((Array.isArray(value) || tagOf(value) === 'String') && /^\d+$/.test(last));
 }
 
 /** The error for a component that holds what can't be stored. Without its cause, which holds the value. */
@@ -113,5 +144,6 @@ function placeOf({path}: DevalueError): string {
 function kindOf({message, value}: DevalueError): string {
   if (message.includes('__proto__')) return 'a field named __proto__';
   if (message.includes('symbolic keys')) return 'a field named by a symbol';
-  return describe(value);
+  const isExtended = typeof value === 'object' && value !== null && isBuiltIn(value) && hasFields(value);
+  return isExtended ? `${describe(value)} with fields of its own` : describe(value);
 }

@@ -1,6 +1,6 @@
 import {ignore, isPromised} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
-import type {ComponentDeclaration, Fields} from './component.ts';
+import {made, type ComponentDeclaration, type Fields} from './component.ts';
 import {
   currentFields,
   instanceOf,
@@ -37,7 +37,7 @@ export function updated<T extends object>(
   update: ComponentUpdate<T>,
   limit: number,
 ): UpdatedComponent {
-  const fresh = new component.type();
+  const fresh = made(component);
   if (!stored) {
     const fields = changedFields(component, instanceOf(component), fresh, update);
     return written(component, {version: component.version, fields}, fields, limit);

@@ -39,7 +39,7 @@ const key = Symbol.for('espalier.component');
  * each such class of a site a name of its own; a class that extends it is none until it has one too. An instance's own
  * enumerable fields are stored; they may hold what JSON can, and also dates, maps, sets, bigints, bytes, URLs, regular expressions and
  * undefined, also in circles, but no instances of other classes. What `#private` fields hold is not stored. Throws
- * `OPTION_INVALID` for a name or version that is none.
+ * `OPTION_INVALID` for a name or version that is none, and `COMPONENT_INVALID` for a class whose constructor wants arguments.
  */
 export function SessionComponent(name: string, options: ComponentOptions = {}): (target: ComponentClass) => void {
   const {version = 0} = options;
@@ -50,6 +50,7 @@ export function SessionComponent(name: string, options: ComponentOptions = {}): 
   }
   return (target: ComponentClass, context?: unknown) => {
     refuseStandardCall('@SessionComponent()', context);
+    if (target.length > 0) throw unmade(target, name, 'wants arguments');
     Reflect.defineMetadata(key, {...options, type: target, name, version}, target);
   };
 }
@@ -60,6 +61,53 @@ export function componentOf<T extends object>(type: ComponentClass<T>): Componen
   if (declaration) return declaration as ComponentDeclaration<T>;
   const what = typeof type === 'function' ? type.name || 'A class without a name' : `What is ${describe(type)}`;
   throw new EspalierError('COMPONENT_UNMARKED', `${what} is no component. Put @SessionComponent('…') on the class.`);
+}
+
+/** A new instance. Throws `COMPONENT_INVALID`, with the cause, where the constructor fails: nothing of a visitor's is in that. */
+export function made<T extends object>({type, name}: ComponentDeclaration<T>): T {
+  try {
+    return new type();
+  } catch (cause) {
+    throw unmade(type, name, 'fails', cause);
+  }
+}
+
+/** The components of a site: one class for each name. Other sites of the process may have others. */
+export class Components {
+  readonly #byName = new Map<string, ComponentDeclaration>();
+
+  /**
+   * What stands on this class, which has its name at this site from now on. Throws `COMPONENT_UNMARKED`, and
+   * `COMPONENT_TAKEN` where another class has the name: each would read, and write, the fields of the other.
+   */
+  of<T extends object>(type: ComponentClass<T>): ComponentDeclaration<T> {
+    const component = componentOf(type);
+    const first = this.#byName.get(component.name);
+    if (first?.type === type) return component;
+    if (first && !isReloaded(first, component)) throw taken(first, component);
+    this.#byName.set(component.name, component);
+    return component;
+  }
+}
+
+// A module that is loaded a second time declares its classes a second time.
+function isReloaded(first: ComponentDeclaration, {type, version}: ComponentDeclaration): boolean {
+  return first.type.name === type.name && first.version === version && String(first.type) === String(type);
+}
+
+function taken({type, name}: ComponentDeclaration, other: ComponentDeclaration): EspalierError {
+  return new EspalierError(
+    'COMPONENT_TAKEN',
+    `The classes ${type.name} and ${other.type.name} are both the component "${name}". Give each a name of its own.`,
+  );
+}
+
+function unmade(type: Function, name: string, why: string, cause?: unknown): EspalierError {
+  return new EspalierError(
+    'COMPONENT_INVALID',
+    `The component ${name} can't be made: the constructor of ${type.name || 'its class'} ${why}. It is called without arguments.`,
+    {cause},
+  );
 }
 
 // Some stores could not hold it, or take one for another by it.

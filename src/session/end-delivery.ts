@@ -3,6 +3,7 @@ import type {Clock} from '../clock.ts';
 import {outsideRequest} from '../http/current.ts';
 import {report, type Logger} from '../logger.ts';
 import {TimeLimit} from '../time-limit.ts';
+import type {Components} from './component.ts';
 import {SessionEnd} from './on-expire.ts';
 import type {EndedSession, EndOutcome, SessionRecord, SessionStore} from './session-store.ts';
 
@@ -36,6 +37,7 @@ export class EndDelivery {
   readonly #store: SessionStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #components: Components;
   readonly #handlers: readonly EndHandler[];
   readonly #takeBack: () => void;
   // Whoever ended a session, in a request of theirs, has no part in what follows.
@@ -51,11 +53,15 @@ export class EndDelivery {
   #hasFailed = false;
   #keptAt = -Infinity;
 
-  constructor(parts: {store: SessionStore; clock: Clock; logger: Logger}, handlers: readonly EndHandler[]) {
+  constructor(
+    parts: {store: SessionStore; clock: Clock; logger: Logger; components: Components},
+    handlers: readonly EndHandler[],
+  ) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#limit = new TimeLimit(parts.clock, longestTelling);
     this.#logger = parts.logger;
+    this.#components = parts.components;
     this.#handlers = handlers;
     this.#takeBack = this.#store.onEnd(() => this.#wake());
     this.#wake();
@@ -169,7 +175,7 @@ export class EndDelivery {
 
   // Who is done too late has been told all the same.
   async #call(handler: EndHandler, end: EndedSession, session: SessionRecord): Promise<void> {
-    await handler.tell(new SessionEnd(end, session));
+    await handler.tell(new SessionEnd(end, session, this.#components));
     this.#remember(end.key, handler);
   }
 

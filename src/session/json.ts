@@ -20,7 +20,7 @@ function isJsonObject(value: object, seen: Set<object>): boolean {
   // A hole reads as undefined.
   if (prototype === Array.prototype) {
     for (const item of value as unknown[]) if (!isJson(item, seen)) return false;
-    return true;
+    return Object.keys(value).length === (value as unknown[]).length;
   }
   if (prototype !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0) return false;
   for (const name of Object.keys(value)) {

@@ -2,6 +2,7 @@ import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import type {Components} from './component.ts';
 import type {ComponentWriter} from './component-writer.ts';
 import type {EndListeners} from './end-listeners.ts';
 import type {InFlight} from './in-flight.ts';
@@ -25,6 +26,7 @@ export interface KeeperParts {
   readonly renewalGrace: number;
   readonly userLimit: number;
   readonly componentLimit: number;
+  readonly components: Components;
 }
 
 /** Keeps sessions that are looked at from elsewhere than the visit of whose they are, as in a list. */
@@ -38,6 +40,10 @@ export class Keeper implements SessionKeeper {
 
   get componentLimit(): number {
     return this.parts.componentLimit;
+  }
+
+  get components(): Components {
+    return this.parts.components;
   }
 
   now(): number {

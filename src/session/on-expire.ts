@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import {classOf, withoutParentheses} from '../decorator.ts';
-import {componentOf, type ComponentClass} from './component.ts';
+import type {ComponentClass, Components} from './component.ts';
 import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
 import {readOnly, type ReadOnly} from './read-only.ts';
@@ -25,10 +25,11 @@ export class SessionEnd {
   readonly user: string | undefined;
   /** How many times this end has been told, this time included. */
   readonly attempts: number;
-  readonly #components: SessionRecord['components'];
+  readonly #stored: SessionRecord['components'];
+  readonly #components: Components;
 
   /** Used by the site, which tells of ends. */
-  constructor({key, reason, endedAt, attempts}: EndedSession, session: SessionRecord) {
+  constructor({key, reason, endedAt, attempts}: EndedSession, session: SessionRecord, components: Components) {
     this.key = key;
     this.reason = reason;
     this.endedAt = endedAt;
@@ -36,13 +37,14 @@ export class SessionEnd {
     this.createdAt = session.createdAt;
     this.lastSeenAt = session.lastSeenAt;
     this.user = session.user;
-    this.#components = session.components;
+    this.#stored = session.components;
+    this.#components = components;
   }
 
   /** A component as it was when the session ended; a new one where there was none. Nothing in it can be changed. */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
-    const component = componentOf(type);
-    const stored = this.#components.get(component.name);
+    const component = this.#components.of(type);
+    const stored = this.#stored.get(component.name);
     return readOnly(instanceOf(component, stored && contentOf(stored)));
   }
 }

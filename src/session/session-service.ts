@@ -6,6 +6,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {warn, type Logger} from '../logger.ts';
 import {BoundedStore} from './bounded-store.ts';
+import {Components} from './component.ts';
 import {ComponentWriter} from './component-writer.ts';
 import {EndDelivery, type EndHandler} from './end-delivery.ts';
 import {EndListeners} from './end-listeners.ts';
@@ -81,8 +82,21 @@ export class SessionService {
     const inFlight = new InFlight(clock);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
     const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
+    const components = new Components();
     const unreadable = new Set<string>();
-    this.#parts = {store, writer, listeners, inFlight, newToken, clock, logger, unreadable, lifetime, ...limits};
+    this.#parts = {
+      store,
+      writer,
+      listeners,
+      inFlight,
+      newToken,
+      clock,
+      logger,
+      unreadable,
+      components,
+      lifetime,
+      ...limits,
+    };
     this.#insecure = settings.insecure;
   }
 

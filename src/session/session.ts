@@ -1,6 +1,6 @@
 import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
-import {componentOf, type ComponentClass, type ComponentDeclaration} from './component.ts';
+import type {ComponentClass, ComponentDeclaration, Components} from './component.ts';
 import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
 import {updated, type ComponentUpdate} from './component-update.ts';
@@ -15,6 +15,7 @@ export type EndListener = (reason: EndReason) => unknown;
 /** What a session asks of the service that gave it. */
 export interface SessionKeeper {
   readonly componentLimit: number;
+  readonly components: Components;
   /** Milliseconds since the epoch, by this process. */
   now(): number;
   touch(key: string): Awaitable<SessionRecord | undefined>;
@@ -115,10 +116,10 @@ export class Session {
   /**
    * The component as it was when the session was found, or as `update` has left it since; a new one where there is none,
    * which is not stored. Nothing in it can be changed: that throws a TypeError. Throws `COMPONENT_UNMARKED` for a class without
-   * `@SessionComponent`, and `COMPONENT_INVALID` where `migrate` or the schema fails on what is stored.
+   * `@SessionComponent`, `COMPONENT_TAKEN` where another class of this site has its name, and `COMPONENT_INVALID` where `migrate` or the schema fails on what is stored.
    */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
-    return this.#read(componentOf(type));
+    return this.#read(this.#keeper.components.of(type));
   }
 
   /**
@@ -132,7 +133,7 @@ export class Session {
    */
   update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {
     return promised(() => {
-      const component = componentOf(type);
+      const component = this.#keeper.components.of(type);
       const {componentLimit} = this.#keeper;
       const changed = this.#change(component, current => updated(component, current, fn, componentLimit));
       return proceed(changed, () => this.#read(component));
@@ -142,7 +143,7 @@ export class Session {
   /** Take a component out of the session, whatever is in it. Gives whether it was there. Rejects as `update` does. */
   async remove(type: ComponentClass): Promise<boolean> {
     let isThere = false;
-    await this.#change(componentOf(type), current => {
+    await this.#change(this.#keeper.components.of(type), current => {
       isThere = current !== undefined;
       return undefined;
     });
@@ -154,7 +155,7 @@ export class Session {
    * time, one gets it, the others get nothing. Looks only for what was there when the session was found. Rejects as `update` does.
    */
   async take<T extends object>(type: ComponentClass<T>): Promise<T | undefined> {
-    const component = componentOf(type);
+    const component = this.#keeper.components.of(type);
     if (!this.#components.has(component.name)) return undefined;
     let taken: T | undefined;
     await this.#change(component, current => {
