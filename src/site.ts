@@ -158,6 +158,7 @@ export class Site {
   // What is done comes by a callback: the promise that a chain of them would need costs 1 to 2 % of a bare server's request.
   #answer(request: Request, send: (response: Response) => void): void {
     this.#answering += 1;
+    request.answeredBy = this.#parts.sessions;
     duringRequest(request, () => this.#respond(request, send));
   }
 
@@ -188,7 +189,7 @@ export class Site {
   }
 
   #finish(request: Request, response: Response, send: (response: Response) => void): void {
-    void proceed(this.#parts.sessions.settle(request, response), () => {
+    void proceed(request.settle(response), () => {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
       send(response);

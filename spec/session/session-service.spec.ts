@@ -15,6 +15,7 @@ import {
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite, TestClock} from 'espalier/testing';
 import {visitedSite} from './world.ts';
+import {currentRequest, outsideRequest} from '../../src/http/current.ts';
 import {randomToken} from '../../src/session/token.ts';
 import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
 import {around} from './stores.ts';
@@ -548,4 +549,103 @@ test('a part of a millisecond counts as a whole one', async t => {
   t.is(await text('/'), uid);
   clock.advance(1000);
   t.not(await text('/'), uid);
+});
+
+/** Two sites, each with a page that does what it is told with the services of both. */
+function twoServices() {
+  let act: (own: SessionService, other: SessionService) => unknown = () => undefined;
+  @Resource()
+  class Both {
+    @Get()
+    show() {
+      return act(one.container.get(SessionService), other.container.get(SessionService));
+    }
+  }
+  const [{site: one, clock}, {site: other}] = [testSite(Both), testSite(Home)];
+  /** What the first site answers where its handler does this, and to whom. */
+  const answer = (doing: typeof act, cookie?: string) => {
+    act = doing;
+    return one.handle({headers: {host: 'localhost', cookie}});
+  };
+  const otherCookie = async () => {
+    const begun = await other.handle({headers: {host: 'localhost'}});
+    return begun.header('Set-Cookie')!.split(';')[0]!;
+  };
+  return {other, clock, answer, otherCookie};
+}
+
+test('a session that was begun is sent, and its answer kept out of caches, although the service of another site was asked too', async t => {
+  const {answer} = twoServices();
+  const orders: ((own: SessionService, other: SessionService) => Promise<unknown>)[] = [
+    async (own, other) => [await own.getSession(), await other.findSession()],
+    async (own, other) => [await other.findSession(), await own.getSession()],
+  ];
+  for (const ask of orders) {
+    const response = await answer(async (own, other) => {
+      await ask(own, other);
+    });
+    t.regex(response.header('Set-Cookie')!, /^sid=/);
+    t.deepEqual([response.header('Cache-Control'), response.header('Vary')], ['no-store', 'Cookie']);
+  }
+});
+
+test('all calls of one service in a request give the same session, whatever other services are asked between them', async t => {
+  const {answer} = twoServices();
+  const {body} = await answer(async (own, other) => {
+    const first = await own.getSession();
+    await other.findSession();
+    return String(first === (await own.getSession()));
+  });
+  t.is(body, 'true');
+});
+
+test('an answer that read the session of another site alone is kept out of caches too', async t => {
+  const {answer, otherCookie} = twoServices();
+  const response = await answer(async (_own, other) => (await other.findSession())!.uid, await otherCookie());
+  t.is(response.status, 200);
+  t.deepEqual([response.header('Cache-Control'), response.header('Vary')], ['no-store', 'Cookie']);
+  t.is(response.header('Set-Cookie'), undefined);
+});
+
+test('in a request that another site answers a session is found and ended, and that site’s cookie is left alone', async t => {
+  const {other, answer, otherCookie} = twoServices();
+  const cookie = await otherCookie();
+  const response = await answer((_own, service) => service.expire(), cookie);
+  t.deepEqual([response.status, response.header('Set-Cookie')], [204, undefined]);
+  t.is((await other.handle({url: '/find', headers: {host: 'localhost', cookie}})).body, 'none');
+  const begun = await answer(async own => (await own.getSession()).uid);
+  const own = begun.header('Set-Cookie')!.split(';')[0]!;
+  t.is((await answer((_own, service) => service.expire(), own)).header('Set-Cookie'), undefined);
+  t.is((await answer(async service => (await service.findSession())!.uid, own)).body, begun.body);
+});
+
+test('in a request that another site answers no session is begun, renewed or signed in: its cookie would drive out that site’s', async t => {
+  const {other, answer, otherCookie} = twoServices();
+  const store = other.container.get<MemoryStore>(SessionStore);
+  const cookie = await otherCookie();
+  const refused: [(service: SessionService) => Promise<unknown>, string?][] = [
+    [service => service.getSession()],
+    [service => service.signIn('ada')],
+    [service => service.renew(), cookie],
+    [service => service.signIn('ada'), cookie],
+  ];
+  for (const [call, carried] of refused) {
+    const response = await answer(async (_own, service) => {
+      await t.throwsAsync(call(service), {code: 'SESSION_FOREIGN', message: /^Another site answers this request/});
+    }, carried);
+    t.is(response.header('Set-Cookie'), undefined);
+  }
+  t.is(store.size, 1);
+});
+
+test('a request that was passed by hand keeps its session from being idle until it is answered', async t => {
+  const {answer, clock} = twoServices();
+  let request: Request | undefined;
+  const {body} = await answer(async own => {
+    request = currentRequest();
+    const session = await outsideRequest(() => own.getSession(request));
+    for (let minute = 0; minute < 30; minute += 1) clock.advance(minutes);
+    return String(await session.touch());
+  });
+  t.is(body, 'true');
 });

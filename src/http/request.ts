@@ -2,9 +2,11 @@ import type {IncomingHttpHeaders} from 'node:http';
 import {Readable} from 'node:stream';
 import {parseCookie} from 'cookie';
 import proxyAddr from 'proxy-addr';
+import {proceed, type Awaitable} from '../awaitable.ts';
 import {decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
 import {cookieValues} from './cookie.ts';
 import {decodePath, splitTarget} from './path.ts';
+import type {Response} from './response.ts';
 import type {Trust} from './trust.ts';
 
 /** What a request is read from: `IncomingMessage` and `Http2ServerRequest` are such, and so is what `Request.from` makes. */
@@ -51,6 +53,12 @@ export interface RequestInit {
   readonly signal?: AbortSignal;
 }
 
+/** @internal By this somebody keeps a value with requests: each asker has a key of their own. Keys are told apart by identity. */
+export class RequestKey<T> {
+  /** For the compiler alone: what is put in, and comes out. */
+  declare readonly type: (value: T) => T;
+}
+
 /** What holds for a request of no site: no proxy is trusted. */
 const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false};
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
@@ -66,8 +74,8 @@ export class Request {
   readonly url: string;
   /** The path as sent: not decoded, without the query. */
   readonly path: string;
-  /** @internal What a service remembers of this request. A WeakMap instead would burden every garbage collection. */
-  memo: unknown;
+  /** @internal What answers it, in a site that does: the site's sessions. */
+  answeredBy: unknown;
   /** @internal The headers of the answer are settled. */
   isAnswered = false;
 
@@ -78,6 +86,11 @@ export class Request {
   readonly #query: string;
   readonly #settings: RequestSettings;
   readonly #outgoing: Outgoing | undefined;
+  // Lists, since few are kept, and by most requests none. A WeakMap of requests, for each key, would burden every garbage
+  // collection.
+  #keys: object[] | undefined;
+  #values: unknown[] | undefined;
+  #settlers: ((response: Response) => Awaitable<void>)[] | undefined;
   #walked = 0;
   /** Name, segment, name, segment, … */
   #captured: string[] | undefined;
@@ -126,6 +139,33 @@ export class Request {
     request.#bytes = this.#bytes;
     request.#signal = this.#signal;
     return request;
+  }
+
+  /** @internal What is kept with this request by a key, or nothing. */
+  get<T>(key: RequestKey<T>): T | undefined {
+    const at = this.#keys?.indexOf(key) ?? -1;
+    return this.#values?.[at] as T | undefined;
+  }
+
+  /** @internal Keep a value with this request, in place of the one by that key. */
+  set<T>(key: RequestKey<T>, value: T): void {
+    const keys = (this.#keys ??= []);
+    const values = (this.#values ??= []);
+    const at = keys.indexOf(key);
+    values[at < 0 ? keys.push(key) - 1 : at] = value;
+  }
+
+  /** @internal Have this called with the answer, once, before its headers go out; they wait for it. It must not fail. */
+  beforeHeaders(settle: (response: Response) => Awaitable<void>): void {
+    (this.#settlers ??= []).push(settle);
+  }
+
+  /** @internal The answer is made: whoever has a say in its headers says it, one after the other. */
+  settle(response: Response, at = 0): Awaitable<void> {
+    const settle = this.#settlers?.[at];
+    if (settle) return proceed(settle(response), () => this.settle(response, at + 1));
+    this.isAnswered = true;
+    return undefined;
   }
 
   /** Every segment of the path, decoded. Throws a 400 for a path that can't be decoded. */

@@ -1,9 +1,8 @@
-import {promised, type Awaitable} from '../awaitable.ts';
+import {promised} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
-import type {Request} from '../http/request.ts';
-import type {Response} from '../http/response.ts';
+import {RequestKey, type Request} from '../http/request.ts';
 import {warn, type Logger} from '../logger.ts';
 import {BoundedStore} from './bounded-store.ts';
 import {Components} from './component.ts';
@@ -66,6 +65,7 @@ export class SessionService {
   readonly #parts: KeeperParts;
   readonly #insecure: boolean;
   readonly #stopListening: () => void;
+  readonly #visitKey = new RequestKey<Visit>();
   #delivery: EndDelivery | undefined;
   #hasWarned = false;
   #isClosed = false;
@@ -162,7 +162,7 @@ export class SessionService {
 
   /** The sessions of a user. Throws `USER_INVALID`, a 400, as `signIn` does. */
   of(user: string): UserSessions {
-    const here = () => this.#known(requestHere());
+    const here = () => requestHere()?.get(this.#visitKey);
     return new UserSessions(checkedUser(user), this.#parts, () => this.#visit(currentRequest()), here);
   }
 
@@ -174,14 +174,6 @@ export class SessionService {
   /** @internal Have these told of each session that ends. */
   deliverEnds(handlers: readonly EndHandler[]): void {
     if (handlers.length > 0) this.#delivery = new EndDelivery(this.#parts, handlers);
-  }
-
-  /** @internal The site calls this once for each request, before the headers go out. */
-  settle(request: Request, response: Response): Awaitable<void> {
-    const visit = this.#known(request);
-    if (visit) return visit.settle(response);
-    request.isAnswered = true;
-    return undefined;
   }
 
   /** @internal Tell of no more ends, and wait, so many milliseconds at most, until those begun are told. */
@@ -205,18 +197,15 @@ export class SessionService {
     // As when a service that outlives one site, and knows its sessions, is asked by the next.
     if (this.#isClosed)
       throw new EspalierError('SITE_CLOSED', 'The site of this SessionService is closed.', {status: 503});
-    const known = this.#known(request);
+    const known = request.get(this.#visitKey);
     if (known) return known;
     this.#warnOfProxy(request);
-    const visit = new Visit(request, cookieFor(request, this.#insecure), this.#parts);
-    request.memo = visit;
+    // The service of another site can be asked about a request too.
+    const isForeign = request.answeredBy !== undefined && request.answeredBy !== this;
+    const visit = new Visit(request, cookieFor(request, this.#insecure), this.#parts, isForeign);
+    request.set(this.#visitKey, visit);
+    request.beforeHeaders(response => visit.settle(response));
     return visit;
-  }
-
-  // The service of another site can be asked about a request too, which is none of its business.
-  #known(request: Request | undefined): Visit | undefined {
-    const memo = request?.memo;
-    return memo instanceof Visit && memo.parts === this.#parts ? memo : undefined;
   }
 
   // The usual cause of lost sessions behind a proxy, and invisible from outside: so say it, once.

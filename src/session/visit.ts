@@ -1,6 +1,5 @@
 import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
-import {requestHere} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {Keeper, type KeeperParts} from './keeper.ts';
@@ -14,19 +13,24 @@ import {drawToken, uidOf} from './token.ts';
 import {Turns} from './turns.ts';
 import {VisitorToken} from './visitor-token.ts';
 
-/** One request, as the visit of somebody who may have a session. */
+/**
+ * One request, as the visit of somebody who may have a session. Where it is foreign, another site answers the request: then the
+ * session can be looked at, changed and ended, but the cookie is that site's.
+ */
 export class Visit extends Keeper {
   readonly #request: Request;
   readonly #token: VisitorToken;
+  readonly #isForeign: boolean;
   // Two calls at once share one look-up and one session, and none overtakes an expire().
   readonly #turns = new Turns();
   #presence: Presence | undefined;
   /** Whether the headers say that the answer is for one visitor. */
   #isTold = false;
 
-  constructor(request: Request, cookie: SessionCookie, parts: KeeperParts) {
+  constructor(request: Request, cookie: SessionCookie, parts: KeeperParts, isForeign: boolean) {
     super(parts);
     this.#request = request;
+    this.#isForeign = isForeign;
     this.#token = new VisitorToken(request, cookie);
   }
 
@@ -103,9 +107,8 @@ export class Visit extends Keeper {
 
   #tell(response: Response): void {
     // From here on no session may begin: its cookie would come too late.
-    this.#request.isAnswered = true;
     this.#isTold = true;
-    this.#token.tell(response, this.#presence?.hasEnded === false);
+    if (!this.#isForeign) this.#token.tell(response, this.#presence?.hasEnded === false);
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
     response.keepPrivate();
     this.#presence?.settle(response);
@@ -137,8 +140,14 @@ export class Visit extends Keeper {
     return undefined;
   }
 
+  /** A new token has to reach the browser. */
+  #refuseLostToken(): void {
+    if (this.#isForeign) throw foreignRequest();
+    if (this.#isTold || this.#request.isAnswered) throw tooLate();
+  }
+
   #begin(): Awaitable<Session> {
-    if (this.#request.isAnswered) throw tooLate();
+    this.#refuseLostToken();
     const {store, lifetime, newToken} = this.parts;
     const token = drawToken(newToken);
     const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, ...lifetime});
@@ -153,8 +162,9 @@ export class Visit extends Keeper {
     this.#presence?.leave();
     const session = new Session(record, this);
     this.#presence = new Presence(session, isSeen, this.parts);
-    // Of a request that this site does not answer nobody would say when it is over.
-    if (!this.#request.isAnswered && requestHere() === this.#request) this.#presence.begin();
+    // Of a request that no site answers nobody would say when it is over.
+    const {answeredBy, isAnswered} = this.#request;
+    if (answeredBy !== undefined && !isAnswered && !this.#isTold) this.#presence.begin();
     return session;
   }
 
@@ -177,7 +187,7 @@ export class Visit extends Keeper {
 
   /** Give the session, which there is, a new uid. False when it is not alive any more. */
   #rename(signIn?: Renewal['signIn']): Awaitable<boolean> {
-    if (this.#request.isAnswered) throw tooLate();
+    this.#refuseLostToken();
     const presence = this.#presence!;
     const {session} = presence;
     const token = drawToken(this.parts.newToken);
@@ -227,6 +237,13 @@ function tooLate(): EspalierError {
   return new EspalierError(
     'SESSION_TOO_LATE',
     'The headers are sent already, and with them what a session needs: its cookie, and that no cache may keep the answer. Ask for the session before the first chunk.',
+  );
+}
+
+function foreignRequest(): EspalierError {
+  return new EspalierError(
+    'SESSION_FOREIGN',
+    'Another site answers this request, and its answer can carry no cookie of this one. A session is begun, renewed or signed in by a request that its own site answers.',
   );
 }
 
