@@ -42,7 +42,7 @@ class SignIn {
     const form = await request.form();
     const [user, password] = [String(form.get('user')), String(form.get('password'))];
     if (!accounts.has(user, password)) throw createError(403, 'This is not the password of such a user.');
-    await this.sessions.signIn(user);
+    await this.sessions.signIn(user, request);
     response.redirect('/');
   }
 }
@@ -52,8 +52,8 @@ class SignOut {
   constructor(@inject(SessionService) private readonly sessions: SessionService) {}
 
   @Post()
-  async signOut(_request: Request, response: Response) {
-    await this.sessions.expire();
+  async signOut(request: Request, response: Response) {
+    await this.sessions.expire(request);
     response.redirect('/');
   }
 }

@@ -192,6 +192,8 @@ export class Site {
     void proceed(request.settle(response), () => {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
+      if (response.stream) response.onStreamEnd = () => (request.isOver = true);
+      else request.isOver = true;
       send(response);
     });
   }

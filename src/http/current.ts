@@ -14,17 +14,22 @@ export function outsideRequest<T>(act: () => T): T {
   return current.exit(act);
 }
 
-/** The request being answered, or nothing where there is none. */
+/** The request being answered, or nothing where there is none. One whose answer is complete is being answered no more. */
 export function requestHere(): Request | undefined {
-  return current.getStore();
+  const request = current.getStore();
+  return request?.isOver === false ? request : undefined;
 }
 
 /** The request being answered. Throws `OUTSIDE_REQUEST` where there is none. */
 export function currentRequest(): Request {
-  const request = current.getStore();
+  const request = requestHere();
   if (request) return request;
   throw new EspalierError(
     'OUTSIDE_REQUEST',
-    'No request is being answered here. Call this while a handler runs, or pass the request.',
+    current.getStore() ? answered : 'No request is being answered here. ' + wayOut,
   );
 }
+
+const wayOut = 'Call this while a handler runs, or pass the request: getSession(request).';
+const answered =
+  'The request that this belongs to has been answered. Work that outlives its request, and a callback that runs where another request has begun, find none by themselves: pass the request that is meant, as in getSession(request).';

@@ -78,6 +78,8 @@ export class Request {
   answeredBy: unknown;
   /** @internal The headers of the answer are settled. */
   isAnswered = false;
+  /** @internal The answer is complete: handed over whole, or as a stream that has ended or was cut. */
+  isOver = false;
 
   readonly #message: Message;
   #isEncrypted: boolean;

@@ -13,6 +13,8 @@ export class Response {
   body: Body | undefined;
   /** @internal This is for HEAD, so the headers speak of a body that is not sent. */
   isHead = false;
+  /** @internal Called when no more of a streamed body will be read. */
+  onStreamEnd: (() => void) | undefined;
   #status: number | undefined;
   // Name, value, name, value, …: the shape that Node writes fastest.
   readonly #headers: string[] = [];

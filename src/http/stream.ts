@@ -8,10 +8,12 @@ export type Chunk = string | Uint8Array;
 
 /**
  * The stream with its first chunk already there, so that what fails before it can still be answered properly, and headers
- * can be set until then. Later chunks are asked for in the context that this call was made in.
+ * can be set until then. Later chunks are asked for in the context that this call was made in. `onEnd` is called when no more
+ * will be: the stream has ended, has failed, or is read no further.
  */
 export async function primed(
   source: AsyncIterable<unknown>,
+  onEnd: () => void = () => undefined,
 ): Promise<{first: unknown; chunks: AsyncIterableIterator<Chunk>}> {
   const inContext = AsyncLocalStorage.snapshot();
   const iterator = source[Symbol.asyncIterator]();
@@ -20,13 +22,22 @@ export async function primed(
   let ready: IteratorResult<unknown> | undefined = first;
   const chunks: AsyncIterableIterator<Chunk> = {
     async next() {
-      const step = ready ?? (await inContext(() => iterator.next()));
-      ready = undefined;
-      return step.done ? {done: true, value: undefined} : {done: false, value: chunk(step.value)};
+      try {
+        const step = ready ?? (await inContext(() => iterator.next()));
+        ready = undefined;
+        if (!step.done) return {done: false, value: chunk(step.value)};
+      } catch (error) {
+        onEnd();
+        throw error;
+      }
+      onEnd();
+      return done;
     },
     async return() {
+      // Before it has given back what it holds: one that waits for something might never have.
+      onEnd();
       await inContext(() => iterator.return?.());
-      return {done: true, value: undefined};
+      return done;
     },
     [Symbol.asyncIterator]: () => chunks,
   };

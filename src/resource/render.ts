@@ -36,7 +36,7 @@ async function renderWeb(web: globalThis.Response, response: Response, method: s
 async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
   response.body = source as Body;
   if (response.sentBody === undefined) return dismiss(source);
-  const {first, chunks} = await primed(source);
+  const {first, chunks} = await primed(source, () => response.onStreamEnd?.());
   fill(response, chunks, typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }
 

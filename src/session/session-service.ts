@@ -58,7 +58,8 @@ interface Parts {
 
 /**
  * Inject this to reach the visitor's session. Each method finds the request that is being answered by itself, and takes
- * one explicitly where it is called from elsewhere; without either it rejects with `OUTSIDE_REQUEST`. Over plain HTTP to a
+ * one explicitly where it is called from elsewhere, as in a callback; without either, and where the answer of the one that it finds
+ * is complete, it rejects with `OUTSIDE_REQUEST`. Over plain HTTP to a
  * host that is not this machine all reject with `SESSION_INSECURE`.
  */
 export class SessionService {
