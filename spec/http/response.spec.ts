@@ -190,6 +190,43 @@ test('keepPrivate() keeps the answer out of every cache, unless it is said to be
   t.is(said('max-age=60, Private'), 'max-age=60, Private');
 });
 
+/** What some caches put before `Cache-Control`. */
+const singleCaches = [
+  'CDN-Cache-Control',
+  'cloudflare-cdn-cache-control',
+  'Netlify-CDN-Cache-Control',
+  'Vercel-CDN-Cache-Control',
+  'Akamai-Cache-Control',
+  'X-LiteSpeed-Cache-Control',
+  'Surrogate-Control',
+  'Edge-Control',
+  'X-Accel-Expires',
+];
+
+test('keepPrivate() lets no header go out by which a single cache would keep the answer all the same, also of several', t => {
+  for (const control of ['public, max-age=60', 'private']) {
+    const response = new Response();
+    response.setHeader('Cache-Control', control);
+    for (const name of [...singleCaches, ...singleCaches]) response.appendHeader(name, 'max-age=600');
+    response.setHeader('X-Other', 'stays');
+    response.keepPrivate();
+    for (const name of singleCaches) t.is(response.header(name), undefined, name);
+    t.is(response.header('X-Other'), 'stays');
+  }
+});
+
+test('keepPrivate() lets an answer expire later only in the visitor’s own cache', t => {
+  const expiresBeside = (control: string) => {
+    const response = new Response();
+    response.setHeader('Cache-Control', control);
+    response.setHeader('expires', 'Thu, 31 Dec 2099 23:59:59 GMT');
+    response.keepPrivate();
+    return response.header('Expires');
+  };
+  t.is(expiresBeside('public'), undefined);
+  t.is(expiresBeside('private'), 'Thu, 31 Dec 2099 23:59:59 GMT');
+});
+
 test('keepPrivate() tells caches that the answer depends on the cookie', t => {
   const response = new Response();
   response.vary('Accept');

@@ -9,6 +9,7 @@ import {
   SessionService,
   SessionStore,
   TokenSource,
+  createError,
   createSite,
   inject,
 } from 'espalier';
@@ -648,4 +649,31 @@ test('a request that was passed by hand keeps its session from being idle until 
     return String(await session.touch());
   });
   t.is(body, 'true');
+});
+
+test('S70: no header for single caches leaves with what read a session, on a Response and an error neither; without a session they stay', async t => {
+  const caching = {
+    'CDN-Cache-Control': 'max-age=600',
+    'X-Accel-Expires': '600',
+    Expires: 'Thu, 31 Dec 2099 23:59:59 GMT',
+  };
+  @Resource({leaf: true})
+  class Cached extends Page {
+    @Get()
+    async show(request: Request) {
+      const [how, isLooking] = [request.postpath[0], request.query.has('look')];
+      if (isLooking) await this.sessions.findSession();
+      if (how === 'error') throw createError(404, 'Nothing here.', {headers: caching});
+      return new globalThis.Response('text', {headers: caching});
+    }
+  }
+  const {site} = testSite(Cached);
+  const told = async (url: string) => {
+    const response = await site.handle({url, headers: {host: 'localhost'}});
+    return Object.keys(caching).filter(name => response.header(name) !== undefined);
+  };
+  for (const how of ['response', 'error']) {
+    t.deepEqual(await told(`/${how}?look`), [], how);
+    t.deepEqual(await told(`/${how}`), Object.keys(caching), how);
+  }
 });

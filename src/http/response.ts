@@ -93,12 +93,18 @@ export class Response {
 
   /**
    * @internal The answer is made for one visitor, whom their cookie names: keep it out of every cache, or where the handler has
-   * said `private`, out of those that others share.
+   * said `private`, out of those that others share. So nothing goes out that some of them put before `Cache-Control`.
    */
   keepPrivate(): void {
     this.#vary('Cookie');
+    for (let at = this.#headers.length - 2; at >= 0; at -= 2) {
+      if (isForSingleCaches(this.#headers[at]!)) this.#headers.splice(at, 2);
+    }
     const control = this.#values('Cache-Control');
-    if (!lists(control, 'private') || lists(control, 'public')) this.#set('Cache-Control', 'no-store');
+    if (lists(control, 'private') && !lists(control, 'public')) return;
+    this.#set('Cache-Control', 'no-store');
+    // Caches of HTTP/1.0 know no other.
+    this.removeHeader('Expires');
   }
 
   /** @internal The type of the body, unless the handler has set one. */
@@ -165,6 +171,11 @@ export class Response {
 
 function isSameName(one: string, other: string): boolean {
   return one === other || (one.length === other.length && one.toLowerCase() === other.toLowerCase());
+}
+
+/** Whether a header tells some caches what others read in `Cache-Control`: `CDN-Cache-Control` (RFC 9213) and those of single vendors. */
+function isForSingleCaches(name: string): boolean {
+  return /^(?:.*-cache-control|surrogate-control|edge-control|x-accel-expires)$/i.test(name);
 }
 
 /** Of one connection only (RFC 9110, section 7.6.1), and so the server's to set. */
