@@ -4,7 +4,7 @@ import type {AddressInfo} from 'node:net';
 import {createSite} from '../src/index.ts';
 import {Root} from './site.ts';
 
-const site = createSite(Root);
+const site = createSite(Root, {sessions: {insecure: true}});
 const server = createServer(site.handler);
 server.listen(Number(process.env['PORT']), '127.0.0.1', () => {
   console.log(`Listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);

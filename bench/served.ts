@@ -2,4 +2,4 @@
 import {serve} from '../src/index.ts';
 import {Root} from './site.ts';
 
-await serve(Root);
+await serve(Root, {sessions: {insecure: true}});

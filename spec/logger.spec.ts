@@ -45,7 +45,7 @@ test('a logger that fails to warn breaks no visit either', async t => {
   const error = () => {
     throw new Error('disk full');
   };
-  const options = {modules: logTo({error, warn: error}), sessions: {memoryLimit: 1}};
+  const options = {modules: logTo({error, warn: error}), sessions: {memoryLimit: 1, insecure: true}};
   const site = createSite(Home, options);
   const headers = {host: 'localhost', 'x-forwarded-proto': 'https'};
   for (let i = 0; i < 3; i += 1) t.is((await site.handle({url: '/', headers})).status, 200);

@@ -45,6 +45,9 @@ function begin(store: MemoryStore, due: number | undefined) {
 export async function listen() {
   const store = new MemoryStore({limit: 2_000_000});
   const module = new ContainerModule(({bind}) => void bind(SessionStore).toConstantValue(store));
-  const url = await createSite(ShowSession, {modules: [module]}).listen({port: 0, host: '127.0.0.1'});
+  const url = await createSite(ShowSession, {modules: [module], sessions: {insecure: true}}).listen({
+    port: 0,
+    host: '127.0.0.1',
+  });
   return {url: url.replace(/\/$/, ''), begin: (due?: number) => begin(store, due), size: () => store.size};
 }

@@ -56,4 +56,4 @@ const {STORE: store, STORE_AT: at = ''} = process.env;
 const place = {store, at} as Place;
 const module = new ContainerModule(({bind}) => void bind(SessionStore).toConstantValue(storeAt(place)));
 
-await serve(ShowSession, {modules: [module]});
+await serve(ShowSession, {modules: [module], sessions: {insecure: true}});

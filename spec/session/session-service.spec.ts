@@ -232,8 +232,7 @@ test('S12: only a trusted proxy is believed that it was TLS, and an untrusted on
   const trusting = world({trustProxy: 'loopback'}, 'http://example.com');
   t.regex((await trusting.cookies('/', {headers}))[0]!, /^__Host-Http-sid=/);
   const doubting = world();
-  t.regex((await doubting.cookies('/', {headers}))[0]!, /^sid=/);
-  await doubting.cookies('/', {headers});
+  for (const path of ['/', '/']) t.is((await doubting.get(path, {headers})).status, 403);
   t.deepEqual(
     doubting.log.map(({message}) => message.split(',')[0]),
     ['A proxy at 127.0.0.1 says that visitors come over TLS'],
@@ -677,3 +676,18 @@ test('S70: no header for single caches leaves with what read a session, on a Res
     t.deepEqual(await told(`/${how}`), Object.keys(caching), how);
   }
 });
+
+test.serial(
+  'S11: in production there is no session over plain HTTP, from this machine neither, unless that was said',
+  async t => {
+    const before = process.env['NODE_ENV'];
+    process.env['NODE_ENV'] = 'production';
+    const [strict, insecure] = [world(), world({sessions: {insecure: true}})];
+    if (before === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = before;
+    const refused = await strict.get('/');
+    t.is(refused.status, 403);
+    t.regex(((await refused.json()) as {detail: string}).detail, /because this is production \(NODE_ENV\)/);
+    t.is((await insecure.get('/')).status, 200);
+  },
+);

@@ -5,7 +5,7 @@ import {uidOf} from '../../src/session/token.ts';
 import {VisitorToken} from '../../src/session/visitor-token.ts';
 
 const [carried, other] = ['A'.repeat(43), 'B'.repeat(43)];
-const plain = cookieFor(Request.from({headers: {host: 'localhost'}}), false);
+const plain = cookieFor(Request.from({headers: {host: 'localhost'}}), 'thisMachine');
 const carrying = (cookie: string) => new VisitorToken(Request.from({headers: {cookie}}), plain);
 
 /** What the browser is told. */

@@ -16,6 +16,7 @@ export interface Message extends Readable {
   /** The URL before an outer framework cut off the path it mounted us at (Connect and Express keep it here). */
   readonly originalUrl?: string;
   readonly headers: IncomingHttpHeaders;
+  readonly httpVersion?: string;
   readonly socket: {readonly remoteAddress?: string | undefined; readonly encrypted?: boolean | undefined};
 }
 
@@ -250,6 +251,16 @@ export class Request {
   get claimsTls(): boolean {
     const proto = this.headers['x-forwarded-proto'];
     return proto !== undefined && /^https *(?:,|$)/i.test(String(proto));
+  }
+
+  /** @internal The address at the other end of the connection, whoever is behind it; empty where it has none, as a Unix socket's. */
+  get remoteAddress(): string {
+    return this.#remoteAddress;
+  }
+
+  /** @internal Whether it came in HTTP/1.0. */
+  get isHttp10(): boolean {
+    return this.#message.httpVersion === '1.0';
   }
 
   #proxyIsTrusted(): boolean {

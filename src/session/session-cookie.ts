@@ -2,6 +2,7 @@ import {EspalierError} from '../errors.ts';
 import {setCookieText} from '../http/cookie.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
+import {whyNotThisMachine} from '../http/this-machine.ts';
 import {isToken} from './token.ts';
 
 /** Which cookie carries a session's token, and with which attributes. */
@@ -20,28 +21,23 @@ function sessionCookie(name: string, secure: boolean): SessionCookie {
   return {name, secure, attributes: setCookieText(name, '', {secure}).slice(`${name}=`.length)};
 }
 
+/** From whom sessions over plain HTTP are taken: from all, from this machine alone, or from nobody. */
+export type PlainHttp = 'all' | 'thisMachine' | 'nobody';
+
 /**
- * The cookie that fits how the request came. Over plain HTTP there is one for a loopback host alone, unless `insecure`
- * accepts that anyone on the way can take the session over: otherwise throws `SESSION_INSECURE`.
+ * The cookie that fits how the request came. Over plain HTTP there is one for those alone of whom `plainHttp` accepts that anyone
+ * on the way can take the session over: otherwise throws `SESSION_INSECURE`.
  */
-export function cookieFor(request: Request, insecure: boolean): SessionCookie {
+export function cookieFor(request: Request, plainHttp: PlainHttp): SessionCookie {
   if (request.secure) return overTls;
-  if (insecure || isLoopback(request.host ?? '')) return overPlain;
+  if (plainHttp === 'all') return overPlain;
+  const reason = plainHttp === 'nobody' ? 'this is production (NODE_ENV)' : whyNotThisMachine(request);
+  if (reason === undefined) return overPlain;
   throw new EspalierError(
     'SESSION_INSECURE',
-    'There are no sessions over plain HTTP to a host that is not this machine. If TLS ends at a proxy, trust it: trustProxy: "loopback", or its address. If plain HTTP is really meant, say so: sessions: {insecure: true}.',
+    `There are no sessions over plain HTTP, except from this machine to itself, and this request is none such, because ${reason}. If TLS ends at a proxy, trust it: trustProxy: "loopback", or its address. If plain HTTP is really meant, as to the published port of a container on your own machine, say so: sessions: {insecure: true}.`,
     {status: 403},
   );
-}
-
-// It is nearly always the same one.
-let lastLoopback = '';
-
-function isLoopback(host: string): boolean {
-  if (host === lastLoopback) return true;
-  if (!/^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host)) return false;
-  lastLoopback = host;
-  return true;
 }
 
 /**

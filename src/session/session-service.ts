@@ -12,7 +12,7 @@ import {EndListeners} from './end-listeners.ts';
 import {InFlight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
 import {shortestIdleTimeout, type Lifetime} from './lifetime.ts';
-import {cookieFor} from './session-cookie.ts';
+import {cookieFor, type PlainHttp} from './session-cookie.ts';
 import {challenge} from './refusals.ts';
 import type {SessionStore} from './session-store.ts';
 import type {Session} from './session.ts';
@@ -22,7 +22,7 @@ import {Visit} from './visit.ts';
 
 /** How a site keeps sessions. */
 export interface SessionOptions extends Partial<Lifetime> {
-  /** Keep sessions over plain HTTP to any host, although anyone on the way can take them over. Default: false. */
+  /** Keep sessions over plain HTTP with everybody, although anyone on the way can take them over. Default: false, with this machine alone. */
   readonly insecure?: boolean;
   /**
    * How many milliseconds a store may take for an answer, before the visitor gets a 503. For a change of a component its wait
@@ -59,12 +59,12 @@ interface Parts {
 /**
  * Inject this to reach the visitor's session. Each method finds the request that is being answered by itself, and takes
  * one explicitly where it is called from elsewhere, as in a callback; without either, and where the answer of the one that it finds
- * is complete, it rejects with `OUTSIDE_REQUEST`. Over plain HTTP to a
- * host that is not this machine all reject with `SESSION_INSECURE`.
+ * is complete, it rejects with `OUTSIDE_REQUEST`. Over plain HTTP, except from this machine to itself, all reject with
+ * `SESSION_INSECURE`.
  */
 export class SessionService {
   readonly #parts: KeeperParts;
-  readonly #insecure: boolean;
+  readonly #plainHttp: PlainHttp;
   readonly #stopListening: () => void;
   readonly #visitKey = new RequestKey<Visit>();
   #delivery: EndDelivery | undefined;
@@ -98,7 +98,8 @@ export class SessionService {
       lifetime,
       ...limits,
     };
-    this.#insecure = settings.insecure;
+    const isProduction = process.env['NODE_ENV'] === 'production';
+    this.#plainHttp = settings.insecure ? 'all' : isProduction ? 'nobody' : 'thisMachine';
   }
 
   /**
@@ -203,7 +204,7 @@ export class SessionService {
     this.#warnOfProxy(request);
     // The service of another site can be asked about a request too.
     const isForeign = request.answeredBy !== undefined && request.answeredBy !== this;
-    const visit = new Visit(request, cookieFor(request, this.#insecure), this.#parts, isForeign);
+    const visit = new Visit(request, cookieFor(request, this.#plainHttp), this.#parts, isForeign);
     request.set(this.#visitKey, visit);
     request.beforeHeaders(response => visit.settle(response));
     return visit;
