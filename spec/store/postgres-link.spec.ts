@@ -2,8 +2,11 @@ import {setImmediate} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
 import {Pool} from 'pg';
 import {PostgresStore} from 'espalier/store/postgres';
-import {PostgresLink, type PostgresError} from '../../src/store/postgres-link.ts';
+import type {PostgresError} from '../../src/store/postgres-error.ts';
+import {PostgresLink} from '../../src/store/postgres-link.ts';
 import {until} from '../until.ts';
+import {detour} from './detour.ts';
+import {PostgresServer} from './postgres-server.ts';
 import {fails, quiet, share, testAlone as test} from './postgres-world.ts';
 
 const {server, connect, world: openWorld, inChild} = await share({isDurable: true});
@@ -31,24 +34,24 @@ test('while the server is down every call fails at once, and the same store work
   t.is(components.get('cart')?.text, '["pear"]');
   t.is(await store.find('b', true), undefined, 'what has ended stays ended');
   t.is(lines.length, 2, lines.join('\n'));
-  t.regex(lines[0]!, /^The PostgreSQL store is out of reach/);
-  t.is(lines[1], 'The PostgreSQL store is back.');
+  const name = `PostgreSQL at 127.0.0.1:${server.port}, database postgres,`;
+  t.regex(lines[0]!, new RegExp(`^${name} keeps no sessions: .*\\. Until it does, whoever needs one gets a 503\\.$`));
+  t.is(lines[1], `${name} keeps sessions again.`);
 });
 
-test('a server that comes and goes is told of once a minute, and never how it is reached', async t => {
+test('a server that comes and goes is told of once a minute, and never by which password', async t => {
   const {store, lines} = await world(t);
+  const errors: string[] = [];
   for (let i = 0; i < 3; i += 1) {
     await server.crash();
     const error = await t.throwsAsync(store.find('a', true));
-    lines.push(`${error.message} ${error.stack} ${String(error.cause)} ${JSON.stringify(error)}`);
+    errors.push(`${error.message} ${error.stack} ${String(error.cause)} ${JSON.stringify(error)}`);
     await server.restart();
     await until(() => store.find('a', true));
   }
-  t.is(lines.filter(line => line.startsWith('The PostgreSQL store')).length, 2);
-  t.false(
-    lines.some(line => /kept-secret|127\.0\.0\.1|postgres:\/\//.test(line)),
-    lines.join('\n'),
-  );
+  t.is(lines.length, 2);
+  t.notRegex(lines.join('\n'), /kept-secret|espalier:|postgres:\/\//);
+  t.notRegex(errors.join('\n'), /kept-secret|127\.0\.0\.1|postgres:\/\//);
 });
 
 test('a store begins on a server that was down at first', async t => {
@@ -132,20 +135,78 @@ test('a call that waits for a connection of a busy pool fails in time, and is no
   await pool.end();
 });
 
+test('a standby is asked for nothing: what it holds may have ended', async t => {
+  const {store, schema, begin} = await world(t);
+  await begin('b');
+  const standby = await server.standby();
+  t.teardown(() => standby.dispose());
+  await until(async () => (await standby.ask(`SELECT FROM ${schema}.session`)).length === 2);
+  await standby.ask('SELECT pg_wal_replay_pause()');
+  t.true(await store.end('b', 'logout'));
+  const {store: astray, lines} = openWorld(t, {url: standby.url, schema});
+  for (const uid of ['a', 'b']) await fails(t, astray.find(uid, false), /25006/);
+  await fails(t, astray.end('b', 'logout'), /25006/);
+  t.is(lines.length, 1);
+  t.regex(lines[0]!, /it takes no writes, as a standby does/);
+});
+
+test('when another server takes over and the old one keeps its connections, no call fails and none reads what is old', async t => {
+  const old = await PostgresServer.start();
+  t.teardown(() => old.dispose());
+  const {port, leadTo} = await detour(t, old.port);
+  // Several connections, and all of them stay.
+  const pool = new Pool({connectionString: old.url.replace(`:${old.port}`, `:${port}`), max: 4, idleTimeoutMillis: 0});
+  t.teardown(() => pool.end());
+  const {store, schema, begin, lines} = openWorld(t, {pool});
+  const heard: string[] = [];
+  store.onEnd(key => heard.push(key));
+  await begin('a');
+  await begin('b');
+  await Promise.all(Array.from({length: 20}, () => store.find('a', true)));
+  t.is(pool.totalCount, 4);
+  const standby = await old.standby();
+  t.teardown(() => standby.dispose());
+  await standby.ask('SELECT pg_promote()');
+  leadTo(standby.port);
+  const now = new PostgresStore({url: standby.url, schema, logger: quiet});
+  t.teardown(() => now.close());
+  t.true(await until(() => now.end('b', 'logout')));
+  await old.ask('ALTER SYSTEM SET default_transaction_read_only = on');
+  await old.ask('SELECT pg_reload_conf()');
+  await until(async () => (await old.ask('SHOW transaction_read_only'))[0]!['transaction_read_only'] === 'on');
+  const found = await Promise.all(Array.from({length: 20}, () => store.find('b', true)));
+  t.deepEqual([...new Set(found)], [undefined]);
+  t.is((await store.write('a', 'cart', 0, '1')).state, 'written');
+  await until(() => heard.includes('b'));
+  t.notRegex(lines.join(), /25006/);
+});
+
+test('ends are heard of on a server that knows nothing of the one before', async t => {
+  const {port, leadTo} = await detour(t, server.port);
+  const {store, schema} = openWorld(t, {url: server.url.replace(`:${server.port}`, `:${port}`)});
+  const heard: string[] = [];
+  store.onEnd(key => heard.push(key));
+  await store.find('a', true);
+  const empty = await PostgresServer.start();
+  t.teardown(() => empty.dispose());
+  // The old server is far ahead of a new one.
+  await server.ask('DO $$ BEGIN FOR i IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$');
+  await until(async () => (await store.find('a', true), true));
+  leadTo(empty.port);
+  await server.ask(backendsOf(schema).replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
+  const begun = await until(() => store.create({uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000}));
+  await store.end(begun.key, 'logout');
+  await until(() => heard[0]);
+  t.deepEqual(heard, ['a']);
+});
+
 test('it is no matter what the application has its own values parsed to', async t => {
   const {schema} = await world(t);
   t.like(await inChild(schema, 'unparsed', 'b'), [{key: 'b', idleTimeout: 60_000}, true, 0]);
 });
 
-/** A link of its own, with its log. */
-function linkOver(pool: Pool) {
-  const lines: string[] = [];
-  const line = (...words: unknown[]) => lines.push(words.map(String).join(' '));
-  return {link: new PostgresLink(pool, {error: line, warn: line}), lines};
-}
-
 test('a question gives its one value as the server writes it, or nothing', async t => {
-  const {link} = linkOver(connect(t));
+  const link = new PostgresLink(connect(t));
   t.is(await link.ask('SELECT $1::int', [7]), '7');
   t.is(await link.ask('SELECT true', []), 't');
   t.is(await link.ask('SELECT NULL', []), undefined);
@@ -160,7 +221,7 @@ for (const [failure, most] of [
   ['lock_not_available', 1],
 ] as const) {
   test(`what fails by a ${failure} is tried ${most === 1 ? 'once' : `up to ${most} times`}, and a later try may do`, async t => {
-    const {link, lines} = linkOver(connect(t));
+    const link = new PostgresLink(connect(t));
     // What a sequence counts is not undone.
     await link.ask(`CREATE SEQUENCE ${failure}_tries; CREATE FUNCTION fail_by_${failure}(times bigint) RETURNS bigint
       LANGUAGE plpgsql AS $body$
@@ -172,12 +233,11 @@ for (const [failure, most] of [
     await t.throwsAsync(call(99), {name: 'PostgresError'});
     t.is(await link.ask(`SELECT last_value FROM ${failure}_tries`, []), String(most));
     if (most > 1) t.is(await call(most + most - 1), String(most + most));
-    t.deepEqual(lines, []);
   });
 }
 
 test('a failure is told in names of tables and roles, never in what is in a row or was asked with', async t => {
-  const {link} = linkOver(connect(t));
+  const link = new PostgresLink(connect(t));
   await t.throwsAsync(link.ask('SELECT FROM nothing', []), {code: '42P01', message: /relation "nothing"/});
   await link.ask('CREATE TABLE taken (name text PRIMARY KEY)');
   const insert = () => link.ask('INSERT INTO taken VALUES ($1)', ['kept-text']);
@@ -191,14 +251,15 @@ test('a failure is told in names of tables and roles, never in what is in a row 
   t.deepEqual(await Promise.all(codes), ['23505', '22P02']);
 });
 
-test('what is closed says nothing any more', async t => {
-  const url = server.url;
+test('a store that is closed tells of no outage any more', async t => {
+  const {store: open, lines: told} = await world(t);
+  const {store: closed, lines: untold} = await world(t);
+  await closed.close();
   await server.crash();
-  const [open, closed] = [linkOver(connect(t, url)), linkOver(connect(t, url))];
-  closed.link.close();
-  for (const {link} of [open, closed]) await t.throwsAsync(link.ask('SELECT 1'), {code: 'ECONNREFUSED'});
+  await fails(t, open.find('a', true), /ECONNREFUSED|57P01|connection/i);
+  await t.throwsAsync(async () => closed.find('a', true));
   await server.restart();
-  for (const {link} of [open, closed]) await until(async () => (await link.ask('SELECT 1', [])) === '1');
-  t.is(open.lines.length, 2);
-  t.deepEqual(closed.lines, []);
+  await until(() => open.find('a', true));
+  t.is(told.length, 2);
+  t.deepEqual(untold, []);
 });

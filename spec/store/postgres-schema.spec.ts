@@ -1,7 +1,9 @@
 import anyTest from 'ava';
 import {PostgresStore} from 'espalier/store/postgres';
 import type {SessionRecord} from '../../src/session/session-store.ts';
-import {schemaSql, schemaVersion} from '../../src/store/postgres-schema.ts';
+import {schemaVersion} from '../../src/store/postgres-functions.ts';
+import {schemaSql} from '../../src/store/postgres-schema.ts';
+import {until} from '../until.ts';
 import {lifetime, quiet, share, test} from './postgres-world.ts';
 
 const {server, freshSchema, connect, inChild, world} = await share();
@@ -72,12 +74,67 @@ test('tables of a later release are left alone, and the store says so', async t 
   t.truthy(await older.find('a', true), 'it tries again');
 });
 
-test('a schema that is taken away is made again at the next call', async t => {
-  const {store, rows, begin} = world(t);
-  await begin('a');
-  await rows('DROP SCHEMA @ CASCADE');
-  await t.throwsAsync(async () => store.find('a', true));
-  t.is(await store.find('a', true), undefined);
+for (const [what, spoil] of [
+  ['schema', 'DROP SCHEMA @ CASCADE'],
+  ['table', 'DROP TABLE @.component CASCADE'],
+  ['table of sessions', 'DROP TABLE @.session CASCADE'],
+  ['function', 'DROP FUNCTION @.renew(text, text, text, double precision, text, double precision, double precision)'],
+] as const) {
+  test(`a ${what} that is taken away while processes run is made again by the next call`, async t => {
+    const {store, rows, begin, lines} = world(t);
+    await begin('a');
+    // What the processes do meanwhile may come in between.
+    await until(async () => (await rows(spoil), true));
+    const found = await Promise.all(Array.from({length: 8}, (_, i) => store.create({uid: `b${i}`, ...lifetime})));
+    t.is(found.length, 8);
+    const renewed = await store.renew('b1', {from: 'b1', to: 'c', grace: 1000});
+    t.like(renewed, {key: 'b1', uid: 'c'});
+    t.is((await store.write('b1', 'cart', 0, '1')).state, 'written');
+    t.deepEqual(lines, [], 'nobody has to be told');
+  });
+}
+
+for (const [what, spoil] of [
+  ['taken away', 'DROP SCHEMA @ CASCADE'],
+  ['emptied', 'TRUNCATE @.state, @.session, @.alias, @.component, @.ended, @.kept'],
+] as const) {
+  test(`in a schema that was ${what}, ends are kept once that is asked for again, and heard of all the while`, async t => {
+    const {store, rows, begin} = world(t);
+    const heard: string[] = [];
+    store.onEnd(key => heard.push(key));
+    await store.keepEnds();
+    await begin('a');
+    // What the processes do meanwhile may come in between.
+    await until(async () => (await rows(spoil), true));
+    await store.keepEnds();
+    await begin('b');
+    t.true(await store.end('b', 'logout'));
+    t.like(await store.takeEnds(10, 1000), [{key: 'b', reason: 'logout'}]);
+    await until(() => heard[0]);
+    t.deepEqual(heard, ['b']);
+  });
+}
+
+test('where something is lacking that the role may not make, the log says once what to run', async t => {
+  const {schema, rows, pool} = world(t);
+  await pool.query(PostgresStore.sql(schema));
+  await rows(`CREATE ROLE @_role LOGIN; GRANT USAGE ON SCHEMA @ TO @_role;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA @ TO @_role;
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA @ TO @_role`);
+  const {store, lines} = world(t, {url: server.url.replace('espalier:', `${schema}_role:`), schema});
+  await store.create({uid: 'a', ...lifetime});
+  await rows('DROP TABLE @.component CASCADE');
+  for (let i = 0; i < 3; i += 1)
+    await t.throwsAsync(async () => store.find('a', true), {message: /Have its owner run what PostgresStore.sql\(/});
+  t.deepEqual(lines, [
+    `PostgreSQL at 127.0.0.1:${server.port}, database postgres, keeps no sessions: the schema ${schema} lacks something that ` +
+      `this role may not make: permission denied for schema ${schema} (42501). Have its owner run what ` +
+      `PostgresStore.sql('${schema}') gives. Until it does, whoever needs one gets a 503.`,
+  ]);
+  await pool.query(PostgresStore.sql(schema));
+  await rows('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA @ TO @_role');
+  t.truthy(await until(() => store.find('a', true)));
+  t.is(lines[1], `PostgreSQL at 127.0.0.1:${server.port}, database postgres, keeps sessions again.`);
 });
 
 test('with the schema made beforehand, a role that may make nothing is enough', async t => {

@@ -1,11 +1,11 @@
 import {spawn, execFileSync, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {chownSync, existsSync, globSync, mkdtempSync, rmSync} from 'node:fs';
+import {chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer, type AddressInfo} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout} from 'node:timers/promises';
-import {Pool} from 'pg';
+import {Client} from 'pg';
 
 /** Where PostgreSQL's programs are, if anywhere: in `POSTGRES_BIN`, or where Debian puts them. */
 export const postgresBin: string | undefined = [
@@ -42,26 +42,55 @@ export class PostgresServer {
     this.#folder = mkdtempSync(join(tmpdir(), 'espalier-postgres-'));
     const {uid, gid} = this.#user;
     if (uid !== undefined) chownSync(this.#folder, uid, gid!);
-    this.run('initdb', [
-      '--pgdata',
-      this.#folder,
-      '--username',
-      'espalier',
-      '--auth',
-      'trust',
-      '--no-sync',
-      '-E',
-      'UTF8',
-    ]);
+    // Should the specs be cut off, nothing of it stays.
+    process.once('exit', () => this.#child?.kill('SIGQUIT'));
   }
 
   /** Without `isDurable` what it holds may be lost with the machine, and it is quicker. */
   static async start({isDurable = false} = {}): Promise<PostgresServer> {
     const server = new PostgresServer(await freePort(), isDurable);
-    // Should the specs be cut off, nothing of it stays.
-    process.once('exit', () => server.#child?.kill('SIGQUIT'));
+    const options = ['--username', 'espalier', '--auth', 'trust', '--no-sync', '-E', 'UTF8'];
+    server.run('initdb', ['--pgdata', server.#folder, ...options]);
     await server.restart();
     return server;
+  }
+
+  /** A standby of this server, which follows it. */
+  async standby(): Promise<PostgresServer> {
+    const standby = new PostgresServer(await freePort(), this.#isDurable);
+    const source = ['--host', '127.0.0.1', '--port', `${this.port}`, '--username', 'espalier'];
+    standby.run('pg_basebackup', [
+      ...source,
+      '--pgdata',
+      standby.#folder,
+      '-R',
+      '-X',
+      'stream',
+      '-c',
+      'fast',
+      '--no-sync',
+    ]);
+    await standby.restart();
+    return standby;
+  }
+
+  /** Have a line of its `pg_hba.conf` hold before all others. */
+  async admit(line: string): Promise<void> {
+    const file = join(this.#folder, 'pg_hba.conf');
+    writeFileSync(file, `${line}\n${readFileSync(file, 'utf8')}`);
+    await this.ask('SELECT pg_reload_conf()');
+  }
+
+  /** What a statement gives, asked over a connection of its own. */
+  async ask(text: string): Promise<Record<string, unknown>[]> {
+    const client = new Client({connectionString: this.url, connectionTimeoutMillis: 1000});
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return ((await client.query(text)) as {rows: Record<string, unknown>[]}).rows;
+    } finally {
+      await client.end();
+    }
   }
 
   /** The url of the database; it has a password, which must be seen nowhere. */
@@ -123,14 +152,11 @@ export class PostgresServer {
   }
 
   async #answers(): Promise<boolean> {
-    const pool = new Pool({connectionString: this.url, connectionTimeoutMillis: 1000, max: 1});
     try {
-      await pool.query('SELECT 1');
+      await this.ask('SELECT 1');
       return true;
     } catch {
       return false;
-    } finally {
-      await pool.end();
     }
   }
 }

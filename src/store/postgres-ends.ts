@@ -1,6 +1,7 @@
 import type {EndReason, StoreListener} from '../session/session-store.ts';
 
-type Ask = (text: string, values: readonly unknown[]) => Promise<string | undefined>;
+/** Gives the ends since a mark, and the mark to go on from. Without one there are no ends. */
+type Hear = (seen: string | undefined) => Promise<string>;
 
 interface Heard {
   readonly seen: string;
@@ -9,8 +10,7 @@ interface Heard {
 
 /** Those who want to be told of ends, and how far the log of ends has been read. */
 export class PostgresEnds {
-  readonly #text: string;
-  readonly #ask: Ask;
+  readonly #hear: Hear;
   readonly #listeners = new Set<StoreListener>();
   /** Listeners that wait for the first look since they came; what it finds was before them. */
   readonly #coming = new Set<StoreListener>();
@@ -18,9 +18,8 @@ export class PostgresEnds {
   /** What was committed when it was last looked. */
   #seen: string | undefined;
 
-  constructor(schema: string, ask: Ask) {
-    this.#text = hearing(schema);
-    this.#ask = ask;
+  constructor(hear: Hear) {
+    this.#hear = hear;
   }
 
   /** `listener` hears of what ends once it has begun. */
@@ -43,7 +42,7 @@ export class PostgresEnds {
   async #look(): Promise<void> {
     try {
       const coming = [...this.#coming];
-      const {seen, ends} = JSON.parse((await this.#ask(this.#text, [this.#seen]))!) as Heard;
+      const {seen, ends} = JSON.parse(await this.#hear(this.#seen)) as Heard;
       this.#seen = seen;
       for (const [key, reason] of ends) for (const tell of this.#listeners) tell(key, reason);
       for (const tell of coming) if (this.#coming.delete(tell)) this.#listeners.add(tell);
@@ -51,15 +50,4 @@ export class PostgresEnds {
       this.#looking = undefined;
     }
   }
-}
-
-/*
- * An end's number says nothing of when it was committed, so it goes by what the transactions then and now can see. This is one
- * statement, so that the snapshot which is given is the one that the ends were read in.
- */
-function hearing(schema: string): string {
-  return `SELECT json_build_object('seen', pg_current_snapshot()::text, 'ends', coalesce((
-    SELECT json_agg(json_build_array(key, reason) ORDER BY id) FROM "${schema}".ended
-    WHERE transaction >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(transaction, $1::pg_snapshot)
-  ), '[]'))`;
 }

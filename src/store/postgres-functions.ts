@@ -10,6 +10,12 @@ const indexed = 'SET enable_seqscan = off';
 /** Waiting for another's lock ends before the caller does; nothing was done then. */
 const careful = `SET lock_timeout = 1500 ${indexed}`;
 
+/** Which making of the tables it is. One that an earlier release can do nothing with has a higher number. */
+export const schemaVersion = 1;
+
+/** How far tables and functions of this version have come; 0.1.0 has no number for it. */
+export const schemaRelease = 2;
+
 /** What is raised for a call that comes when nobody waits for its answer any more. Nothing of it is done. */
 export const tooLate = 'ESP01';
 
@@ -20,7 +26,10 @@ $body$ SELECT coalesce(given, floor(extract(epoch FROM clock_timestamp()) * 1000
 CREATE OR REPLACE FUNCTION @.is_in_time(until double precision) RETURNS boolean
 LANGUAGE plpgsql AS $body$
 BEGIN
-  IF @.moment(NULL) > until THEN
+  -- A server that takes no writes is not read from either: what it holds may have ended elsewhere.
+  IF current_setting('transaction_read_only')::boolean THEN
+    RAISE read_only_sql_transaction;
+  ELSIF @.moment(NULL) > until THEN
     RAISE EXCEPTION 'The call came too late.' USING ERRCODE = '${tooLate}';
   END IF;
   RETURN true;
@@ -388,7 +397,9 @@ $body$;`;
 const keeping = `CREATE OR REPLACE FUNCTION @.keep_ends(span double precision, given double precision) RETURNS void
 LANGUAGE plpgsql ${careful} AS $body$
 BEGIN
-  UPDATE @.state SET keep_until = greatest(keep_until, @.moment(given) + span) WHERE one;
+  -- The row may have been taken away, with all the others, while a process was running.
+  INSERT INTO @.state AS there (version, keep_until) VALUES (${schemaVersion}, @.moment(given) + span)
+  ON CONFLICT (one) DO UPDATE SET keep_until = greatest(there.keep_until, excluded.keep_until);
 END
 $body$;
 
@@ -434,5 +445,31 @@ BEGIN
 END
 $body$;`;
 
+/*
+ * An end's number says nothing of when it was committed, so it goes by what the transactions then and now can see. It is one
+ * statement, so that the snapshot which is given is the one that the ends were read in. A mark that is ahead is of another
+ * server, or of what this one has lost: then all is told that the log has.
+ */
+const hearing = `CREATE OR REPLACE FUNCTION @.hear(since pg_snapshot) RETURNS json
+LANGUAGE plpgsql ${indexed} AS $body$
+BEGIN
+  IF pg_snapshot_xmax(since) > pg_snapshot_xmax(pg_current_snapshot()) THEN
+    since := '1:1:';
+  END IF;
+  RETURN json_build_object('seen', pg_current_snapshot()::text, 'ends', coalesce((
+    SELECT json_agg(json_build_array(key, reason) ORDER BY id) FROM @.ended
+    WHERE transaction >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(transaction, since)
+  ), '[]'));
+END
+$body$;`;
+
+/*
+ * How far the tables and functions have come, which is made last of all. Those of one version know each other: what an earlier
+ * release calls stays as it is. So processes of several releases share a schema.
+ */
+const mark = `CREATE OR REPLACE FUNCTION @.release() RETURNS integer LANGUAGE sql IMMUTABLE AS $body$ SELECT ${schemaRelease} $body$;`;
+
 /** The functions, and those that they are made of. */
-export const functions = [helpers, sights, births, writes, renewals, ends, users, sweeps, keeping].join('\n\n');
+export const functions = [helpers, sights, births, writes, renewals, ends, users, sweeps, keeping, hearing, mark].join(
+  '\n\n',
+);

@@ -1,8 +1,5 @@
 import {EspalierError} from '../errors.ts';
-import {functions} from './postgres-functions.ts';
-
-/** Which making of the tables and functions this is. A later one has a higher number. */
-export const schemaVersion = 1;
+import {functions, schemaRelease, schemaVersion} from './postgres-functions.ts';
 
 // The lock keeps those who make the same schema at the same moment from each other's way.
 const prelude = `BEGIN;
@@ -15,6 +12,11 @@ BEGIN
   END IF;
   IF to_regclass('@.state') IS NOT NULL THEN
     IF (SELECT version FROM @.state) > ${schemaVersion} THEN
+      RAISE EXCEPTION 'The schema @ was made by a later release.';
+    END IF;
+  END IF;
+  IF to_regprocedure('@.release()') IS NOT NULL THEN
+    IF @.release() > ${schemaRelease} THEN
       RAISE EXCEPTION 'The schema @ was made by a later release.';
     END IF;
   END IF;
@@ -90,6 +92,9 @@ CREATE TABLE IF NOT EXISTS @.kept (
 ) WITH (fillfactor = 70);
 CREATE INDEX IF NOT EXISTS kept_by_place ON @.kept (place) WHERE NOT is_parked;
 CREATE INDEX IF NOT EXISTS kept_parked ON @.kept (place) WHERE is_parked;`;
+
+/** What the tables are called. */
+export const tableNames = [...tables.matchAll(/^CREATE TABLE IF NOT EXISTS @\.(\w+)/gm)].map(([, name]) => name!);
 
 const finish = `INSERT INTO @.state (version) VALUES (${schemaVersion}) ON CONFLICT DO NOTHING;
 COMMIT;

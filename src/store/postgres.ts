@@ -15,11 +15,13 @@ import {
   type StoreListener,
   type Written,
 } from '../session/session-store.ts';
+import {OutageLog} from './outage-log.ts';
 import {PostgresEnds} from './postgres-ends.ts';
-import {tooLate} from './postgres-functions.ts';
-import {PostgresLink, PostgresError, callTimeout, codeOf} from './postgres-link.ts';
+import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
+import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
+import {callTimeout, PostgresLink, soon} from './postgres-link.ts';
 import {toColumn, toEnds, toRecord, toRecords} from './postgres-record.ts';
-import {checkSchema, schemaSql, schemaVersion} from './postgres-schema.ts';
+import {checkSchema, schemaSql, tableNames} from './postgres-schema.ts';
 
 /** How a `PostgresStore` is set up: with a `url` or a `pool`. */
 export interface PostgresStoreOptions {
@@ -27,6 +29,8 @@ export interface PostgresStoreOptions {
   readonly url?: string;
   /** Connections of the application's, which stay when the store is closed. They have to read what is committed, as is usual. */
   readonly pool?: Pool;
+  /** How many connections the store has at most with a `url`: as many as there are calls at once, and one at least. Default: 10. */
+  readonly connections?: number;
   /** The schema that the tables are in, a plain word. It is made at the first call. Default: `espalier`. */
   readonly schema?: string;
   /** What time it is. Default: the server's clock, so that those of the machines may be wrong. */
@@ -43,6 +47,8 @@ const batch = 200;
 const slack = 500;
 /** What is not there yet, or any more: a table, a schema, a function. */
 const unmade = new Set(['42P01', '3F000', '42883']);
+/** A role without a right that it needs. */
+const forbidden = '42501';
 
 /**
  * Sessions in PostgreSQL, 13 or later: shared between processes, and still there after all of them, or the server, began
@@ -51,16 +57,19 @@ const unmade = new Set(['42P01', '3F000', '42883']);
  */
 export class PostgresStore implements SessionStore {
   /** What holds where `PostgresStoreOptions` are silent. */
-  static readonly defaults = {schema: 'espalier'};
+  static readonly defaults = {schema: 'espalier', connections: 10};
 
   readonly #link: PostgresLink;
   readonly #own: Pool | undefined;
+  readonly #log: OutageLog;
   readonly #schema: string;
   /** Gives the moment to go by. Without it the server's clock does. */
   readonly #now: () => number | null;
   readonly #clock: Clock;
   readonly #ends: PostgresEnds;
   #made: Promise<void> | undefined;
+  /** Whether something was found to be gone from the schema. */
+  #lacksSomething = false;
   /** How far the server's time is ahead of this process's running time. */
   #ahead = 0;
   #cancel: (() => void) | undefined;
@@ -68,14 +77,16 @@ export class PostgresStore implements SessionStore {
   #looking: Promise<void> | undefined;
 
   constructor(options: PostgresStoreOptions = {}) {
-    const {url, pool, schema = PostgresStore.defaults.schema, clock, logger = console} = options;
+    const {url, pool, connections, schema = PostgresStore.defaults.schema, clock, logger = console} = options;
     checkSchema(schema);
-    if ((url === undefined) === (pool === undefined))
-      throw new EspalierError('OPTION_INVALID', 'A PostgresStore needs either a url or a pool.');
-    if (url !== undefined) this.#own = poolFor(url);
-    this.#link = new PostgresLink(pool ?? this.#own!, logger);
+    if ((url === undefined) === (pool === undefined)) throw invalid('url', 'given, or else a pool');
+    if (pool && connections !== undefined)
+      throw invalid('connections', 'left out beside a pool, which has its own number');
+    if (url !== undefined) this.#own = poolFor(url, connections);
+    this.#link = new PostgresLink(pool ?? this.#own!);
+    this.#log = new OutageLog(logger);
     this.#schema = schema;
-    this.#ends = new PostgresEnds(schema, (text, values) => this.#ask(text, values));
+    this.#ends = new PostgresEnds(async seen => (await this.#callOnce('hear', [seen], soon()))!);
     this.#now = clock ? () => clock.now() : () => null;
     this.#clock = clock ?? systemClock;
   }
@@ -129,8 +140,8 @@ export class PostgresStore implements SessionStore {
 
   onEnd(listener: StoreListener): () => void {
     const takeBack = this.#ends.listen(listener);
-    // What fails is told by the link, and begun again with the next call, or the next look.
-    this.#begin().catch(() => {});
+    // What fails is begun again with the next call, or the next look.
+    this.#told(() => this.#begin()).catch(() => {});
     return takeBack;
   }
 
@@ -170,34 +181,56 @@ export class PostgresStore implements SessionStore {
     }
   }
 
-  async #call(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
-    await this.#begin();
-    try {
-      return await this.#callOnce(name, values);
-    } catch (error) {
-      if (codeOf(error) !== tooLate) throw error;
-      // The server did nothing: its clock was set, or this machine slept.
-      this.#made = undefined;
+  #call(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
+    const until = soon();
+    return this.#told(async () => {
       await this.#begin();
-      return this.#callOnce(name, values);
-    }
+      try {
+        return await this.#callOnce(name, values, until);
+      } catch (error) {
+        const code = codeOf(error) ?? '';
+        if (code !== tooLate && !unmade.has(code)) throw error;
+        // The server did nothing: its clock was set, or this machine slept; or the schema was taken away.
+        await this.#begin();
+        return this.#callOnce(name, values, until);
+      }
+    });
   }
 
   // A server that was held up finds the call much later, when it has long failed here. It must not be done then.
-  #callOnce(name: string, values: readonly unknown[]): Promise<string | undefined> {
+  async #callOnce(name: string, values: readonly unknown[], until: number): Promise<string | undefined> {
     const places = values.map((_, i) => `$${i + 1}`);
     const inTime = `"${this.#schema}".is_in_time($${values.length + 1})`;
-    const until = this.#ahead + performance.now() + callTimeout + slack;
-    return this.#ask(`SELECT "${this.#schema}"."${name}"(${places.join(', ')}) WHERE ${inTime}`, [...values, until]);
-  }
-
-  async #ask(text: string, values: readonly unknown[]): Promise<string | undefined> {
+    const text = `SELECT "${this.#schema}"."${name}"(${places.join(', ')}) WHERE ${inTime}`;
+    const made = this.#made;
     try {
-      return await this.#link.ask(text, values);
+      return await this.#link.ask(text, [...values, this.#ahead + until + slack], until);
     } catch (error) {
-      if (unmade.has(codeOf(error) ?? '')) this.#made = undefined;
+      if (made === this.#made) this.#doubt(codeOf(error) ?? '');
       throw error;
     }
+  }
+
+  /** Look again, before the next call, whether all is as it was: the server's clock, or the schema. */
+  #doubt(code: string): void {
+    if (unmade.has(code)) this.#lacksSomething = true;
+    if (unmade.has(code) || code === tooLate) this.#made = undefined;
+  }
+
+  /** What `act` gives. An operator is told when no call can be made any more, and when they can again. */
+  async #told<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await act();
+      this.#log.recover(`${this.#link.name}, keeps sessions again.`);
+      return answer;
+    } catch (error) {
+      if (!this.#isClosed && isOutage(error)) this.#log.fail(this.#complaint(error));
+      throw error;
+    }
+  }
+
+  #complaint({reason}: PostgresError): string {
+    return `${this.#link.name}, keeps no sessions: ${reason}. Until it does, whoever needs one gets a 503.`;
   }
 
   /** All that has to be before anything is asked: the schema, the timer, and the point from which ends are heard of. */
@@ -208,24 +241,35 @@ export class PostgresStore implements SessionStore {
   }
 
   async #make(): Promise<void> {
+    const lacksSomething = this.#lacksSomething;
+    this.#lacksSomething = false;
     try {
-      if (!(await this.#isMade())) await this.#link.ask(schemaSql(this.#schema));
-      if (!(await this.#isMade())) throw new PostgresError(`The schema ${this.#schema} is not whole.`);
+      if (lacksSomething || !(await this.#isMade())) await this.#link.ask(schemaSql(this.#schema));
+      if (!(await this.#isMade())) throw new PostgresError(`the schema ${this.#schema} is not whole`);
     } catch (error) {
       this.#made = undefined;
-      throw error;
+      throw codeOf(error) === forbidden ? this.#unmakeable(error as PostgresError) : error;
     }
+  }
+
+  #unmakeable({reason, code}: PostgresError): PostgresError {
+    const todo = `Have its owner run what PostgresStore.sql('${this.#schema}') gives`;
+    return new PostgresError(
+      `the schema ${this.#schema} lacks something that this role may not make: ${reason}. ${todo}`,
+      code,
+    );
   }
 
   async #isMade(): Promise<boolean> {
     try {
-      const {version, now, isolation} = JSON.parse((await this.#link.ask(state(this.#schema), [])) ?? '{}') as State;
+      const answer = await this.#link.ask(state(this.#schema), []);
+      const {version, release, lacking, now, isolation} = JSON.parse(answer ?? '{}') as State;
       if (isolation !== undefined && isolation !== 'read committed')
-        throw new PostgresError(`The pool's transactions are ${isolation}. They must be read committed, as is usual.`);
+        throw new PostgresError(`the pool's transactions are ${isolation}. They must be read committed, as is usual`);
       if (version !== undefined && version > schemaVersion)
-        throw new PostgresError(`The schema ${this.#schema} was made by a later release.`);
+        throw new PostgresError(`the schema ${this.#schema} was made by a later release`);
       this.#ahead = (now ?? 0) - performance.now();
-      return version === schemaVersion;
+      return version === schemaVersion && release! >= schemaRelease && lacking === 0;
     } catch (error) {
       if (unmade.has(codeOf(error) ?? '')) return false;
       throw error;
@@ -238,9 +282,8 @@ export class PostgresStore implements SessionStore {
 
   async #sweepAndHear(): Promise<void> {
     try {
-      await this.#begin();
-      while (!this.#isClosed && Number(await this.#call('sweep', batch, this.#now())) === batch);
-      await this.#ends.hear();
+      while (Number(await this.#call('sweep', batch, this.#now())) === batch && !this.#isClosed);
+      await this.#told(() => this.#ends.hear());
     } catch {
       // The operator has been told.
     }
@@ -250,31 +293,42 @@ export class PostgresStore implements SessionStore {
 
 interface State {
   readonly version?: number;
+  readonly release?: number;
+  /** How many tables are not there. */
+  readonly lacking?: number;
   /** The server's own time. */
   readonly now?: number;
   readonly isolation?: string;
 }
 
+// The lock is for a server that takes no writes: it refuses this too.
 function state(schema: string): string {
-  return `SELECT json_build_object('version', version, 'now', floor(extract(epoch FROM clock_timestamp()) * 1000),
-    'isolation', current_setting('transaction_isolation')) FROM "${schema}".state`;
+  const tables = tableNames.map(name => `to_regclass('"${schema}".${name}')`);
+  return `SELECT json_build_object('version', version, 'release', "${schema}".release(), 'lacking', num_nulls(${tables.join(', ')}),
+    'now', floor(extract(epoch FROM clock_timestamp()) * 1000), 'isolation', current_setting('transaction_isolation'))
+    FROM "${schema}".state FOR KEY SHARE`;
 }
 
 function read(answer: string | undefined): SessionRecord | undefined {
   return answer === undefined ? undefined : toRecord(answer);
 }
 
+function invalid(option: string, expected: string): EspalierError {
+  return new EspalierError('OPTION_INVALID', `The PostgreSQL store's ${option} must be ${expected}.`);
+}
+
 // What is wrong with a url is not said by repeating it: it may have a password.
-function poolFor(url: string): Pool {
+function poolFor(url: string, connections = PostgresStore.defaults.connections): Pool {
   if (!/^postgres(?:ql)?:/.test(url) || !URL.canParse(url))
-    throw new EspalierError(
-      'OPTION_INVALID',
-      `The PostgreSQL store's url is none of the form postgres://host/database.`,
-    );
+    throw invalid('url', 'of the form postgres://host/database');
+  if (!(Number.isInteger(connections) && connections > 0)) throw invalid('connections', 'a whole number, 1 or more');
   return new Pool({
     connectionString: url,
     connectionTimeoutMillis: callTimeout,
     statement_timeout: callTimeout,
+    max: connections,
+    // What is not needed is soon free for another process, where the server allows few.
+    idleTimeoutMillis: 1000,
     keepAlive: true,
     allowExitOnIdle: true,
   });
