@@ -5,7 +5,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {stopCoverage} from 'node:v8';
 import type {Awaitable} from '../../src/awaitable.ts';
 import {SqliteStore} from 'espalier/store/sqlite';
-import {isBusy} from '../../src/store/sqlite-file.ts';
+import {isBusy} from '../../src/store/sqlite-line.ts';
 
 const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string[]];
 const open = () => new SqliteStore({path});

@@ -1,7 +1,6 @@
 import {chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {DatabaseSync} from 'node:sqlite';
-import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
 import {SqliteStore} from 'espalier/store/sqlite';
 import {lifetime, SqliteFolder} from './sqlite-folder.ts';
@@ -129,50 +128,16 @@ test('the database of another application is told of, and stays as it is', t => 
   t.is(folder.look().prepare('SELECT * FROM sqlite_schema').all().length, 1);
 });
 
-/** A store whose file another process is writing to. */
-async function busy(folder: SqliteFolder) {
-  const store = folder.open();
-  await store.create({uid: 'a', ...lifetime});
-  const other = folder.look();
-  other.exec('BEGIN IMMEDIATE');
-  return {store, other};
-}
-
-test('who only reads waits for nobody who writes', async t => {
-  const {store} = await busy(new SqliteFolder(t));
-  t.like(store.find('a', true), {key: 'a'});
-  t.like(store.touch('a'), {key: 'a'});
-  t.deepEqual(store.list('ada'), []);
-  t.deepEqual(store.takeEnds(10, 1000), []);
-});
-
-test('a write waits for others without holding up the event loop, and is done when they are', async t => {
-  const {store, other} = await busy(new SqliteFolder(t));
-  const written = store.write('a', 'cart', 0, '1');
-  t.true(written instanceof Promise);
-  await setImmediate();
-  other.exec('COMMIT');
-  t.deepEqual(await written, {state: 'written', revision: 1});
-});
-
-test('a write fails when others do not come to an end, is not done later, and the next one succeeds', async t => {
-  const folder = new SqliteFolder(t);
-  const {store, other} = await busy(folder);
-  await t.throwsAsync(async () => store.write('a', 'cart', 0, '1'), {message: /locked/});
-  other.exec('COMMIT');
-  t.deepEqual(await store.write('a', 'cart', 0, '2'), {state: 'written', revision: 1});
-});
-
-test('a sweep leaves the file to others who are writing, says nothing, and comes back', async t => {
-  const folder = new SqliteFolder(t);
-  const {store, other} = await busy(folder);
-  folder.clock.advance(60_000);
-  other.exec('COMMIT');
-  t.is(folder.look().prepare('SELECT * FROM session').all().length, 1);
-  folder.clock.advance(500);
-  t.is(folder.look().prepare('SELECT * FROM session').all().length, 0);
-  t.deepEqual(folder.errors, []);
-  t.is(await store.find('a', false), undefined);
+test.serial('SQLite itself waits for others, and the event loop with it, only while a file is opened', t => {
+  const said: string[] = [];
+  const exec = Reflect.get(DatabaseSync.prototype, 'exec');
+  DatabaseSync.prototype.exec = function (sql) {
+    said.push(...(/busy_timeout = \d+/.exec(sql) ?? []));
+    exec.call(this, sql);
+  };
+  new SqliteFolder(t).open();
+  DatabaseSync.prototype.exec = exec;
+  t.deepEqual(said, ['busy_timeout = 5000', 'busy_timeout = 0']);
 });
 
 test('a backup that is made while sessions go on is a store', async t => {

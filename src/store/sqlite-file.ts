@@ -1,26 +1,20 @@
 import {accessSync, closeSync, constants, openSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {DatabaseSync, type StatementSync} from 'node:sqlite';
-import {setTimeout as sleep} from 'node:timers/promises';
 import type {Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
+import {busy, codeOf, isBusy, SqliteLine} from './sqlite-line.ts';
 
 /** What a commit waits for: for nothing but the operating system, or for the disk. */
 export type Sync = 'NORMAL' | 'FULL';
 
-/** For how long a call waits for other processes to finish writing, in milliseconds. */
-const patience = 1500;
-/** The same while a file is opened, which is no part of a request. */
+/** For how long SQLite waits for other processes while a file is opened, which is no part of a request, in milliseconds. */
 const patienceToOpen = 5000;
 /** For how long what is read belongs to one moment, in milliseconds. */
 const moment = 1;
-/** For how much of its patience a call may hold up the event loop, at most. Most writes of others are done by then. */
-const briefly = 10;
 /** Says of an SQLite file that it is one of ours. */
 const applicationId = 0x45_53_50_4c;
 const version = 1;
-
-const busy = 5;
 
 const schema = `
   CREATE TABLE session (
@@ -84,6 +78,8 @@ export class SqliteFile {
   /** Those of this process in which reading has begun. */
   static readonly #reading = new Set<SqliteFile>();
 
+  readonly #readers = new SqliteLine();
+  readonly #writers = new SqliteLine();
   #readingSince = 0;
   #sync: Sync = 'NORMAL';
   #isOpen = true;
@@ -108,7 +104,7 @@ export class SqliteFile {
 
   /** What `act` reads belongs to one moment, of this turn of the event loop and a millisecond ago at most. */
   read<T>(act: () => T): Awaitable<T> {
-    return patiently(() => {
+    return this.#readers.join(() => {
       this.#beginToRead();
       return act();
     });
@@ -116,7 +112,7 @@ export class SqliteFile {
 
   /** What `act` writes is written as a whole, after others' writes; or not at all when it throws. */
   write<T>(sync: Sync, act: () => T): Awaitable<T> {
-    return patiently(() => this.writeNow(sync, act));
+    return this.#writers.join(() => this.writeNow(sync, act));
   }
 
   /** The same, but it throws at once when another process goes on writing. See `isBusy`. */
@@ -177,36 +173,6 @@ export class SqliteFile {
   }
 }
 
-/** Whether a call failed because others were writing. Nothing has happened then. */
-export function isBusy(error: unknown): boolean {
-  return codeOf(error) === busy;
-}
-
-// An extended code has the plain one in its lowest byte.
-function codeOf(error: unknown): number {
-  return ((error as {errcode?: number}).errcode ?? 0) & 0xff;
-}
-
-function patiently<T>(act: () => T): Awaitable<T> {
-  try {
-    return act();
-  } catch (error) {
-    if (!isBusy(error)) throw error;
-    return again(act, performance.now() + patience);
-  }
-}
-
-// At uneven moments, so that processes do not wait in step.
-async function again<T>(act: () => T, until: number): Promise<T> {
-  await sleep(5 + Math.random() * 20);
-  try {
-    return act();
-  } catch (error) {
-    if (!isBusy(error) || performance.now() >= until) throw error;
-  }
-  return again(act, until);
-}
-
 function open(path: string): DatabaseSync {
   if (typeof path !== 'string' || path === '' || path.startsWith(':'))
     throw new EspalierError(
@@ -251,7 +217,8 @@ function setUp(database: DatabaseSync): void {
     if (!hasSchema(database)) database.exec(schema);
     database.exec('COMMIT');
   }
-  database.exec(`PRAGMA busy_timeout = ${briefly}`);
+  // From here on whoever waits does so off the event loop.
+  database.exec('PRAGMA busy_timeout = 0');
 }
 
 // SQLite does not wait for others here: of two who do it at once, one is refused.

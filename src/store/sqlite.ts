@@ -17,7 +17,8 @@ import type {
   Written,
 } from '../session/session-store.ts';
 import {SqliteEnds} from './sqlite-ends.ts';
-import {isBusy, SqliteFile, type Sync} from './sqlite-file.ts';
+import {SqliteFile, type Sync} from './sqlite-file.ts';
+import {isBusy} from './sqlite-line.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
 import {
   componentColumns,

@@ -1,0 +1,110 @@
+import {StatementSync} from 'node:sqlite';
+import {setImmediate, setTimeout} from 'node:timers/promises';
+import test, {type ExecutionContext} from 'ava';
+import {lifetime, SqliteFolder} from './sqlite-folder.ts';
+
+/** A store whose file another process is writing to. */
+async function busy(folder: SqliteFolder) {
+  const store = folder.open();
+  await store.create({uid: 'a', ...lifetime});
+  const other = folder.look();
+  other.exec('BEGIN IMMEDIATE');
+  return {store, other};
+}
+
+test('who only reads waits for nobody who writes', async t => {
+  const {store} = await busy(new SqliteFolder(t));
+  t.like(store.find('a', true), {key: 'a'});
+  t.like(store.touch('a'), {key: 'a'});
+  t.deepEqual(store.list('ada'), []);
+  t.deepEqual(store.takeEnds(10, 1000), []);
+});
+
+test('a write waits for others without holding up the event loop, and is done when they are', async t => {
+  const {store, other} = await busy(new SqliteFolder(t));
+  const written = store.write('a', 'cart', 0, '1');
+  t.true(written instanceof Promise);
+  await setImmediate();
+  other.exec('COMMIT');
+  t.deepEqual(await written, {state: 'written', revision: 1});
+});
+
+test('a write fails when others do not come to an end, is not done later, and the next one succeeds', async t => {
+  const folder = new SqliteFolder(t);
+  const {store, other} = await busy(folder);
+  await t.throwsAsync(async () => store.write('a', 'cart', 0, '1'), {message: /locked/});
+  other.exec('COMMIT');
+  t.deepEqual(await store.write('a', 'cart', 0, '2'), {state: 'written', revision: 1});
+});
+
+/** Count the tries to begin a transaction that writes, of every store in this process, until the spec is over. */
+function countTries(t: ExecutionContext): {count: number} {
+  const tries = {count: 0};
+  const {prototype} = StatementSync;
+  const run = Reflect.get(prototype, 'run') as (...values: unknown[]) => unknown;
+  const counting = function (this: StatementSync, ...values: unknown[]) {
+    if (this.sourceSQL === 'BEGIN IMMEDIATE') tries.count += 1;
+    return run.apply(this, values);
+  };
+  Object.assign(prototype, {run: counting});
+  t.teardown(() => Object.assign(prototype, {run}));
+  return tries;
+}
+
+test.serial('a hundred writes that wait for another process try no more often than one', async t => {
+  const {store, other} = await busy(new SqliteFolder(t));
+  const tries = countTries(t);
+  const began = performance.now();
+  const writes = Array.from({length: 100}, async (_, i) => store.write('a', `part ${i}`, 0, '1'));
+  t.is(tries.count, 1, 'who comes to a line joins it');
+  while (tries.count < 10) await setTimeout(1);
+  // The pauses are of 1, 2, 4, 8, 16 and 20 milliseconds, or half as long.
+  const atMost = 6 + (performance.now() - began) / 9;
+  t.true(tries.count <= atMost, `${tries.count} tries, ${atMost} at most`);
+  other.exec('COMMIT');
+  await Promise.allSettled(writes);
+});
+
+test('calls that have waited for another process are made in the order in which they came', async t => {
+  const {store, other} = await busy(new SqliteFolder(t));
+  const order: number[] = [];
+  const writes = Array.from({length: 30}, async (_, i) => {
+    await store.write('a', `part ${i}`, 0, '1');
+    order.push(i);
+  });
+  await setImmediate();
+  other.exec('COMMIT');
+  await Promise.all(writes);
+  t.deepEqual(
+    order,
+    Array.from(order, (_, i) => i),
+  );
+});
+
+test('a call that fails for its own reason keeps none of those that wait with it from being made', async t => {
+  const {store, other} = await busy(new SqliteFolder(t));
+  const calls = [
+    () => store.write('a', 'cart', 0, '1'),
+    () => store.create({uid: 'a', ...lifetime}),
+    () => store.write('a', 'cart', 1, '2'),
+  ];
+  const made = calls.map(async call => call());
+  other.exec('COMMIT');
+  const outcomes = await Promise.allSettled(made);
+  t.deepEqual(
+    outcomes.map(({status}) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+});
+
+test('a sweep leaves the file to others who are writing, says nothing, and comes back', async t => {
+  const folder = new SqliteFolder(t);
+  const {store, other} = await busy(folder);
+  folder.clock.advance(60_000);
+  other.exec('COMMIT');
+  t.is(folder.look().prepare('SELECT * FROM session').all().length, 1);
+  folder.clock.advance(500);
+  t.is(folder.look().prepare('SELECT * FROM session').all().length, 0);
+  t.deepEqual(folder.errors, []);
+  t.is(await store.find('a', false), undefined);
+});
