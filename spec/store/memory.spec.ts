@@ -1,9 +1,10 @@
 import {setFlagsFromString} from 'node:v8';
 import {runInNewContext} from 'node:vm';
 import test from 'ava';
-import type {Logger} from 'espalier';
+import type {Clock, Logger} from 'espalier';
 import {storeContract, TestClock} from 'espalier/testing';
 import {MemoryStore} from 'espalier/store/memory';
+import {SteadyTime} from '../../src/clock.ts';
 import {randomToken} from '../../src/session/token.ts';
 
 /** Memory is not shared, so all that one body of data has is one store. */
@@ -126,4 +127,24 @@ test('sessions that have ended leave nothing behind in memory', t => {
   const after = turnOver(200_000);
   t.true(store.size < 3000);
   t.true(after - before < 4_000_000, `${after - before} bytes more after 200,000 sessions`);
+});
+
+test("an idle session ends in its time though the machine's clock is set back by an hour", t => {
+  const turning = new TestClock();
+  let off = 0;
+  const time = new SteadyTime({shown: () => turning.now() + off, elapsed: () => turning.now()});
+  const clock: Clock = {now: () => time.now(), after: (delay, act) => turning.after(delay, act)};
+  const store = new MemoryStore({clock});
+  const ends: string[] = [];
+  store.onEnd((key, reason) => ends.push(`${key} ${reason}`));
+  store.create({uid: 'a', isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000});
+  turning.advance(30_000);
+  off -= 3_600_000;
+  turning.advance(29_999);
+  t.truthy(store.find('a', false));
+  turning.advance(1);
+  t.is(store.find('a', false), undefined);
+  store.create({uid: 'b', isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000});
+  turning.advance(62_000);
+  t.deepEqual(ends, ['a idle', 'b idle']);
 });

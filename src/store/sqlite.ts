@@ -20,6 +20,7 @@ import {SqliteEnds} from './sqlite-ends.ts';
 import {SqliteFile, type Sync} from './sqlite-file.ts';
 import {isBusy} from './sqlite-line.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
+import {SqliteTime} from './sqlite-time.ts';
 import {
   componentColumns,
   decodeComponent,
@@ -67,6 +68,7 @@ export class SqliteStore implements SessionStore {
   readonly #sql: Statements;
   readonly #outbox: SqliteOutbox;
   readonly #clock: Clock;
+  readonly #time: SqliteTime;
   readonly #logger: Logger;
   readonly #sync: Sync;
   readonly #ends: SqliteEnds;
@@ -88,6 +90,7 @@ export class SqliteStore implements SessionStore {
     this.#logger = logger;
     this.#sync = durability === 'power' ? 'FULL' : 'NORMAL';
     this.#file = new SqliteFile(path);
+    this.#time = new SqliteTime(this.#file, clock);
     this.#sql = prepareStatements(this.#file);
     this.#outbox = new SqliteOutbox(this.#file);
     this.#ends = new SqliteEnds(this.#file);
@@ -198,9 +201,8 @@ export class SqliteStore implements SessionStore {
     this.#file.close();
   }
 
-  // A moment is kept as a whole number.
   #now(): number {
-    return Math.floor(this.#clock.now());
+    return this.#time.now();
   }
 
   /** Only what gains enough by being seen is written; all else reads alone, and waits for nobody. */
@@ -323,6 +325,7 @@ export class SqliteStore implements SessionStore {
   /** Whether there is more to do. Others who are writing just now may well be doing it. */
   #lookAfterAll(): boolean {
     try {
+      this.#time.follow();
       const hasMore = this.#sweep(this.#now());
       this.#ends.hear();
       this.#isFailing = false;
@@ -341,7 +344,8 @@ export class SqliteStore implements SessionStore {
   #sweep(now: number): boolean {
     const {deadline, id} = this.#swept;
     const due = this.#sql.due.all(deadline, now, deadline, id, batch) as unknown as Due[];
-    if (due.length > 0 || this.#ends.isLong(now)) this.#file.writeNow('NORMAL', () => this.#endAllDue(due, now));
+    const isTidy = !this.#ends.isLong(now) && !this.#time.isSet();
+    if (due.length > 0 || !isTidy) this.#file.writeNow('NORMAL', () => this.#endAllDue(due, now));
     const hasMore = due.length === batch;
     // One that can't be read stays where it is, and the others come behind it.
     this.#swept = hasMore ? due.at(-1)! : beginning;
@@ -351,6 +355,7 @@ export class SqliteStore implements SessionStore {
   #endAllDue(due: readonly Due[], now: number): void {
     for (const {key} of due) unlessCorrupt(() => this.#live(key, now));
     if (this.#ends.isLong(now)) this.#ends.trim(now);
+    this.#time.note();
   }
 }
 
