@@ -1,159 +1,155 @@
-import {chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync} from 'node:fs';
-import {dirname, join, resolve} from 'node:path';
-import {DatabaseSync} from 'node:sqlite';
+import {copyFileSync, mkdirSync, readdirSync, renameSync, rmSync} from 'node:fs';
+import {dirname, join} from 'node:path';
 import test from 'ava';
-import {SqliteStore} from 'espalier/store/sqlite';
-import {lifetime, SqliteFolder} from './sqlite-folder.ts';
+import {ContainerModule, Get, inject, Resource, SessionService, SessionStore} from 'espalier';
+import type {SqliteStore} from 'espalier/store/sqlite';
+import {testSite} from 'espalier/testing';
+import {lifetime, listen, SqliteFolder} from './sqlite-folder.ts';
 
-const garbage = Buffer.alloc(50_000, 'The quick brown fox jumps over the lazy dog. ');
-
-test('the file and those beside it are for their owner alone', async t => {
-  const folder = new SqliteFolder(t);
-  await folder.open().create({uid: 'a', ...lifetime});
-  const files = readdirSync(dirname(folder.path));
-  t.deepEqual(files.toSorted(), ['sessions.db', 'sessions.db-shm', 'sessions.db-wal']);
-  for (const file of files) t.is(statSync(join(dirname(folder.path), file)).mode & 0o777, 0o600, file);
-});
-
-test('a file that is there keeps its permissions', t => {
-  const folder = new SqliteFolder(t);
-  folder.open().close();
-  chmodSync(folder.path, 0o660);
-  folder.open();
-  t.is(statSync(folder.path).mode & 0o777, 0o660);
-});
-
-test('several processes may begin at once on a file that is not there yet', async t => {
-  const folder = new SqliteFolder(t);
-  const start = Date.now() + 1000;
-  await t.notThrowsAsync(Promise.all([1, 2, 3, 4].map(() => folder.outcome('openMany', 30, start))));
-  for (let i = 0; i < 30; i += 1) t.notThrows(() => folder.open({path: `${folder.path}-${i}`}));
-});
-
-for (const path of ['', ':memory:', undefined]) {
-  test(`a store can't be opened on the path ${JSON.stringify(path)}`, t => {
-    t.throws(() => new SqliteStore({path: path as string}), {code: 'OPTION_INVALID', message: /must name a file/});
-  });
+/** The file, and those that SQLite keeps beside it. */
+function filesOf({path}: SqliteFolder): string[] {
+  const folder = dirname(path);
+  return readdirSync(folder).flatMap(name => (/^sessions\.db(-wal|-shm)?$/.test(name) ? join(folder, name) : []));
 }
 
-test('a path that is not absolute is told of as what it comes to', t => {
-  const path = join('nowhere', 'sessions.db');
-  const {message} = t.throws(() => new SqliteStore({path}), {code: 'OPTION_INVALID'});
-  t.true(message.includes(resolve(path)), message);
-});
-
-test('a path that is like a URL is a path', t => {
-  const folder = new SqliteFolder(t);
-  const path = `${dirname(folder.path)}/file:sessions?mode=memory`;
-  folder.open({path});
-  t.true(existsSync(path));
-});
-
-test('a folder that is not there is told of when the store is opened, and is not made', t => {
-  const folder = new SqliteFolder(t);
-  const path = join(dirname(folder.path), 'nowhere', 'sessions.db');
-  const {message} = t.throws(() => folder.open({path}), {code: 'OPTION_INVALID'});
-  t.true(message.includes(`${path}. Its folder does not exist.`), message);
-  t.false(existsSync(dirname(path)));
-});
-
-test('a folder in place of the file is told of when the store is opened', t => {
-  const folder = new SqliteFolder(t);
-  mkdirSync(folder.path);
-  const {message} = t.throws(() => folder.open(), {code: 'OPTION_INVALID'});
-  t.true(message.includes(`${folder.path}. It can't be opened.`), message);
-});
-
-test('a file that can only be read is told of when the store is opened', async t => {
-  const folder = new SqliteFolder(t);
-  folder.open().close();
-  chmodSync(dirname(folder.path), 0o755);
-  const message = await folder.outcome('openUnprivileged');
-  t.true(message.includes(`${folder.path}. This process may not write to it. [OPTION_INVALID]`), message);
-});
-
-test('a folder that nobody may write to is told of when the store is opened', async t => {
-  const folder = new SqliteFolder(t);
-  chmodSync(dirname(folder.path), 0o555);
-  const message = await folder.outcome('openUnprivileged');
-  t.true(message.includes(`${folder.path}. This process may not write to it. [OPTION_INVALID]`), message);
-});
-
-for (const [what, content] of [
-  ['garbage', garbage],
-  ['one line of text', Buffer.from('Sessions go here.\n')],
-] as const) {
-  test(`a file of ${what} is told of when the store is opened, and stays as it is`, t => {
-    const folder = new SqliteFolder(t);
-    writeFileSync(folder.path, content);
-    const {message} = t.throws(() => folder.open(), {code: 'OPTION_INVALID'});
-    t.true(message.includes(`${folder.path}. It is not an SQLite database.`), message);
-    t.deepEqual(readFileSync(folder.path), content);
-  });
+function remove(folder: SqliteFolder): void {
+  for (const file of filesOf(folder)) rmSync(file);
 }
 
-test('a file that is overwritten with garbage is an error, not an empty store, from then on', async t => {
+function move(from: string, to: string): void {
+  for (const end of ['', '-wal', '-shm']) renameSync(`${from}${end}`, `${to}${end}`);
+}
+
+const begin = async (store: SqliteStore, uid: string) => store.create({uid, ...lifetime});
+
+test('a write to a file that was deleted while it was open fails', async t => {
   const folder = new SqliteFolder(t);
   const store = folder.open();
-  for (let i = 0; i < 200; i += 1) await store.create({uid: `${i}`, ...lifetime});
+  await begin(store, 'a');
+  remove(folder);
+  await t.throwsAsync(async () => store.end('a', 'logout'), {
+    message: /sessions\.db\. It was deleted while it was open/,
+  });
+});
+
+test('a file that was deleted while it was open is noticed within half a second, told once, and not made again', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await begin(store, 'a');
+  remove(folder);
+  folder.clock.advance(5000);
+  t.is(folder.warnings.length, 1);
+  t.true(folder.warnings[0]!.includes(`${folder.path}. It was deleted while it was open. Until there is a file`));
+  await t.throwsAsync(async () => store.find('a', true), {message: /was deleted/});
+  await t.throwsAsync(async () => store.takeEnds(1, 1000), {message: /was deleted/});
+  t.deepEqual(filesOf(folder), []);
+  t.deepEqual(folder.errors, []);
+});
+
+test('a file that another process makes in place of one that was deleted is the store of both, without the sessions of before', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await begin(store, 'a');
+  const told = listen(store);
+  remove(folder);
+  const other = folder.open();
+  await begin(other, 'b');
+  await begin(other, 'c');
+  await t.throwsAsync(async () => store.end('a', 'logout'));
+  folder.clock.advance(500);
+  t.is(await store.find('a', false), undefined);
+  t.like(await store.find('b', false), {key: 'b'});
+  await store.end('b', 'logout');
+  t.is(await other.find('b', false), undefined);
+  await other.end('c', 'logout');
+  folder.clock.advance(500);
+  t.deepEqual(told, ['b logout', 'c logout']);
+  t.is(folder.warnings.length, 2);
+  t.regex(folder.warnings[1]!, /sessions\.db is another file, with the sessions that are in it/);
+});
+
+test('who lets go of a file that is not there any more leaves alone what others have written to the new one', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await begin(store, 'a');
+  remove(folder);
+  const other = folder.open();
+  for (let i = 0; i < 50; i += 1) await begin(other, `${i}`);
+  folder.clock.advance(500);
   store.close();
-  writeFileSync(folder.path, garbage);
-  t.throws(() => folder.open(), {code: 'OPTION_INVALID'});
-  t.deepEqual(readFileSync(folder.path), garbage);
+  t.like(await other.find('49', false), {key: '49'});
+  other.close();
+  t.like(await folder.open().find('49', false), {key: '49'});
+  t.deepEqual({...folder.look().prepare('PRAGMA integrity_check').get()}, {integrity_check: 'ok'});
 });
 
-test('a session whose page is damaged is an error, not absent', async t => {
+test('a file that was moved away, and is moved back, has its sessions still', async t => {
   const folder = new SqliteFolder(t);
   const store = folder.open();
-  for (let i = 0; i < 200; i += 1) await store.create({uid: `${i}`, ...lifetime});
-  store.close();
-  const content = readFileSync(folder.path);
-  writeFileSync(folder.path, Buffer.concat([content.subarray(0, 4096), content.subarray(4096).fill(0xa5)]));
-  t.throws(() => folder.open().find('1', false), {message: /malformed|damaged/});
-});
-
-test('the file of a later version is told of, and stays as it is', t => {
-  const folder = new SqliteFolder(t);
-  folder.open().close();
-  folder.look().exec('PRAGMA user_version = 7');
-  const {message} = t.throws(() => folder.open(), {code: 'OPTION_INVALID'});
-  t.true(message.includes(`${folder.path}. It was written by a later version, and has the format 7.`), message);
-});
-
-test('the database of another application is told of, and stays as it is', t => {
-  const folder = new SqliteFolder(t);
-  folder.look().exec('CREATE TABLE session (id TEXT)');
-  const {message} = t.throws(() => folder.open(), {code: 'OPTION_INVALID'});
-  t.true(message.includes(`${folder.path}. It is the database of another application.`), message);
-  t.is(folder.look().prepare('SELECT * FROM sqlite_schema').all().length, 1);
-});
-
-test.serial('SQLite itself waits for others, and the event loop with it, only while a file is opened', t => {
-  const said: string[] = [];
-  const exec = Reflect.get(DatabaseSync.prototype, 'exec');
-  DatabaseSync.prototype.exec = function (sql) {
-    said.push(...(/busy_timeout = \d+/.exec(sql) ?? []));
-    exec.call(this, sql);
-  };
-  new SqliteFolder(t).open();
-  DatabaseSync.prototype.exec = exec;
-  t.deepEqual(said, ['busy_timeout = 5000', 'busy_timeout = 0']);
-});
-
-test('a backup that is made while sessions go on is a store', async t => {
-  const folder = new SqliteFolder(t);
-  const store = folder.open();
-  await store.create({uid: 'a', ...lifetime});
-  const path = `${folder.path}-backup`;
-  folder.look().exec(`VACUUM INTO '${path}'`);
+  await begin(store, 'a');
+  const told = listen(store);
+  const elsewhere = join(dirname(folder.path), 'elsewhere');
+  mkdirSync(elsewhere);
+  move(folder.path, join(elsewhere, 'sessions.db'));
+  folder.clock.advance(500);
+  await t.throwsAsync(async () => store.find('a', false), {message: /was deleted/});
+  move(join(elsewhere, 'sessions.db'), folder.path);
+  folder.clock.advance(500);
+  t.like(await store.find('a', false), {key: 'a'});
   await store.end('a', 'logout');
-  t.like(await folder.open({path}).find('a', false), {key: 'a'});
+  folder.clock.advance(500);
+  t.deepEqual(told, ['a logout']);
+  t.regex(folder.warnings[1]!, /sessions\.db is the file of before/);
 });
 
-test('the file is an ordinary SQLite database, in which a session has its row', async t => {
+test('a file that is replaced by a copy is another store from then on: that of the copy', async t => {
   const folder = new SqliteFolder(t);
-  await folder.open().create({uid: 'a', ...lifetime});
-  const database = new DatabaseSync(folder.path, {readOnly: true});
-  t.like({...database.prepare('SELECT * FROM session').get()}, {key: 'a', deadline: folder.clock.now() + 60_000});
-  database.close();
+  const store = folder.open();
+  await begin(store, 'a');
+  folder.look().exec(`VACUUM INTO '${folder.path}-copy'`);
+  await begin(store, 'b');
+  remove(folder);
+  copyFileSync(`${folder.path}-copy`, folder.path);
+  await t.throwsAsync(async () => store.end('b', 'logout'), {message: /Another one was put in its place/});
+  folder.clock.advance(500);
+  t.like(await store.find('a', false), {key: 'a'});
+  t.is(await store.find('b', false), undefined);
+});
+
+test('the log of SQLite may be deleted while the file is open: no session is lost', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await begin(store, 'a');
+  rmSync(`${folder.path}-wal`);
+  folder.clock.advance(500);
+  t.like(await store.find('a', false), {key: 'a'});
+  await begin(store, 'b');
+  t.like(await folder.open().find('b', false), {key: 'b'});
+});
+
+@Resource()
+class Home {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get()
+  async show() {
+    return (await this.sessions.findSession())?.uid ?? 'nobody';
+  }
+}
+
+test('while the file is gone a visitor gets a 503, and is not taken for somebody without a session', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  const bound = new ContainerModule(({bind}) => {
+    bind(SessionStore).toConstantValue(store);
+  });
+  const visitor = testSite(Home, {modules: [bound]}).visitor();
+  const headers = {cookie: `sid=${'a'.repeat(43)}`};
+  t.is((await visitor.get('/', {headers})).status, 200);
+  remove(folder);
+  folder.clock.advance(500);
+  t.is((await visitor.get('/', {headers})).status, 503);
+  folder.open();
+  folder.clock.advance(500);
+  t.is((await visitor.get('/', {headers})).status, 200);
 });

@@ -19,7 +19,11 @@ export class SqliteFolder {
   readonly path: string;
   readonly clock = new TestClock();
   readonly errors: string[] = [];
-  readonly logger: Logger = {error: message => this.errors.push(message), warn: () => undefined};
+  readonly warnings: string[] = [];
+  readonly logger: Logger = {
+    error: message => this.errors.push(message),
+    warn: message => this.warnings.push(message),
+  };
   readonly #folder = mkdtempSync(join(tmpdir(), 'espalier-sqlite-'));
   readonly #opened: {close(): void}[] = [];
   readonly #children: ChildProcess[] = [];

@@ -1,6 +1,5 @@
-import type {StatementSync} from 'node:sqlite';
 import type {EndReason, StoreListener} from '../session/session-store.ts';
-import type {SqliteFile} from './sqlite-file.ts';
+import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 
 interface End {
   readonly id: number;
@@ -16,10 +15,10 @@ const minute = 60_000;
  */
 export class SqliteEnds {
   readonly #listeners = new Set<StoreListener>();
-  readonly #add: StatementSync;
-  readonly #last: StatementSync;
-  readonly #since: StatementSync;
-  readonly #trim: StatementSync;
+  readonly #add: SqliteStatement;
+  readonly #last: SqliteStatement;
+  readonly #since: SqliteStatement;
+  readonly #trim: SqliteStatement;
   #heard = 0;
   #trimAt = 0;
 
@@ -37,10 +36,15 @@ export class SqliteEnds {
   /** `listener` hears of what ends from now on; the others hear of what ended before at once. */
   listen(listener: StoreListener): () => void {
     if (this.#listeners.size > 0) this.hear();
-    else this.#heard = Number(this.#last.get()?.['seq'] ?? 0);
+    else this.skip();
     const tell: StoreListener = (key, reason) => listener(key, reason);
     this.#listeners.add(tell);
     return () => this.#listeners.delete(tell);
+  }
+
+  /** Tell of none of the ends so far. */
+  skip(): void {
+    this.#heard = Number(this.#last.get()?.['seq'] ?? 0);
   }
 
   /** Tell of the ends since the last time. */

@@ -1,105 +1,113 @@
-import {accessSync, closeSync, constants, openSync} from 'node:fs';
 import {resolve} from 'node:path';
-import {DatabaseSync, type StatementSync} from 'node:sqlite';
+import type {DatabaseSync, SQLInputValue, StatementSync} from 'node:sqlite';
 import type {Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
-import {busy, codeOf, isBusy, SqliteLine} from './sqlite-line.ts';
+import type {OutageLog} from './outage-log.ts';
+import {identityOf, logOf, makeFile, open, type Opened} from './sqlite-database.ts';
+import {SqliteLine} from './sqlite-line.ts';
 
 /** What a commit waits for: for nothing but the operating system, or for the disk. */
 export type Sync = 'NORMAL' | 'FULL';
 
-/** For how long SQLite waits for other processes while a file is opened, which is no part of a request, in milliseconds. */
+/** For how long SQLite waits for other processes while a store begins, which is no part of a request, in milliseconds. */
 const patienceToOpen = 5000;
 /** For how long what is read belongs to one moment, in milliseconds. */
 const moment = 1;
-/** Says of an SQLite file that it is one of ours. */
-const applicationId = 0x45_53_50_4c;
-const version = 1;
 
-const schema = `
-  CREATE TABLE session (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL UNIQUE,
-    uid TEXT NOT NULL,
-    is_secure INTEGER NOT NULL CHECK (is_secure IN (0, 1)),
-    idle_timeout REAL NOT NULL CHECK (idle_timeout > 0),
-    absolute_timeout REAL NOT NULL CHECK (absolute_timeout > 0),
-    created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 9007199254740991),
-    last_seen_at INTEGER NOT NULL CHECK (last_seen_at BETWEEN 0 AND 9007199254740991),
-    authenticated_at INTEGER CHECK (authenticated_at BETWEEN 0 AND 9007199254740991),
-    user TEXT,
-    sign_in INTEGER,
-    deadline REAL NOT NULL GENERATED ALWAYS AS (
-      min(last_seen_at + idle_timeout, coalesce(authenticated_at, created_at) + absolute_timeout)
-    ) VIRTUAL
-  ) STRICT;
-  CREATE INDEX session_deadline ON session (deadline);
-  CREATE INDEX session_user ON session (user, sign_in) WHERE user IS NOT NULL;
-  CREATE TABLE alias (
-    uid TEXT PRIMARY KEY,
-    session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
-    until REAL
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX alias_session ON alias (session);
-  CREATE TABLE component (
-    session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
-    name TEXT NOT NULL,
-    revision INTEGER NOT NULL CHECK (revision BETWEEN 1 AND 9007199254740991),
-    text TEXT,
-    PRIMARY KEY (session, name)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE ended (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    ended_at INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT NOT NULL UNIQUE,
-    reason TEXT NOT NULL,
-    ended_at INTEGER NOT NULL CHECK (ended_at BETWEEN 0 AND 9007199254740991),
-    attempts INTEGER NOT NULL CHECK (attempts BETWEEN 0 AND 9007199254740991),
-    due_at REAL,
-    session TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX outbox_order ON outbox (id, due_at) WHERE due_at IS NOT NULL;
-  CREATE TABLE setting (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
-  PRAGMA application_id = ${applicationId};
-  PRAGMA user_version = ${version};
-`;
+/** A statement of a file. It is compiled when it is first run, and again when the file was opened anew. */
+export class SqliteStatement {
+  readonly #file: SqliteFile;
+  readonly #sql: string;
+  readonly #isOfRows: boolean;
+  #database: DatabaseSync | undefined;
+  #compiled: StatementSync | undefined;
 
-/** The SQLite file of a store, which several processes may have open. It is made if it is not there. */
+  constructor(file: SqliteFile, sql: string, isOfRows: boolean) {
+    this.#file = file;
+    this.#sql = sql;
+    this.#isOfRows = isOfRows;
+  }
+
+  run(...values: SQLInputValue[]): {readonly changes: number | bigint} {
+    return this.#current().run(...values);
+  }
+
+  get(...values: SQLInputValue[]): ReturnType<StatementSync['get']> {
+    return this.#current().get(...values);
+  }
+
+  all(...values: SQLInputValue[]): ReturnType<StatementSync['all']> {
+    return this.#current().all(...values);
+  }
+
+  #current(): StatementSync {
+    const {database} = this.#file;
+    if (this.#compiled && this.#database === database) return this.#compiled;
+    this.#database = database;
+    this.#compiled = database.prepare(this.#sql);
+    // Not every Node that we run on can do it.
+    if (this.#isOfRows) (this.#compiled as Partial<StatementSync>).setReturnArrays?.(true);
+    return this.#compiled;
+  }
+}
+
+/**
+ * The SQLite file of a store, which several processes may have open. It is made if it is not there when the store begins.
+ * When it is deleted, or another one put in its place, calls fail until `restore` has opened what is there then.
+ */
 export class SqliteFile {
-  readonly #database: DatabaseSync;
-  readonly #begin: StatementSync;
-  readonly #beginToWrite: StatementSync;
-  readonly #commit: StatementSync;
   /** Those of this process in which reading has begun. */
   static readonly #reading = new Set<SqliteFile>();
 
+  readonly #path: string;
+  readonly #outages: OutageLog;
+  readonly #begin: SqliteStatement;
+  readonly #beginToWrite: SqliteStatement;
+  readonly #commit: SqliteStatement;
   readonly #readers = new SqliteLine();
   readonly #writers = new SqliteLine();
+  #opened: Opened | undefined;
+  /** Which file was opened last. */
+  #main: string | undefined;
+  /** Why it is not open. */
+  #failure = '';
   #readingSince = 0;
   #sync: Sync = 'NORMAL';
-  #isOpen = true;
 
-  constructor(path: string) {
-    this.#database = open(path);
+  constructor(path: string, outages: OutageLog) {
+    this.#outages = outages;
+    this.#path = pathOf(path);
+    makeFile(this.#path);
+    this.#opened = open(this.#path, patienceToOpen);
+    this.#main = this.#opened.main;
     this.#begin = this.prepare('BEGIN');
     this.#beginToWrite = this.prepare('BEGIN IMMEDIATE');
     this.#commit = this.prepare('COMMIT');
   }
 
-  prepare(sql: string): StatementSync {
-    return this.#database.prepare(sql);
+  get database(): DatabaseSync {
+    if (this.#opened) return this.#opened.database;
+    throw new Error(this.#failure);
+  }
+
+  prepare(sql: string): SqliteStatement {
+    return new SqliteStatement(this, sql, false);
   }
 
   /** One whose rows are the values of their columns, without the names, where Node can do that. */
-  prepareRows(sql: string): StatementSync {
-    const statement = this.prepare(sql);
-    (statement as Partial<StatementSync>).setReturnArrays?.(true);
-    return statement;
+  prepareRows(sql: string): SqliteStatement {
+    return new SqliteStatement(this, sql, true);
+  }
+
+  /** Notice that the file is not there any more, and open what is there then. Gives what it works with. */
+  restore(): 'same' | 'another' | 'nothing' {
+    this.#notice();
+    if (this.#opened && identityOf(logOf(this.#path)) !== this.#opened.log)
+      this.#lose('The log beside it was deleted while it was open.');
+    if (this.#opened) return 'same';
+    // It is not made again: somebody may put it back.
+    if (identityOf(this.#path) === undefined) return 'nothing';
+    return this.#openAgain();
   }
 
   /** What `act` reads belongs to one moment, of this turn of the event loop and a millisecond ago at most. */
@@ -119,16 +127,52 @@ export class SqliteFile {
   writeNow<T>(sync: Sync, act: () => T): T {
     // Also of another store in this process, which is to see what is written here.
     for (const file of SqliteFile.#reading) file.#endReading();
+    this.#notice();
     // It can't be changed inside a transaction.
-    if (sync !== this.#sync) this.#database.exec(`PRAGMA synchronous = ${sync}`);
+    if (sync !== this.#sync) this.database.exec(`PRAGMA synchronous = ${sync}`);
     this.#sync = sync;
     return this.#transact(act);
   }
 
   close(): void {
+    this.#letGo('The SQLite store is closed.');
+  }
+
+  /** Where the file was deleted or replaced, what is written to it nobody else would ever see. */
+  #notice(): void {
+    if (!this.#opened) return;
+    const main = identityOf(this.#path);
+    if (main === undefined) this.#lose('It was deleted while it was open.');
+    else if (main !== this.#main) this.#lose('Another one was put in its place while it was open.');
+  }
+
+  #lose(why: string): void {
+    this.#letGo(`The SQLite store can't use ${this.#path}. ${why}`);
+    const wayOn = 'Until there is a file, every call fails: put it back, or begin a process anew, which makes one.';
+    this.#outages.fail(`${this.#failure} ${wayOn}`);
+  }
+
+  #letGo(failure: string): void {
     this.#endReading();
-    if (this.#isOpen) this.#database.close();
-    this.#isOpen = false;
+    this.#failure = failure;
+    // SQLite itself sees that it is another one, and leaves those files alone that belong to that.
+    this.#opened?.database.close();
+    this.#opened = undefined;
+    this.#sync = 'NORMAL';
+  }
+
+  #openAgain(): 'same' | 'another' | 'nothing' {
+    try {
+      this.#opened = open(this.#path, 0);
+    } catch (error) {
+      this.#failure = (error as Error).message;
+      return 'nothing';
+    }
+    const isAnother = this.#opened.main !== this.#main;
+    this.#main = this.#opened.main;
+    const which = isAnother ? 'another file, with the sessions that are in it' : 'the file of before';
+    this.#outages.recover(`The SQLite store works again: ${this.#path} is ${which}.`);
+    return isAnother ? 'another' : 'same';
   }
 
   // The locks take SQLite four times as long as finding a session. So what is read in one turn of the event loop is read
@@ -166,103 +210,14 @@ export class SqliteFile {
 
   #rollBack(): void {
     try {
-      this.#database.exec('ROLLBACK');
+      this.database.exec('ROLLBACK');
     } catch {
       // After some failures SQLite has done so by itself.
     }
   }
 }
 
-function open(path: string): DatabaseSync {
-  if (typeof path !== 'string' || path === '' || path.startsWith(':'))
-    throw new EspalierError(
-      'OPTION_INVALID',
-      `The SQLite store's path is ${JSON.stringify(path)}. It must name a file.`,
-    );
-  const file = resolve(path);
-  let database: DatabaseSync | undefined;
-  try {
-    makeFile(file);
-    // SQLite would go on, and only read.
-    accessSync(file, constants.R_OK | constants.W_OK);
-    database = new DatabaseSync(file);
-    setUp(database);
-    return database;
-  } catch (error) {
-    database?.close();
-    throw unusable(file, error);
-  }
-}
-
-/** Nobody else may read it; SQLite gives the files beside it the same permissions. */
-function makeFile(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    // One that is there must not be opened here: closing it again would let go of the locks of this process on it.
-    if ((error as {code?: string}).code !== 'EEXIST') throw error;
-  }
-}
-
-function setUp(database: DatabaseSync): void {
-  database.exec(`PRAGMA busy_timeout = ${patienceToOpen}`);
-  becomeWal(database, performance.now() + patienceToOpen);
-  // A Mac's disk keeps what it was told to write only when it is asked twice. Elsewhere this does nothing.
-  database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA synchronous = NORMAL');
-  // What is deleted is overwritten.
-  database.exec('PRAGMA secure_delete = ON');
-  if (!hasSchema(database)) {
-    database.exec('BEGIN IMMEDIATE');
-    // Another process may have been first.
-    if (!hasSchema(database)) database.exec(schema);
-    database.exec('COMMIT');
-  }
-  // From here on whoever waits does so off the event loop.
-  database.exec('PRAGMA busy_timeout = 0');
-}
-
-// SQLite does not wait for others here: of two who do it at once, one is refused.
-function becomeWal(database: DatabaseSync, until: number): void {
-  try {
-    database.exec('PRAGMA journal_mode = WAL');
-  } catch (error) {
-    if (!isBusy(error) || performance.now() >= until) throw error;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    becomeWal(database, until);
-  }
-}
-
-/** False for a file that is new. */
-function hasSchema(database: DatabaseSync): boolean {
-  const number = (sql: string) => Number(Object.values(database.prepare(sql).get()!)[0]);
-  const isEmpty = number('SELECT count(*) FROM sqlite_schema') === 0;
-  const found = number('PRAGMA user_version');
-  // Last, since another process may be making it ours meanwhile, in one step.
-  const isOurs = number('PRAGMA application_id') === applicationId;
-  if (!isOurs && !(isEmpty && found === 0)) throw new Error('It is the database of another application.');
-  if (found > version) throw new Error(`It was written by a later version, and has the format ${found}.`);
-  return isOurs;
-}
-
-function unusable(file: string, error: unknown): EspalierError {
-  const message = `The SQLite store can't use ${file}. ${explain(error)}`;
-  return new EspalierError('OPTION_INVALID', message, {cause: error});
-}
-
-const reasons: Readonly<Record<number | string, string>> = {
-  ENOENT: 'Its folder does not exist.',
-  ENOTDIR: 'A folder on the way there is none.',
-  EACCES: 'This process may not write to it.',
-  EPERM: 'This process may not write to it.',
-  EROFS: 'It is in a place that can only be read.',
-  [busy]: 'Other processes kept it busy.',
-  8: 'It can only be read.',
-  11: 'It is damaged. Nothing was changed; bring back a backup, or move the file away.',
-  14: "It can't be opened. Is it a file, and may this process write there?",
-  26: 'It is not an SQLite database. Nothing was changed; bring back a backup, or move the file away.',
-};
-
-function explain(error: unknown): string {
-  const {code, message} = error as Error & {code?: string};
-  return reasons[codeOf(error)] ?? reasons[code ?? ''] ?? message;
+function pathOf(path: string): string {
+  if (typeof path === 'string' && path !== '' && !path.startsWith(':')) return resolve(path);
+  throw new EspalierError('OPTION_INVALID', `The SQLite store's path is ${JSON.stringify(path)}. It must name a file.`);
 }

@@ -1,4 +1,3 @@
-import type {StatementSync} from 'node:sqlite';
 import {
   keepsEndsFor,
   type EndedSession,
@@ -6,21 +5,21 @@ import {
   type EndReason,
   type SessionRecord,
 } from '../session/session-store.ts';
-import type {SqliteFile} from './sqlite-file.ts';
+import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 import {decodeEnded, encodeEnded} from './sqlite-record.ts';
 
 type Handed = Omit<EndedSession, 'session'> & {readonly id: number; readonly session: string};
 
 /** The ends that are still to be told of. Each method is to be called in a transaction of its file. */
 export class SqliteOutbox {
-  readonly #keep: StatementSync;
-  readonly #isKept: StatementSync;
-  readonly #add: StatementSync;
-  readonly #hasDue: StatementSync;
-  readonly #take: StatementSync;
-  readonly #drop: StatementSync;
-  readonly #defer: StatementSync;
-  readonly #release: StatementSync;
+  readonly #keep: SqliteStatement;
+  readonly #isKept: SqliteStatement;
+  readonly #add: SqliteStatement;
+  readonly #hasDue: SqliteStatement;
+  readonly #take: SqliteStatement;
+  readonly #drop: SqliteStatement;
+  readonly #defer: SqliteStatement;
+  readonly #release: SqliteStatement;
 
   constructor(file: SqliteFile) {
     const due = 'FROM outbox WHERE due_at IS NOT NULL AND due_at <= ?';

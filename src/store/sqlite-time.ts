@@ -1,6 +1,5 @@
-import type {StatementSync} from 'node:sqlite';
 import {SteadyTime, type Clock, type Machine} from '../clock.ts';
-import type {SqliteFile} from './sqlite-file.ts';
+import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 
 interface Noted {
   readonly time: number | null;
@@ -23,8 +22,8 @@ export class SqliteTime {
   readonly #clock: Clock;
   readonly #machine: Machine | undefined;
   readonly #steady: SteadyTime | undefined;
-  readonly #read: StatementSync;
-  readonly #write: StatementSync;
+  readonly #read: SqliteStatement;
+  readonly #write: SqliteStatement;
   /** How far the time was ahead of the machine's clock when this process wrote it down. */
   #noted = 0;
 

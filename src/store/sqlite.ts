@@ -1,4 +1,3 @@
-import type {StatementSync} from 'node:sqlite';
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
@@ -16,8 +15,9 @@ import type {
   StoreListener,
   Written,
 } from '../session/session-store.ts';
+import {OutageLog} from './outage-log.ts';
 import {SqliteEnds} from './sqlite-ends.ts';
-import {SqliteFile, type Sync} from './sqlite-file.ts';
+import {SqliteFile, type SqliteStatement, type Sync} from './sqlite-file.ts';
 import {isBusy} from './sqlite-line.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
 import {SqliteTime} from './sqlite-time.ts';
@@ -89,7 +89,7 @@ export class SqliteStore implements SessionStore {
     this.#clock = clock;
     this.#logger = logger;
     this.#sync = durability === 'power' ? 'FULL' : 'NORMAL';
-    this.#file = new SqliteFile(path);
+    this.#file = new SqliteFile(path, new OutageLog(logger));
     this.#time = new SqliteTime(this.#file, clock);
     this.#sql = prepareStatements(this.#file);
     this.#outbox = new SqliteOutbox(this.#file);
@@ -206,7 +206,7 @@ export class SqliteStore implements SessionStore {
   }
 
   /** Only what gains enough by being seen is written; all else reads alone, and waits for nobody. */
-  #found(isSeen: boolean, read: () => ReturnType<StatementSync['all']>): Awaitable<SessionRecord | undefined> {
+  #found(isSeen: boolean, read: () => ReturnType<SqliteStatement['all']>): Awaitable<SessionRecord | undefined> {
     const found = this.#file.read(() => {
       const rows = readable(read);
       const record = rows.length > 0 ? decodeWhole(rows, this.#now()) : undefined;
@@ -241,7 +241,7 @@ export class SqliteStore implements SessionStore {
     return this.#read(this.#sql.byKey, key);
   }
 
-  #read(statement: StatementSync, ...values: (string | number)[]): SqliteSession | undefined {
+  #read(statement: SqliteStatement, ...values: (string | number)[]): SqliteSession | undefined {
     const row = readable(() => statement.get(...values));
     return row && decodeSession(row);
   }
@@ -325,6 +325,9 @@ export class SqliteStore implements SessionStore {
   /** Whether there is more to do. Others who are writing just now may well be doing it. */
   #lookAfterAll(): boolean {
     try {
+      const found = this.#file.restore();
+      if (found === 'nothing') return false;
+      if (found === 'another') this.#ends.skip();
       this.#time.follow();
       const hasMore = this.#sweep(this.#now());
       this.#ends.hear();
