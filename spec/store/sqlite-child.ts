@@ -1,10 +1,11 @@
 // A process that works on a file of sessions beside the one that the specs run in. Says on its standard output what it has
 // done, a line at a time, and each only when the store has answered.
-import {chmodSync, existsSync, writeSync} from 'node:fs';
+import {chmodSync, existsSync, openSync, writeSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {stopCoverage} from 'node:v8';
-import type {Awaitable} from '../../src/awaitable.ts';
+import {promised, type Awaitable} from '../../src/awaitable.ts';
 import {SqliteStore} from 'espalier/store/sqlite';
+import {TestClock} from 'espalier/testing';
 import {isBusy} from '../../src/store/sqlite-line.ts';
 
 const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string[]];
@@ -68,6 +69,30 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
     say(most);
   },
 
+  /** Begin sessions, fill the disk, and end them all: says how many did, how many of these ends can be told of, and whether one can begin then. */
+  async endOnFullDisk(count) {
+    const clock = new TestClock();
+    store.close();
+    store = new SqliteStore({path, clock});
+    await store.keepEnds();
+    const keys = Array.from({length: Number(count)}, (_, i) => `${i}`);
+    for (const uid of keys) await store.create({uid, ...lifetime});
+    // For so long it has had time to keep some room.
+    clock.advance(10_000);
+    fill(`${path}-filling`);
+    let begun = 0;
+    const canBegin = async () => {
+      begun += 1;
+      return promised(() => store.create({uid: `late ${begun}`, ...lifetime})).then(Boolean, () => false);
+    };
+    // What was written before may have left some room in the log.
+    while (await canBegin());
+    let ended = 0;
+    for (const key of keys) if (await store.end(key, 'logout')) ended += 1;
+    const told = await store.takeEnds(1000, 1000);
+    say(`${ended} ${told.length} ${await canBegin()}`);
+  },
+
   /** Be handed an end, and never say what came of it. */
   async take(lease) {
     const [end] = await store.takeEnds(1, Number(lease));
@@ -75,6 +100,18 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
     await sleep(60_000);
   },
 };
+
+/** Take all the room that there is on a disk. */
+function fill(file: string): void {
+  const filling = openSync(file, 'w');
+  for (let portion = 65_536; portion > 0; portion = Math.floor(portion / 2)) {
+    try {
+      for (;;) writeSync(filling, Buffer.alloc(portion));
+    } catch {
+      // Not even that much is left.
+    }
+  }
+}
 
 /** Open a file after the other, each at a moment of its own, at which other processes do so, too. */
 function openMany(count: number, start: number): void {

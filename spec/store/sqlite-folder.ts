@@ -53,10 +53,25 @@ export class SqliteFolder {
 
   /** What such a process has said when it was done. */
   async outcome(act: string, ...args: (string | number)[]): Promise<string> {
-    const started = this.run(act, ...args);
-    const [said, [code]] = await Promise.all([text(started.stdout), once(started, 'exit')]);
-    if (code !== 0) throw new Error(`The process that was to ${act} ended with ${String(code)}.`);
-    return said.trim();
+    return said(this.run(act, ...args), act);
+  }
+
+  /** The same on a disk of its own with so much room, which no process but that one sees. */
+  async outcomeOnDisk(megabytes: number, act: string, ...args: (string | number)[]): Promise<string> {
+    const mount = `mount -t tmpfs -o size=${megabytes}m none ${this.#folder} && exec "$@"`;
+    const program = [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      child,
+      act,
+      this.path,
+      ...args.map(String),
+    ];
+    const started = spawn('unshare', ['-rm', 'sh', '-c', mount, 'sh', ...program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#children.push(started);
+    return said(started, act);
   }
 
   #keep<T extends {close(): void}>(opened: T): T {
@@ -69,6 +84,12 @@ export class SqliteFolder {
     for (const opened of this.#opened) ignore(() => opened.close());
     rmSync(this.#folder, {recursive: true, force: true});
   }
+}
+
+async function said(started: ChildProcessByStdio<null, Readable, null>, act: string): Promise<string> {
+  const [words, [code]] = await Promise.all([text(started.stdout), once(started, 'exit')]);
+  if (code !== 0) throw new Error(`The process that was to ${act} ended with ${String(code)}.`);
+  return words.trim();
 }
 
 export const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};

@@ -4,7 +4,8 @@ import type {Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {OutageLog} from './outage-log.ts';
 import {identityOf, logOf, makeFile, open, type Opened} from './sqlite-database.ts';
-import {SqliteLine} from './sqlite-line.ts';
+import {isFull, SqliteLine} from './sqlite-line.ts';
+import {SqliteReserve} from './sqlite-reserve.ts';
 
 /** What a commit waits for: for nothing but the operating system, or for the disk. */
 export type Sync = 'NORMAL' | 'FULL';
@@ -64,6 +65,7 @@ export class SqliteFile {
   readonly #begin: SqliteStatement;
   readonly #beginToWrite: SqliteStatement;
   readonly #commit: SqliteStatement;
+  readonly #reserve: SqliteReserve;
   readonly #readers = new SqliteLine();
   readonly #writers = new SqliteLine();
   #opened: Opened | undefined;
@@ -78,6 +80,7 @@ export class SqliteFile {
     this.#outages = outages;
     this.#path = pathOf(path);
     makeFile(this.#path);
+    this.#reserve = new SqliteReserve(this.#path);
     this.#opened = open(this.#path, patienceToOpen);
     this.#main = this.#opened.main;
     this.#begin = this.prepare('BEGIN');
@@ -132,6 +135,27 @@ export class SqliteFile {
     if (sync !== this.#sync) this.database.exec(`PRAGMA synchronous = ${sync}`);
     this.#sync = sync;
     return this.#transact(act);
+  }
+
+  /** The same for what makes room: where the disk is full it is written in the room that was kept for it. */
+  erase<T>(sync: Sync, act: () => T): Awaitable<T> {
+    return this.#writers.join(() => this.eraseNow(sync, act));
+  }
+
+  /** The same, as `writeNow`. */
+  eraseNow<T>(sync: Sync, act: () => T): T {
+    try {
+      return this.writeNow(sync, act);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#makeRoom();
+      return this.writeNow(sync, act);
+    }
+  }
+
+  /** Keep a portion of the disk for `erase`, if it is not kept yet. */
+  reserve(): void {
+    this.#reserve.hold();
   }
 
   close(): void {
@@ -194,6 +218,12 @@ export class SqliteFile {
     } catch {
       this.#rollBack();
     }
+  }
+
+  // What is in the log and can be worked into the file makes room in the log.
+  #makeRoom(): void {
+    this.#reserve.release();
+    this.database.exec('PRAGMA wal_checkpoint(PASSIVE)');
   }
 
   #transact<T>(act: () => T): T {

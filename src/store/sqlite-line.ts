@@ -9,6 +9,9 @@ const longestPause = 20;
 const stretch = 5;
 /** SQLite's code for a lock that another process holds. */
 export const busy = 5;
+/** Its codes for a disk that is full, and for one on which this user or this file may take no more. */
+const full = 13;
+const notWritten = 778;
 
 interface Waiting {
   readonly act: () => void;
@@ -80,6 +83,12 @@ export class SqliteLine {
 /** Whether a call failed because others were writing. Nothing has happened then. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error) === busy;
+}
+
+/** Whether a call failed for want of room on the disk. Nothing has happened then. */
+export function isFull(error: unknown): boolean {
+  const {errcode} = error as {errcode?: number};
+  return errcode === full || errcode === notWritten;
 }
 
 // An extended code has the plain one in its lowest byte.

@@ -150,7 +150,7 @@ export class SqliteStore implements SessionStore {
   }
 
   end(key: string, reason: EndReason): Awaitable<boolean> {
-    return this.#file.write('FULL', () => {
+    return this.#file.erase('FULL', () => {
       const now = this.#now();
       const session = this.#live(key, now);
       if (session) this.#drop(session, reason, now);
@@ -167,7 +167,7 @@ export class SqliteStore implements SessionStore {
   }
 
   endAll(user: string, reason: EndReason, except?: string): Awaitable<number> {
-    return this.#file.write('FULL', () => {
+    return this.#file.erase('FULL', () => {
       const now = this.#now();
       const ending = this.#liveOf(user, now).filter(({key}) => key !== except);
       return ending.filter(session => this.#dropIfReadable(session, reason, now)).length;
@@ -188,7 +188,7 @@ export class SqliteStore implements SessionStore {
   }
 
   settleEnd(key: string, outcome: EndOutcome): Awaitable<void> {
-    return this.#file.write('NORMAL', () => this.#outbox.settle(key, outcome, this.#now()));
+    return this.#file.erase('NORMAL', () => this.#outbox.settle(key, outcome, this.#now()));
   }
 
   releaseEnds(): Awaitable<number> {
@@ -306,8 +306,10 @@ export class SqliteStore implements SessionStore {
   }
 
   #drop(session: SqliteSession, reason: EndReason, now: number): boolean {
-    if (this.#outbox.isKept(now)) this.#outbox.add(reason, this.#record(session, now));
+    const kept = this.#outbox.isKept(now) ? this.#record(session, now) : undefined;
+    // First, since it makes the room that the others need.
     this.#sql.drop.run(session.id);
+    if (kept) this.#outbox.add(reason, kept);
     this.#ends.add(session.key, reason, now);
     return true;
   }
@@ -331,6 +333,7 @@ export class SqliteStore implements SessionStore {
       this.#time.follow();
       const hasMore = this.#sweep(this.#now());
       this.#ends.hear();
+      this.#file.reserve();
       this.#isFailing = false;
       return hasMore;
     } catch (error) {
@@ -348,7 +351,7 @@ export class SqliteStore implements SessionStore {
     const {deadline, id} = this.#swept;
     const due = this.#sql.due.all(deadline, now, deadline, id, batch) as unknown as Due[];
     const isTidy = !this.#ends.isLong(now) && !this.#time.isSet();
-    if (due.length > 0 || !isTidy) this.#file.writeNow('NORMAL', () => this.#endAllDue(due, now));
+    if (due.length > 0 || !isTidy) this.#file.eraseNow('NORMAL', () => this.#endAllDue(due, now));
     const hasMore = due.length === batch;
     // One that can't be read stays where it is, and the others come behind it.
     this.#swept = hasMore ? due.at(-1)! : beginning;
