@@ -1,5 +1,6 @@
 import test from 'ava';
 import {ContainerModule, Get, Logger, Resource, SessionService, createSite, inject} from 'espalier';
+import {report} from '../src/logger.ts';
 
 @Resource()
 class Broken {
@@ -31,6 +32,12 @@ test('a site logs to the logger that is bound', async t => {
   t.is(lines.length, 1);
   t.regex(String(lines[0]![0]), /^GET \/ failed: urn:uuid:[\da-f-]{36}$/);
   t.is(String(lines[0]![1]), 'Error: the reason');
+});
+
+test('a line about something that has no error to show ends without an `undefined`', t => {
+  const lines: unknown[][] = [];
+  report({error: (...line) => lines.push(line), warn: () => t.fail()}, 'The end of a session can’t be read.');
+  t.deepEqual(lines, [['The end of a session can’t be read.']]);
 });
 
 test('a logger that fails does not fail the answer', async t => {

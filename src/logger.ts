@@ -9,10 +9,12 @@ export interface Logger {
 /** The token a `Logger` is bound to. */
 export const Logger = Symbol.for('espalier.Logger');
 
-/** Log an error. A logger that fails in turn must not bring down what it was to report on. */
-export function report(logger: Logger, message: string, error: unknown): void {
+/** Log an error, if there is one. A logger that fails in turn must not bring down what it was to report on. */
+export function report(logger: Logger, message: string, error?: unknown): void {
   try {
-    logger.error(message, error);
+    // `console` would print an `undefined` at the end of the line.
+    if (error === undefined) logger.error(message);
+    else logger.error(message, error);
   } catch {
     // Nobody is left to be told.
   }

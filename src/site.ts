@@ -12,6 +12,7 @@ import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report} from './logger.ts';
+import {isOutageTold} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
 import {Traversal} from './resource/traverse.ts';
@@ -29,8 +30,11 @@ export interface SiteOptions {
   readonly container?: Container;
   /** Modules to load into the container. */
   readonly modules?: readonly ContainerModule[];
-  /** How sessions are kept. `memoryLimit` is the most that the memory store holds; past that the oldest end. */
-  readonly sessions?: SessionOptions & {readonly memoryLimit?: number};
+  /**
+   * How sessions are kept. `memoryLimit` is the most that the memory store holds, `memoryBytes` the most bytes that they take,
+   * about; past either those seen least lately end.
+   */
+  readonly sessions?: SessionOptions & {readonly memoryLimit?: number; readonly memoryBytes?: number};
   /** The most bytes a request body may have. Default: 1 MiB. */
   readonly bodyLimit?: number;
   /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
@@ -41,7 +45,7 @@ export interface SiteOptions {
 
 /** What holds where `SiteOptions` are silent. */
 export const siteDefaults = {
-  sessions: {...sessionDefaults, memoryLimit: MemoryStore.defaults.limit},
+  sessions: {...sessionDefaults, memoryLimit: MemoryStore.defaults.limit, memoryBytes: MemoryStore.defaults.bytes},
   bodyLimit: 1024 * 1024,
   trustProxy: false,
   drainTimeout: 10_000,
@@ -52,13 +56,15 @@ export const siteDefaults = {
  * `EspalierError` that names the classes, the way to them and the way out; then the container is left as it was.
  */
 export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site {
-  const settings = settingsOf(options);
+  const limits = limitsOf(options);
   const drainTimeout = timerDelay('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
     hold.bring(() => bindServices(hold, options));
     const sessions = hold.make(SessionService, 'SessionService');
+    const clock = hold.container.get<Clock>(Clock);
+    const settings = {...limits, now: () => clock.now()};
     const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
     sessions.deliverEnds(endHandlers(hold, root));
     return new Site({hold, tree: new Traversal(root), sessions, settings, drainTimeout});
@@ -176,9 +182,9 @@ export class Site {
     return finish();
   }
 
-  /** The answer to a request that failed. An unexpected error is told to the log alone. */
+  /** The answer to a request that failed. An unexpected error is told to the log alone, an outage once and not for each request. */
   #problem(error: unknown, request: Request): Response {
-    const instance = `urn:uuid:${randomUUID()}`;
+    const instance = isOutageTold(error) ? undefined : `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined) {
       report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
@@ -221,7 +227,7 @@ export class Site {
   }
 }
 
-function settingsOf({bodyLimit, trustProxy}: SiteOptions): RequestSettings {
+function limitsOf({bodyLimit, trustProxy}: SiteOptions): Omit<RequestSettings, 'now'> {
   return {
     bodyLimit: positive('bodyLimit', bodyLimit ?? siteDefaults.bodyLimit),
     trust: compileTrust(trustProxy ?? siteDefaults.trustProxy),
@@ -258,7 +264,7 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
   if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
-  if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions.memoryLimit ?? MemoryStore.defaults.limit);
+  if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions);
   hold.refusePromised(SessionStore);
   if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close() as Promise<void> | void);
   container
@@ -272,9 +278,13 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
     .onDeactivation(service => service.close());
 }
 
-function bindMemoryStore(container: Container, limit: number): void {
+function bindMemoryStore(container: Container, {memoryLimit, memoryBytes}: NonNullable<SiteOptions['sessions']>): void {
+  const limits = {
+    limit: memoryLimit ?? MemoryStore.defaults.limit,
+    bytes: memoryBytes ?? MemoryStore.defaults.bytes,
+  };
   container
     .bind<SessionStore>(SessionStore)
-    .toResolvedValue((clock: Clock, logger: Logger) => new MemoryStore({clock, logger, limit}), [Clock, Logger])
+    .toResolvedValue((clock: Clock, logger: Logger) => new MemoryStore({clock, logger, ...limits}), [Clock, Logger])
     .inSingletonScope();
 }

@@ -11,7 +11,11 @@ import {testSite} from 'espalier/testing';
 import {Request, RequestKey, type Message, type RequestSettings} from '../../src/http/request.ts';
 
 /** What a site says that believes the proxies at 10.0.0.1 and 10.0.0.2. */
-const behindProxies: RequestSettings = {bodyLimit: 100, trust: address => /^10\.0\.0\.[12]$/.test(address)};
+const behindProxies: RequestSettings = {
+  bodyLimit: 100,
+  trust: address => /^10\.0\.0\.[12]$/.test(address),
+  now: Date.now,
+};
 
 /** A request from this address with these headers, to a site behind proxies. */
 function proxied(ip: string, headers: Record<string, string>): Request {

@@ -2,6 +2,7 @@ import test from 'ava';
 import {EspalierError} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
+import {isLive} from '../../src/session/session-store.ts';
 import {lookUp} from '../../src/session/look-up.ts';
 
 const uid = 'a uid';
@@ -18,7 +19,8 @@ function world(text: string) {
 
 test('it gives the session, with what it holds', async t => {
   const {log, ...place} = world('[[1,2],0,{}]');
-  t.is((await lookUp(place, uid, true))?.components.get('notes')?.text, '[[1,2],0,{}]');
+  const found = await lookUp(place, uid, true);
+  t.is(isLive(found) ? found.components.get('notes')?.text : undefined, '[[1,2],0,{}]');
   t.is(await lookUp(place, 'another', true), undefined);
   t.deepEqual(log, []);
 });

@@ -67,7 +67,7 @@ const ways: Record<EndReason, (scene: Scene) => Promise<unknown>> = {
     await someone.get('/?user=bob');
   },
   async evicted({visitor}) {
-    for (let i = 0; i < 3; i += 1) await visitor().get('/?user=other');
+    for (let i = 0; i < 3; i += 1) await visitor().get(`/?user=other${i}`);
   },
 };
 

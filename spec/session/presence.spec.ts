@@ -5,12 +5,14 @@ import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
 import {Components} from '../../src/session/component.ts';
 import {ComponentWriter} from '../../src/session/component-writer.ts';
+import {StoreOutages} from '../../src/session/store-outages.ts';
 import {EndListeners} from '../../src/session/end-listeners.ts';
 import {InFlight} from '../../src/session/in-flight.ts';
 import {Keeper} from '../../src/session/keeper.ts';
 import {Presence} from '../../src/session/presence.ts';
 import {Session} from '../../src/session/session.ts';
 import {randomToken} from '../../src/session/token.ts';
+import {TimeLimit} from '../../src/time-limit.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -25,11 +27,13 @@ function world({isSeen = true} = {}) {
     store,
     listeners,
     clock,
-    writer: new ComponentWriter(store, clock, 2000),
+    writer: new ComponentWriter({store, clock, outages: new StoreOutages(console, clock)}, 2000),
     inFlight: new InFlight(clock),
     newToken: randomToken,
     logger: console,
     unreadable: new Set<string>(),
+    refuseCrossSite: () => undefined,
+    timeLimit: new TimeLimit(clock, 1000),
     lifetime: {idleTimeout: minute, absoluteTimeout: 10 * minute},
     renewalGrace: 0,
     userLimit: Infinity,

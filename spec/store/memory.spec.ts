@@ -1,3 +1,5 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {setFlagsFromString} from 'node:v8';
 import {runInNewContext} from 'node:vm';
 import test from 'ava';
@@ -11,6 +13,24 @@ import {randomToken} from '../../src/session/token.ts';
 function memory() {
   let store: MemoryStore | undefined;
   return {open: (clock: TestClock) => (store ??= new MemoryStore({clock})), dispose: () => undefined};
+}
+
+/** Fill so many sessions of so many bytes each in a process whose heap has so many MiB. */
+async function fillSessions({heap, sessions, size}: {heap: number; sessions: number; size: number}) {
+  const program = `
+    import {MemoryStore} from 'espalier/store/memory';
+    const store = new MemoryStore({logger: {warn() {}, error() {}}});
+    for (let i = 0; i < ${sessions}; i += 1) {
+      store.create({uid: String(i), isSecure: false, idleTimeout: 1e6, absoluteTimeout: 1e7});
+      store.write(String(i), 'notes', 0, String(i) + Math.random().toString(36).repeat(${size} / 10).slice(0, ${size}));
+      if (i % 100 === 0) await new Promise(setImmediate);
+    }
+    process.exit(store.size > 0 && store.size < ${sessions} ? 0 : 3);`;
+  const child = spawn(process.execPath, [`--max-old-space-size=${heap}`, '--input-type=module', '-e', program]);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  return {exitCode, output};
 }
 
 for (const {title, run} of storeContract(memory)) {
@@ -67,15 +87,79 @@ test('the limit holds however often all its sessions have been replaced', t => {
 test('evictions are logged at the first one, and as a number for the minute after it', t => {
   const {clock, warnings, begin} = smallStore();
   for (let i = 0; i < 8; i += 1) begin(String(i));
-  t.deepEqual(warnings, ['3 sessions are in memory: from now on the oldest end early.']);
+  t.deepEqual(warnings, [
+    '3 sessions are in memory, and take about 1 MiB: from now on those seen least lately end early, for want of room.',
+  ]);
   clock.advance(60_000);
   t.is(warnings[1], '5 sessions ended early in the last minute, for want of room.');
 });
 
-test('a limit that is no number of sessions is refused', t => {
+test('a limit that is no number of sessions, or of bytes, is refused', t => {
   for (const limit of [0, -1, NaN]) {
-    t.throws(() => new MemoryStore({limit}), {message: new RegExp(`limit is ${limit}\\.`)});
+    t.throws(() => new MemoryStore({limit}), {code: 'OPTION_INVALID', message: new RegExp(`limit is ${limit}\\.`)});
+    t.throws(() => new MemoryStore({bytes: limit}), {
+      code: 'OPTION_INVALID',
+      message: new RegExp(`bytes is ${limit}\\.`),
+    });
   }
+});
+
+test('of sessions without a user the one seen least lately goes first, whenever it was begun', t => {
+  const {clock, store, evicted, begin} = smallStore();
+  for (const uid of ['a', 'b', 'c']) begin(uid);
+  clock.advance(100_000);
+  store.touch('a');
+  for (const uid of ['d', 'e', 'f']) begin(uid);
+  t.deepEqual(evicted, ['b', 'c', 'a']);
+});
+
+test('who was seen a moment ago is not evicted, although that was not worth writing down', t => {
+  const {store, evicted, begin} = smallStore();
+  for (const uid of ['a', 'b', 'c']) begin(uid);
+  store.find('a', true);
+  begin('d');
+  t.deepEqual(evicted, ['b']);
+});
+
+test('one account that signs in again and again ends its own sessions, and nobody else’s', t => {
+  const {clock, store, evicted, begin} = smallStore();
+  const signIn = (uid: string, user: string) => {
+    begin(uid);
+    store.renew(uid, {from: uid, to: `${uid}'`, grace: 0, signIn: {user, limit: Infinity}});
+    clock.advance(1);
+  };
+  signIn('ada', 'ada');
+  for (let i = 0; i < 5; i += 1) signIn(`eve ${i}`, 'eve');
+  t.deepEqual(evicted, ['eve 0', 'eve 1', 'eve 2']);
+  store.touch('eve 3');
+  signIn('bob', 'bob');
+  signIn('cleo', 'cleo');
+  t.deepEqual(evicted.slice(3), ['eve 3', 'ada'], 'where nobody has two, the one seen least lately');
+});
+
+test('past a number of bytes sessions end, however few they are, and never the one that is written to', t => {
+  const evicted: string[] = [];
+  const logger: Logger = {error: t => t, warn: () => undefined};
+  const store = new MemoryStore({clock: new TestClock(), logger, bytes: 100_000});
+  store.onEnd((key, reason) => evicted.push(`${key} ${reason}`));
+  const fill = (uid: string, size: number) => {
+    store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
+    return store.write(uid, 'notes', 0, 'x'.repeat(size));
+  };
+  for (const uid of ['a', 'b', 'c']) fill(uid, 30_000);
+  t.deepEqual(evicted, []);
+  fill('d', 30_000);
+  t.deepEqual(evicted, ['a evicted']);
+  t.is(fill('e', 200_000).state, 'written');
+  t.deepEqual(evicted.slice(1), ['b evicted', 'c evicted', 'd evicted']);
+  store.write('e', 'notes', 1, undefined);
+  for (const uid of ['f', 'g', 'h']) fill(uid, 30_000);
+  t.is(evicted.length, 4, 'what was taken out makes room');
+});
+
+test('a process whose visitors fill sessions without end lives on, with the heap that it has', async t => {
+  const {exitCode, output} = await fillSessions({heap: 128, sessions: 5000, size: 60_000});
+  t.is(exitCode, 0, output);
 });
 
 test('a session past its deadline makes room by ending so, and is not evicted', t => {

@@ -3,6 +3,8 @@
 import {writeSync} from 'node:fs';
 import {types} from 'pg';
 import {PostgresStore} from '../../src/store/postgres.ts';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
+import {live} from './live.ts';
 
 const [url, schema, task, given] = process.argv.slice(2) as [string, string, string, string];
 const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
@@ -22,13 +24,13 @@ const tasks: Record<string, (store: PostgresStore, given: never) => Promise<unkn
   async unparsed(store, uid: string) {
     for (const type of [16, 20, 23, 25, 114, 701, 2278]) types.setTypeParser(type, () => null as never);
     await store.create({uid, ...lifetime});
-    return [await store.find(uid, true), await store.end(uid, 'logout'), await store.endAll('nobody', 'revoked')];
+    return [await store.find(uid, true), await store.end(uid, 'logout'), await endAllOf(store, 'nobody', 'revoked')];
   },
 
   /** Count one up so many times, each time by a write of who has read it. */
   async count(store, [key, times]: [string, number]) {
     for (let done = 0; done < times;) {
-      const there = (await store.find(key, false))!.components.get('count');
+      const there = live(await store.find(key, false)).components.get('count');
       const written = await store.write(key, 'count', there?.revision ?? 0, String(Number(there?.text ?? 0) + 1));
       if (written.state === 'written') done += 1;
     }
@@ -50,7 +52,7 @@ const tasks: Record<string, (store: PostgresStore, given: never) => Promise<unkn
     const one = async (key: string) => {
       await store.create({uid: key, ...lifetime});
       await store.renew(key, {from: key, to: `${key}'`, grace: 0, signIn: {user, limit}});
-      most = Math.max(most, (await store.list(user)).length);
+      most = Math.max(most, (await listAll(store, user)).length);
     };
     for (let i = 0; i < times; i += 3) await Promise.all([0, 1, 2].map(n => one(`${prefix}${i + n}`)));
     return most;

@@ -17,7 +17,8 @@ async function limited(schema: string, most: number) {
 test('no more connections are opened than the option says, and calls wait for those', async t => {
   const {schema} = world(t);
   const {url, open} = await limited(schema, 20);
-  const {store} = world(t, {url, schema, connections: 2});
+  const {store, made} = world(t, {url, schema, connections: 2});
+  await made();
   for (let i = 0; i < 5; i += 1) {
     await Promise.all(Array.from({length: 20}, () => store.find('nobody', true)));
     t.true((await open()) <= 2);
@@ -27,7 +28,8 @@ test('no more connections are opened than the option says, and calls wait for th
 test('without the option there are ten at most', async t => {
   const {schema} = world(t);
   const {url, open} = await limited(schema, 20);
-  const {store} = world(t, {url, schema});
+  const {store, made} = world(t, {url, schema});
+  await made();
   await Promise.all(Array.from({length: 60}, () => store.find('nobody', true)));
   const there = await open();
   t.true(there > 1 && there <= 10, `${there}`);
@@ -38,7 +40,7 @@ test('where the server allows fewer connections than there are calls, those that
   const {schema} = world(t);
   const {url} = await limited(schema, 3);
   const worlds = [1, 2, 3].map(() => world(t, {url, schema}));
-  for (const {store} of worlds) t.is(await store.find('nobody', true), undefined);
+  for (const {made} of worlds) await made();
   for (let i = 0; i < 5; i += 1) {
     const calls = worlds.flatMap(({store}) => Array.from({length: 20}, () => store.find('nobody', true)));
     t.is((await Promise.all(calls)).length, 60);
@@ -52,7 +54,8 @@ test('where the server allows fewer connections than there are calls, those that
 test('a process that comes when others have all connections gets one as soon as one of them needs it no longer', async t => {
   const {schema} = world(t);
   const {url, open} = await limited(schema, 3);
-  const {store} = world(t, {url, schema});
+  const {store, made} = world(t, {url, schema});
+  await made();
   await Promise.all(Array.from({length: 20}, () => store.find('nobody', true)));
   t.is(await open(), 3);
   const {store: late, lines} = world(t, {url, schema});

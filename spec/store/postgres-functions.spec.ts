@@ -1,8 +1,10 @@
 import {PostgresStore} from 'espalier/store/postgres';
 import {TestClock} from 'espalier/testing';
-import type {SessionRecord} from '../../src/session/session-store.ts';
+import {formerIdsFor, mostIds, type SessionRecord} from '../../src/session/session-store.ts';
 import {tooLate} from '../../src/store/postgres-functions.ts';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
+import {live} from './live.ts';
 import {fails, lifetime, share, test} from './postgres-world.ts';
 
 const {inChild, world} = await share();
@@ -21,14 +23,15 @@ test('what three processes count up in one component at once is all counted', as
   const {schema, store, begin} = world(t);
   await begin('a');
   await Promise.all([1, 2, 3].map(() => inChild(schema, 'count', ['a', 40])));
-  t.is((await store.find('a', false))!.components.get('count')?.text, '120');
+  t.is(live(await store.find('a', false)).components.get('count')?.text, '120');
 });
 
 test('one user who signs in from three processes at once never has more sessions than allowed', async t => {
-  const {schema, store} = world(t);
+  const {schema, store, made} = world(t);
+  await made();
   const most = await Promise.all(['x', 'y', 'z'].map(prefix => inChild(schema, 'signIn', ['eva', prefix, 15, 3])));
   t.true(Math.max(...(most as number[])) <= 3, `there were ${String(most)}`);
-  t.is((await store.list('eva')).length, 3);
+  t.is((await listAll(store, 'eva')).length, 3);
 });
 
 test('finding a session writes nothing unless being seen gains enough, and then changes no index', async t => {
@@ -74,7 +77,7 @@ test("who waits for another's lock fails in time, with nothing done", async t =>
   await holder.query(`BEGIN; SELECT FROM ${schema}.session FOR UPDATE`);
   try {
     await fails(t, store.write('a', 'held', 0, '"x"'), /lock timeout/);
-    t.is((await store.find('a', false))!.components.size, 0, 'who reads does not wait');
+    t.is(live(await store.find('a', false)).components.size, 0, 'who reads does not wait');
   } finally {
     holder.release(true);
   }
@@ -88,7 +91,7 @@ test('a call that the server comes to when nobody waits for it any more is not d
   await t.throwsAsync(rows(`${end}(extract(epoch FROM clock_timestamp()) * 1000 - 1000)`), {code: tooLate});
   t.truthy(await store.find('a', false));
   await rows(`${end}(extract(epoch FROM clock_timestamp()) * 1000 + 60000)`);
-  t.is(await store.find('a', false), undefined);
+  t.like(await store.find('a', false), {isFormer: true});
 });
 
 test('no call reads a whole table, not even with a plan that was made while the tables were empty', async t => {
@@ -103,9 +106,10 @@ test('no call reads a whole table, not even with a plan that was made while the 
     await store.write(key, 'cart', written.state === 'written' ? written.revision : 0, '2');
     await store.renew(key, {from: `${key}'`, to: `${key}''`, grace: 1000});
     await store.find(`${key}'`, true);
-    await store.list('eva');
+    await listAll(store, 'eva');
     await store.end(key, 'logout');
-    await store.endAll('eva', 'revoked');
+    await endAllOf(store, 'eva', 'revoked');
+    await store.endEveryone('revoked', {most: 1, after: '0 zzz'});
     const [end] = await store.takeEnds(1, 1000);
     await store.settleEnd(end!.key, 'parked');
     await store.releaseEnds();
@@ -126,6 +130,100 @@ test('no call reads a whole table, not even with a plan that was made while the 
   await until(async () => (await scans()).every(({indexed}) => Number(indexed) >= 8));
   t.deepEqual(
     (await scans()).map(({name, whole}) => [name, whole]),
-    ['alias', 'component', 'ended', 'kept', 'session'].map(name => [name, 0]),
+    ['alias', 'component', 'ended', 'former', 'kept', 'session'].map(name => [name, 0]),
   );
+});
+
+test('with thousands of sessions of one user each step reads and writes about as many as it gives, and a sign-in next to none', async t => {
+  const {store, schema, pool, rows, begin, signIn} = world(t);
+  await signIn('first', 'eva');
+  await rows(`INSERT INTO @.session (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, look_at, "user",
+      authenticated_at, sign_in)
+    SELECT 'k' || n, 'u' || n, false, 6e5, 6e5, now, now, now + 6e5, 'eva', now, nextval('@.sign_in')
+    FROM generate_series(1, 4000) AS n, (SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now) AS time`);
+  await rows('ANALYZE @.session');
+  await begin('x');
+  const client = await pool.connect();
+  /** How many sessions a call reads and writes. It is undone. */
+  const touched = async (call: string) => {
+    await client.query('BEGIN');
+    const counted = async () =>
+      (
+        await client.query<{
+          count: number;
+        }>(`SELECT (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) + n_tup_upd + n_tup_del)::int
+          AS count FROM pg_stat_xact_user_tables WHERE schemaname = '${schema}' AND relname = 'session'`)
+      ).rows[0]?.count ?? 0;
+    const before = await counted();
+    await client.query(`SELECT "${schema}".${call}`);
+    const after = await counted();
+    await client.query('ROLLBACK');
+    return after - before;
+  };
+  const signInWith = (limit: string) => `renew('x', 'x', 'x2', 0, false, 'eva', ${limit}, NULL)`;
+  try {
+    for (const [call, most] of [
+      [signInWith(`'Infinity'`), 20],
+      [signInWith('5'), 1000],
+      [signInWith('1000000'), 4100],
+      [`list('eva', 50, '{cart}', NULL, NULL)`, 60],
+      [`end_all('eva', 'revoked', NULL, 50, NULL, NULL)`, 400],
+      [`end_everyone('revoked', 50, NULL, NULL)`, 400],
+      [`look_up('u7', true, NULL)`, 2],
+    ] as const) {
+      const count = await touched(call);
+      t.true(count > 0 && count <= most, `${call} has read and written ${count} sessions`);
+    }
+  } finally {
+    client.release();
+  }
+  t.is((await listAll(store, 'eva')).length, 4001);
+});
+
+test('renewals leave no more behind than a session may have uids, and of those that ended what is still remembered', async t => {
+  const {schema, pool, rows} = world(t);
+  const clock = new TestClock();
+  const store = new PostgresStore({pool, schema, clock});
+  t.teardown(() => store.close());
+  await store.create({uid: 'a', ...lifetime, idleTimeout: 2 * formerIdsFor, absoluteTimeout: 10 * formerIdsFor});
+  for (let i = 0; i < 20; i += 1) {
+    await store.renew('a', {from: i === 0 ? 'a' : `a${i - 1}`, to: `a${i}`, grace: 1000});
+  }
+  t.is((await rows('SELECT FROM @.alias')).length, mostIds - 1);
+  t.is((await rows('SELECT FROM @.former')).length, 20 - (mostIds - 1));
+  clock.advance(formerIdsFor);
+  await until(async () => (clock.advance(500), (await rows('SELECT FROM @.former')).length === 0));
+  t.is((await rows('SELECT FROM @.alias')).length, mostIds - 1);
+});
+
+test('the usual find writes nothing, also after a renewal, once the new uid was seen', async t => {
+  const {store, rows, begin} = world(t);
+  await begin('a');
+  await store.renew('a', {from: 'a', to: 'b', grace: 60_000});
+  await store.find('b', true);
+  const versions = () => rows('SELECT xmin, ctid FROM @.session UNION ALL SELECT xmin, ctid FROM @.alias');
+  const before = await versions();
+  for (const uid of ['a', 'b']) t.is(live(await store.find(uid, true)).key, 'a');
+  t.deepEqual(await versions(), before);
+});
+
+test('sign-ins of a user without a limit do not wait for each other; with one they do, and so does whoever ends them all', async t => {
+  const {schema, pool, begin} = world(t);
+  for (const uid of ['a', 'b', 'c']) await begin(uid);
+  const [first, second] = [await pool.connect(), await pool.connect()];
+  const signInOf = (key: string, limit: string) =>
+    `SET lock_timeout = 200; SELECT "${schema}".renew('${key}', '${key}', '${key}2', 0, false, 'eva', ${limit}, NULL)`;
+  try {
+    await first.query(`BEGIN; ${signInOf('a', `'Infinity'`)}`);
+    await second.query(signInOf('b', `'Infinity'`));
+    const ending = `SELECT "${schema}".end_all('eva', 'revoked', NULL, 10, NULL, NULL)`;
+    for (const call of [signInOf('c', '5'), ending]) {
+      await t.throwsAsync(second.query(`SET statement_timeout = 300; ${call}`), {message: /timeout/});
+      await second.query('RESET statement_timeout');
+    }
+    await first.query('COMMIT');
+    await second.query(signInOf('c', '5'));
+  } finally {
+    for (const client of [first, second]) client.release(true);
+  }
 });

@@ -1,5 +1,6 @@
 import test from 'ava';
-import {toColumn, toEnds, toRecord, toRecords} from '../../src/store/postgres-record.ts';
+import {toColumn, toEnds, toEndedPage, toFound, toPage, toRecord} from '../../src/store/postgres-record.ts';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
 import {share, test as testWithServer} from './postgres-world.ts';
 
@@ -50,13 +51,26 @@ test('a row of which anything is not as it should be is corrupt, and nothing of 
 test('what can not be read is left out of a list, and out of an end', t => {
   const bad = {...row, uid: null};
   t.deepEqual(
-    toRecords(JSON.stringify([bad, row, 7])).map(({uid}) => uid),
+    toPage(JSON.stringify({records: [bad, row, 7], next: '7'})).records.map(({uid}) => uid),
     ['b'],
   );
   const end = {key: 'a', reason: 'idle', endedAt: 7, attempts: 1};
   const [whole, spoiled] = toEnds(JSON.stringify([row, bad].map(session => ({...end, session}))));
   t.is(whole?.session?.user, 'eva');
   t.deepEqual(spoiled, {...end, reason: 'idle', session: undefined});
+});
+
+test('what a uid stands for is a session, or a former uid of one', t => {
+  const former = {isFormer: true, key: 'a', until: 1, now: 2};
+  t.deepEqual(toFound(JSON.stringify(former)), former as never);
+  t.like(toFound(JSON.stringify(row)), {key: 'a', user: 'eva'});
+});
+
+test('a page says where the next one begins, if there may be one', t => {
+  t.deepEqual(toPage('{"records": [], "next": "7"}'), {records: [], next: '7'});
+  t.deepEqual(toPage('{"records": [], "next": null}'), {records: [], next: undefined});
+  t.deepEqual(toEndedPage('{"count": 3, "next": "7 9"}'), {count: 3, next: '7 9'});
+  t.deepEqual(toEndedPage('{"count": 0, "next": null}'), {count: 0, next: undefined});
 });
 
 test('any name is what it was when it comes back, though PostgreSQL has no room for some characters', t => {
@@ -68,8 +82,8 @@ test('any name is what it was when it comes back, though PostgreSQL has no room 
   }
 });
 
-for (const [what, spoil] of [
-  ['component', `UPDATE @.component SET name = '"'`],
+for (const [what, spoil, listed = ['good']] of [
+  ['component', `UPDATE @.component SET name = '"'`, ['bad', 'good']],
   ['revision', `UPDATE @.component SET revision = -1`],
   ['user', `UPDATE @.session SET authenticated_at = NULL WHERE key = 'bad'`],
 ] as const) {
@@ -87,11 +101,12 @@ for (const [what, spoil] of [
         t.notRegex(`${error.message}${error.stack}${String(error.cause)}`, /kept-text/);
       }
       t.deepEqual(
-        (await store.list('eva')).map(({key}) => key),
-        ['good'],
+        (await listAll(store, 'eva', ['cart'])).map(({key}) => key),
+        listed,
+        'what is not asked for is not read',
       );
       t.is((await rows('SELECT FROM @.session')).length, 2, 'it is left in its place');
-      t.is(await store.endAll('eva', 'revoked'), 2);
+      t.is(await endAllOf(store, 'eva', 'revoked'), 2);
       const ends = await store.takeEnds(10, 1000);
       t.is(ends.find(({key}) => key === 'bad')!.session, undefined);
       t.is(ends.find(({key}) => key === 'good')!.session?.user, 'eva');

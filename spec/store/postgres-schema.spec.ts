@@ -1,9 +1,12 @@
-import anyTest from 'ava';
+import anyTest, {type ExecutionContext} from 'ava';
 import {PostgresStore} from 'espalier/store/postgres';
 import type {SessionRecord} from '../../src/session/session-store.ts';
-import {schemaVersion} from '../../src/store/postgres-functions.ts';
+import {schemaRelease, schemaVersion} from '../../src/store/postgres-functions.ts';
 import {schemaSql} from '../../src/store/postgres-schema.ts';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
+import {live} from './live.ts';
+import {FormerProcess, formerSql} from './postgres-former-release.ts';
 import {lifetime, quiet, share, test} from './postgres-world.ts';
 
 const {server, freshSchema, connect, inChild, world} = await share();
@@ -37,7 +40,7 @@ test('the statements mark their version, and leave what is there when they are r
   t.like(before, [{version: schemaVersion}]);
   await pool.query(PostgresStore.sql(schema));
   t.deepEqual(await marks(), before);
-  t.is((await store.find('a', false))?.components.get('cart')?.text, '["pear"]');
+  t.is(live(await store.find('a', false)).components.get('cart')?.text, '["pear"]');
 });
 
 test('processes that make one schema at once all find it made', async t => {
@@ -56,7 +59,7 @@ test('stores that make one schema in the same moment all find it made', async t 
   for (let i = 0; i < 4; i += 1) {
     const schema = freshSchema();
     const stores = [1, 2, 3, 4].map(() => new PostgresStore({pool, schema}));
-    t.deepEqual(await Promise.all(stores.map(store => store.list('eva'))), [[], [], [], []]);
+    t.deepEqual(await Promise.all(stores.map(store => listAll(store, 'eva'))), [[], [], [], []]);
     for (const store of stores) await store.close();
   }
 });
@@ -78,7 +81,7 @@ for (const [what, spoil] of [
   ['schema', 'DROP SCHEMA @ CASCADE'],
   ['table', 'DROP TABLE @.component CASCADE'],
   ['table of sessions', 'DROP TABLE @.session CASCADE'],
-  ['function', 'DROP FUNCTION @.renew(text, text, text, double precision, text, double precision, double precision)'],
+  ['function', 'DROP FUNCTION @.look_up'],
 ] as const) {
   test(`a ${what} that is taken away while processes run is made again by the next call`, async t => {
     const {store, rows, begin, lines} = world(t);
@@ -90,6 +93,7 @@ for (const [what, spoil] of [
     const renewed = await store.renew('b1', {from: 'b1', to: 'c', grace: 1000});
     t.like(renewed, {key: 'b1', uid: 'c'});
     t.is((await store.write('b1', 'cart', 0, '1')).state, 'written');
+    t.is(live(await store.find('c', true)).key, 'b1');
     t.deepEqual(lines, [], 'nobody has to be told');
   });
 }
@@ -152,10 +156,126 @@ test('with the schema made beforehand, a role that may make nothing is enough', 
   await store.create({uid: 'a', ...lifetime});
   await store.renew('a', {from: 'a', to: 'b', grace: 0, signIn: {user: 'eva', limit: 1}});
   t.is((await store.write('a', 'cart', 0, '1')).state, 'written');
-  t.is(await store.endAll('eva', 'revoked'), 1);
+  t.is(await endAllOf(store, 'eva', 'revoked'), 1);
   const [end] = await store.takeEnds(1, 1000);
   await store.settleEnd(end!.key, 'told');
   const elsewhere = new PostgresStore({url, schema: freshSchema(), logger: quiet});
   t.teardown(() => elsewhere.close());
   await t.throwsAsync(async () => elsewhere.find('a', true), {message: /permission denied/});
+});
+
+/** A schema that 0.1.0 has made and used: sessions with and without a user, a component, an old uid in its grace, an end. */
+async function formerWorld(t: ExecutionContext) {
+  const opened = world(t);
+  const {schema, pool, rows} = opened;
+  const former = new FormerProcess(pool, schema);
+  await pool.query(formerSql(schema));
+  for (const key of ['a', 'b', 'c', 'gone']) await former.create(key);
+  await rows(`SELECT @.write('a', 'cart', 0, '"pear"', NULL)`);
+  await former.renew('a', 'a', 'a2');
+  await former.renew('b', 'b', 'b2', 'eva');
+  await rows(`SELECT @.keep_ends(100000, NULL); SELECT @."end"('gone', 'logout', NULL)`);
+  return {...opened, former};
+}
+
+test('a schema of 0.1.0 is brought forward by who comes first, with all that is in it', async t => {
+  const {store, rows} = await formerWorld(t);
+  const files = () =>
+    rows(
+      `SELECT relname, relfilenode FROM pg_class WHERE oid IN ('@.session'::regclass, '@.alias'::regclass) ORDER BY 1`,
+    );
+  const before = await files();
+  t.is(live(await store.find('a2', true)).components.get('cart')?.text, '"pear"');
+  t.is(live(await store.find('a', true)).key, 'a', 'the grace goes on');
+  t.is(live(await store.find('b2', true)).user, 'eva');
+  t.deepEqual(
+    (await listAll(store, 'eva')).map(({key}) => key),
+    ['b'],
+  );
+  t.like(await store.takeEnds(10, 1000), [{key: 'gone', reason: 'logout'}]);
+  t.like(await store.renew('c', {from: 'c', to: 'c2', grace: 1000, signIn: {user: 'eva', limit: 1}}), {uid: 'c2'});
+  t.like(await store.find('b2', true), {isFormer: true}, 'it was replaced');
+  t.like(await store.renew('a', {from: 'a2', to: 'a3', grace: 1000}), {uid: 'a3'});
+  for (const uid of ['a', 'a2', 'a3']) t.is(live(await store.find(uid, true)).key, 'a');
+  const {count, next} = await store.endEveryone('revoked', {most: 10});
+  t.deepEqual([count, next], [2, undefined]);
+  t.deepEqual(await files(), before, 'no table was written anew');
+});
+
+test('processes of 0.1.0 go on beside those of this release, and each finds what the other has done', async t => {
+  for (const isNew of [false, true]) {
+    const {store, former, schema} = isNew ? {...world(t), former: undefined} : await formerWorld(t);
+    await store.find('nobody', true);
+    const theirs = former ?? new FormerProcess(connect(t), schema);
+    t.true(await theirs.isMade());
+    const heard: string[] = [];
+    store.onEnd(key => heard.push(key));
+    for (const key of ['k', 'l', 'm']) await theirs.create(key);
+    await theirs.renew('k', 'k', 'k2');
+    for (const uid of ['k', 'k2']) t.is(live(await store.find(uid, true)).uid, 'k2');
+    await store.renew('k', {from: 'k2', to: 'k3', grace: 30_000});
+    for (const uid of ['k2', 'k3']) t.like(await theirs.find(uid), {key: 'k', uid: 'k3'});
+    await theirs.renew('l', 'l', 'l2', 'ada');
+    t.like(await store.find('l', true), {isFormer: true});
+    t.is(await theirs.find('l'), null);
+    t.like(await theirs.renew('l', 'l', 'l3'), {uid: 'l2'}, 'by a former uid nothing changes');
+    await store.renew('m', {from: 'm', to: 'm2', grace: 0, signIn: {user: 'ada', limit: 10}});
+    t.like(await theirs.callAll('m', 'ada'), [
+      {key: 'm', user: 'ada'},
+      {key: 'm', idleTimeout: 50_000},
+      {state: 'written'},
+      [{key: 'l'}, {key: 'm'}],
+      '',
+      1,
+      true,
+    ]);
+    t.is(live(await store.find('k3', true)).key, 'k');
+    await until(() => heard.length === 2);
+    await store.end('k', 'logout');
+    t.deepEqual((await theirs.heard()).slice(-3), ['l', 'm', 'k']);
+  }
+});
+
+test('processes of this release that begin at once on a schema of 0.1.0 all find it brought forward', async t => {
+  const {schema, pool, former} = await formerWorld(t);
+  const stores = [1, 2, 3, 4].map(() => new PostgresStore({pool, schema}));
+  const going = Array.from({length: 20}, (_, i) => former.create(`meanwhile ${i}`));
+  const begun = ['x', 'y'].map(uid => inChild(schema, 'begin', uid));
+  for (const found of await Promise.all(stores.map(store => store.find('a2', true)))) t.is(live(found).key, 'a');
+  t.deepEqual(
+    ((await Promise.all(begun)) as SessionRecord[]).map(({uid}) => uid),
+    ['x', 'y'],
+  );
+  await Promise.all(going);
+  for (const store of stores) await store.close();
+});
+
+test('who may use the tables of 0.1.0 may use what is added to them, once the owner has added it', async t => {
+  const {schema, pool, rows, former} = await formerWorld(t);
+  await rows(`CREATE ROLE @_role LOGIN; GRANT USAGE ON SCHEMA @ TO @_role;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA @ TO @_role;
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA @ TO @_role`);
+  const {store, lines} = world(t, {url: server.url.replace('espalier:', `${schema}_role:`), schema});
+  const refused = {message: /Have its owner run what PostgresStore.sql\(/};
+  await t.throwsAsync(async () => store.find('a2', true), refused);
+  t.is(lines.length, 1);
+  t.like(await former.find('a2'), {key: 'a'}, 'the former release goes on');
+  await pool.query(PostgresStore.sql(schema));
+  t.is(live(await until(() => store.find('a2', true))).key, 'a');
+  t.true(await store.end('a', 'logout'));
+  t.like(await store.find('a2', true), {isFormer: true});
+});
+
+test('tables and functions of a later release are used as they are, and never put back', async t => {
+  const {schema, pool, store, rows, begin} = world(t);
+  await begin('a');
+  const release = (number: number) =>
+    rows(`CREATE OR REPLACE FUNCTION @.release() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT ${number}'`);
+  await release(schemaRelease + 1);
+  const here = new PostgresStore({pool, schema});
+  t.teardown(() => here.close());
+  t.truthy(await here.find('a', true));
+  await t.throwsAsync(pool.query(PostgresStore.sql(schema)), {message: /made by a later release/});
+  await release(schemaRelease);
+  t.truthy(await store.find('a', true));
 });

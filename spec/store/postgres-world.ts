@@ -5,6 +5,7 @@ import {promisify} from 'node:util';
 import anyTest, {type ExecutionContext} from 'ava';
 import {Pool} from 'pg';
 import {PostgresStore, type PostgresStoreOptions} from 'espalier/store/postgres';
+import {until} from '../until.ts';
 import {PostgresServer, postgresBin} from './postgres-server.ts';
 
 const child = fileURLToPath(new URL('postgres-child.js', import.meta.url));
@@ -84,12 +85,17 @@ export async function share(options: {isDurable?: boolean} = {}) {
     t.teardown(() => store.close());
     const rows = async (sql: string) =>
       (await pool.query(sql.replaceAll('@', schema))).rows as Record<string, unknown>[];
-    const begin = (uid: string) => store.create({uid, ...lifetime});
+    /** Waits until the schema is made, which takes longer than a call may on a busy machine. */
+    const made = () => until(async () => (await store.find('nobody', false), true));
+    const begin = async (uid: string) => {
+      await made();
+      return store.create({uid, ...lifetime});
+    };
     const signIn = async (uid: string, user: string) => {
       await begin(uid);
       await store.renew(uid, {from: uid, to: `${uid}'`, grace: 0, signIn: {user, limit: 10}});
     };
-    return {schema, pool, store, lines, rows, begin, signIn};
+    return {schema, pool, store, lines, rows, made, begin, signIn};
   };
 
   /** What comes of a task in a process of its own. */

@@ -3,7 +3,8 @@ import {TestClock} from 'espalier/testing';
 import {RedisStore} from 'espalier/store/redis';
 import {scripts} from '../../src/store/redis-script.ts';
 import {until} from '../until.ts';
-import {adminOf, fails, openStore, startServer, testAlone as test, wireTo} from './redis-world.ts';
+import {listAll} from '../../src/testing/store-contract/world.ts';
+import {adminOf, fails, openStore, peek, siteWith, startServer, testAlone as test, wireTo} from './redis-world.ts';
 
 test('a call is one round trip', async t => {
   const server = await startServer(t);
@@ -17,7 +18,7 @@ test('a call is one round trip', async t => {
     touch: () => store.touch('a'),
     write: () => store.write('a', 'cart', 0, '[]'),
     renew: () => store.renew('a', {from: 'a', to: 'b', grace: 1000, signIn: {user: 'u', limit: 1}}),
-    list: () => store.list('u'),
+    list: () => listAll(store, 'u'),
     takeEnds: () => store.takeEnds(1, 1000),
     endOne: () => store.end('a', 'logout'),
   };
@@ -63,7 +64,7 @@ test('a call whose reply is lost fails, and is not made again; the next ones wor
     wire.cutsReplyOf = () => false;
     await until(works, 'the recovery');
     t.is(wire.sent.join('').split('\r\nwrite\r\n').length - 1, 1, 'sent once');
-    t.deepEqual((await store.find('a', false))!.components.get('count'), {revision: count + 1, text: String(count)});
+    t.deepEqual((await peek(store, 'a')).components.get('count'), {revision: count + 1, text: String(count)});
   }
 });
 
@@ -93,7 +94,7 @@ test('an outage and its end are warned of once, however often the connection com
     await until(works, 'the recovery');
   }
   t.is(warnings.length, 2);
-  t.regex(warnings[0]!, /does not work \((?:\w+)\)/);
+  t.regex(warnings[0]!, /^Redis at 127\.0\.0\.1:\d+, where sessions rest, does not work: [a-z ]+ \(\w+\)\. Until/);
   t.regex(warnings[1]!, /works again/);
   t.notRegex(warnings.join(), /hush/);
 });
@@ -103,10 +104,46 @@ test('a wrong password is named as the cause, and not told', async t => {
   const {store, warnings} = openStore(t, {url: `redis://:guess@127.0.0.1:${server.port}`});
   const error = await t.throwsAsync(store.find('a', true));
   t.notRegex(`${error.stack}${String(error.cause)}`, /guess|hush/);
-  t.deepEqual(
-    warnings.map(warning => /\((\w+)\)/.exec(warning)?.[1]),
-    ['WRONGPASS'],
-  );
+  t.deepEqual(warnings, [
+    `Redis at 127.0.0.1:${server.port}, where sessions rest, does not work: wrong password, or no such user (WRONGPASS). Until it does, whoever needs a session gets a 503.`,
+  ]);
+});
+
+const reasons: [
+  title: string,
+  reason: string,
+  spoil: (admin: Awaited<ReturnType<typeof adminOf>>) => Promise<unknown>,
+][] = [
+  ['a key of another application', 'is not of the store (WRONGTYPE)', admin => admin.set('{p}:deadlines', 'theirs')],
+  ['a full memory', 'out of memory (OOM)', admin => admin.configSet('maxmemory', '1')],
+  [
+    'an access rule',
+    'do not allow what the store does (NOPERM)',
+    admin => admin.sendCommand(['ACL', 'SETUSER', 'default', '-zadd']),
+  ],
+];
+
+for (const [title, reason, spoil] of reasons) {
+  test(`${title} is told of by its name and in words`, async t => {
+    const server = await startServer(t);
+    const {begin, warnings} = openStore(t, {url: server.url, prefix: 'p'});
+    await begin('a');
+    await spoil(await adminOf(t, server));
+    await t.throwsAsync(begin('b'));
+    t.true(warnings[0]!.includes(reason), warnings[0]);
+  });
+}
+
+test('an outage of Redis is one line in the log, without a stack, although a thousand requests fail in it', async t => {
+  const server = await startServer(t);
+  const {store, warnings} = openStore(t, {url: server.url, timeout: RedisStore.defaults.timeout});
+  const {log, visitor} = siteWith(store);
+  t.is((await visitor().get('/')).status, 200);
+  await server.stop();
+  for (let i = 0; i < 1000; i += 1) t.is((await visitor().get('/')).status, 503);
+  t.deepEqual(log, []);
+  t.is(warnings.length, 1);
+  t.notRegex(warnings[0]!, /\n/);
 });
 
 test('with a client that the application brings calls are bounded too, and neither made again nor run later', async t => {
@@ -130,5 +167,5 @@ test('with a client that the application brings calls are bounded too, and neith
   await fails(t, store.write('a', 'count', 2, '2'));
   server.signal('SIGCONT');
   await until(works, 'the recovery');
-  t.is((await store.find('a', false))!.components.get('count')!.text, '1');
+  t.is((await peek(store, 'a')).components.get('count')!.text, '1');
 });

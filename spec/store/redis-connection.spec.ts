@@ -1,7 +1,8 @@
-import {setTimeout} from 'node:timers/promises';
+import {setImmediate, setTimeout} from 'node:timers/promises';
 import {RedisStore} from 'espalier/store/redis';
 import {until} from '../until.ts';
-import {adminOf, fails, openStore, startServer, testAlone as test, wireTo} from './redis-world.ts';
+import {listAll} from '../../src/testing/store-contract/world.ts';
+import {adminOf, fails, openStore, peek, startServer, testAlone as test, wireTo} from './redis-world.ts';
 
 const {timeout} = RedisStore.defaults;
 
@@ -16,7 +17,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (let i = 0; i < 50; i += 1) await fails(t, store.find('a', true));
     await server.start();
     await until(works, 'the recovery');
-    t.is((await store.find('a', false))!.components.get('cart')!.text, '["tea"]');
+    t.is((await peek(store, 'a')).components.get('cart')!.text, '["tea"]');
   });
 }
 
@@ -53,7 +54,7 @@ test('while Redis is paused each call fails within a bound, and none of them is 
   server.signal('SIGCONT');
   await until(works, 'the recovery');
   t.is(await store.find('b', false), undefined);
-  t.is((await store.find('a', false))!.components.size, 0);
+  t.is((await peek(store, 'a')).components.size, 0);
 });
 
 test('while Redis is busy for long each call fails within a bound, and none of them is run later', async t => {
@@ -68,8 +69,67 @@ test('while Redis is busy for long each call fails within a bound, and none of t
   await fails(t, store.write('a', 'cart', 0, '[]'));
   await asleep;
   await until(works, 'the recovery');
-  t.is((await store.find('a', false))!.components.size, 0);
+  t.is((await peek(store, 'a')).components.size, 0);
 });
+
+test('one lost connection to a Redis that is well fails nobody who reads, and nobody who comes after it', async t => {
+  const server = await startServer(t);
+  const wire = await wireTo(t, server);
+  const {store, begin, warnings} = openStore(t, {url: wire.url});
+  await begin('a');
+  for (let revision = 0; revision < 5; revision += 1) {
+    // Attempts to connect are made apart: what lasted for less is waited for.
+    await setTimeout(300);
+    const reading = Array.from({length: 10}, () => store.find('a', true));
+    // They are on their way when it is cut.
+    await setImmediate();
+    wire.cut();
+    for (const found of await Promise.all(reading)) t.is(found?.key, 'a');
+    t.is((await store.write('a', 'count', revision, '1')).state, 'written');
+  }
+  t.deepEqual(warnings, []);
+});
+
+test('a server that cuts each connection at once is not dialled without a pause', async t => {
+  const server = await startServer(t);
+  const wire = await wireTo(t, server);
+  const {store} = openStore(t, {url: wire.url});
+  await store.find('a', false);
+  wire.cutsReplyOf = sent => sent.includes('find');
+  wire.sent.length = 0;
+  for (let i = 0; i < 5; i += 1) await fails(t, store.find('a', false));
+  const dials = wire.sent.filter(sent => sent.includes('HELLO')).length;
+  t.true(dials <= 11, `${dials}`);
+  wire.cutsReplyOf = () => false;
+  t.is(await store.find('a', false), undefined);
+});
+
+for (const [title, demote, reason] of [
+  ['a replica', (admin, port) => admin.sendCommand(['REPLICAOF', '127.0.0.1', port]), 'READONLY'],
+  [
+    'a replica without its primary',
+    async (admin, port) => {
+      await admin.configSet({'replica-serve-stale-data': 'no', 'replica-read-only': 'no'});
+      await admin.sendCommand(['REPLICAOF', '127.0.0.1', port]);
+    },
+    'MASTERDOWN',
+  ],
+  ['a primary that has lost its replicas', admin => admin.configSet('min-replicas-to-write', '1'), 'NOREPLICAS'],
+] as [string, (admin: Awaited<ReturnType<typeof adminOf>>, port: string) => Promise<unknown>, string][]) {
+  test(`where a server becomes ${title} and keeps its connections, the store goes by itself to the one that its address leads to now`, async t => {
+    const [former, next] = [await startServer(t), await startServer(t)];
+    const wire = await wireTo(t, former);
+    const {begin, works, warnings} = openStore(t, {url: wire.url});
+    await begin('a');
+    // Nobody is there.
+    await demote(await adminOf(t, former), '1');
+    await until(async () => !(await works()), 'the demotion');
+    t.true(warnings[0]!.includes(`(${reason})`), warnings[0]);
+    wire.target = next.port;
+    await until(works, 'the next one');
+    t.is((await begin('a')).key, 'a');
+  });
+}
 
 test('a connection that Redis cuts is made anew', async t => {
   const server = await startServer(t);
@@ -116,10 +176,10 @@ test('S65: after a failover the sessions live on, and kept ends are still handed
   await admin.sendCommand(['REPLICAOF', 'NO', 'ONE']);
   await until(works, 'the recovery');
 
-  t.is((await store.find('b', true))!.components.get('cart')!.text, '["tea"]');
+  t.is((await peek(store, 'b')).components.get('cart')!.text, '["tea"]');
   t.is((await store.find('a', true))!.key, 'a');
   t.deepEqual(
-    (await store.list('u')).map(({key}) => key),
+    (await listAll(store, 'u')).map(({key}) => key),
     ['a'],
   );
   t.deepEqual(

@@ -8,7 +8,7 @@ const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000
 /** Count up in a component, so many times, and never let go of what another process has counted. */
 async function count(store: RedisStore, key: string, times: number): Promise<void> {
   for (let done = 0; done < times;) {
-    const {components} = (await store.find(key, false))!;
+    const {components} = (await store.touch(key))!;
     const {revision, text} = components.get('count') ?? {revision: 0, text: '0'};
     const written = await store.write(key, 'count', revision, String(Number(text) + 1));
     if (written.state === 'written') done += 1;

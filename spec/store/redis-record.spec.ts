@@ -1,5 +1,6 @@
 import {createClient} from 'redis';
-import {share, test} from './redis-world.ts';
+import {listAll} from '../../src/testing/store-contract/world.ts';
+import {share, peek, test} from './redis-world.ts';
 
 const {url, admin, world} = await share();
 
@@ -21,13 +22,13 @@ test('users and components may have any names, and never share one', async t => 
   for (const [i, user] of users.entries()) await signIn(`s${i}`, user);
   for (const [i, user] of users.entries()) {
     t.deepEqual(
-      (await store.list(user)).map(record => [record.key, record.user]),
+      (await listAll(store, user)).map(record => [record.key, record.user]),
       [[`s${i}`, user]],
     );
   }
   await begin('a');
   for (const name of users) await store.write('a', name, 0, JSON.stringify(name));
-  const {components} = (await store.find('a', false))!;
+  const {components} = await peek(store, 'a');
   t.deepEqual(
     users.map(name => components.get(name)?.text),
     users.map(name => JSON.stringify(name)),
@@ -42,7 +43,7 @@ test('a client that makes buffers of what Redis gives does no harm', async t => 
   const {store, begin} = world(t, {client});
   const created = await begin('a');
   await store.write('a', 'cart', 0, '["é"]');
-  const {components, now, ...record} = (await store.find('a', false))!;
+  const {components, now, ...record} = await peek(store, 'a');
   t.like(created, record);
   t.true(now >= created.now);
   t.deepEqual([...components], [['cart', {revision: 1, text: '["é"]'}]]);

@@ -2,10 +2,34 @@ import {readFileSync} from 'node:fs';
 import type {EndReason} from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {until} from '../until.ts';
-import {absoluteTimeout, adminOf, idleTimeout, openStore, share, startServer, test} from './redis-world.ts';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
+import {absoluteTimeout, adminOf, idleTimeout, openStore, peek, share, startServer, test} from './redis-world.ts';
 
 const {server: shared, admin, world} = await share();
-const week = 7 * 24 * 60 * 60 * 1000;
+const minute = 60_000;
+const week = 7 * 24 * 60 * minute;
+
+type Kept = Pick<ReturnType<typeof world>, 'key' | 'keys'>;
+
+/** What is kept, but for the count of sessions, and for uids that do not find one any more. */
+async function lastingOf({key, keys}: Kept): Promise<string[]> {
+  const names = await keys();
+  const isFormer = async (name: string) => name.startsWith('u:') && (await admin.get(key(name)))?.includes('\n');
+  const left = await Promise.all(names.map(async name => name === 'begun' || (await isFormer(name))));
+  return names.filter((_, i) => !left[i]);
+}
+
+/** How many commands Redis runs for a call, those inside its script included. */
+async function commandsOf(client: Awaited<ReturnType<typeof adminOf>>, act: () => Promise<unknown>): Promise<number> {
+  const count = async () =>
+    [...(await client.info('commandstats')).matchAll(/:calls=(\d+)/g)].reduce(
+      (sum, [, calls]) => sum + Number(calls),
+      0,
+    );
+  const before = await count();
+  await act();
+  return (await count()) - before - 1;
+}
 
 test('a session whose record can’t be read is corrupt for every call, and not absent', async t => {
   const {store, key, begin} = world(t);
@@ -57,10 +81,10 @@ test('a record that can’t be read keeps neither the sweep, a list nor endAll()
   for (const uid of [...bad, 'good', 'better']) await signIn(uid, 'u');
   for (const uid of bad) await admin.hSet(key(`s:${uid}`), 'created', 'x');
   t.deepEqual(
-    (await store.list('u')).map(record => record.key),
+    (await listAll(store, 'u')).map(record => record.key),
     ['good', 'better'],
   );
-  t.is(await store.endAll('u', 'revoked', 'better'), 1);
+  t.is(await endAllOf(store, 'u', 'revoked', 'better'), 1);
   clock.advance(idleTimeout);
   await until(() => (clock.advance(500), ended.length >= 2), 'the sweep');
   t.deepEqual(ended, [
@@ -92,19 +116,23 @@ test('a kept end whose session can’t be read is handed out without it; one tha
   t.is(await store.releaseEnds(), 2);
 });
 
-test('what an ended session had is gone from Redis, but for the log of the last minute and for kept ends', async t => {
-  const {store, key, keys, signIn} = world(t);
+test('what an ended session had is gone from Redis, but for the log of the last minute, for kept ends, and for some minutes its uids', async t => {
+  const opened = world(t);
+  const {store, key, keys, signIn} = opened;
   await signIn('a', 'u');
   await store.renew('a', {from: "a'", to: 'a2', grace: 30_000});
-  t.deepEqual(await keys(), ['deadlines', 'of:u', 's:a', "u:a'", 'u:a2']);
+  t.deepEqual(await lastingOf(opened), ['deadlines', 'of:u', 's:a', 'sessions', "u:a'", 'u:a2']);
   await store.end('a', 'logout');
-  t.deepEqual(await keys(), ['ended']);
+  t.deepEqual(await lastingOf(opened), ['ended']);
   await store.keepEnds();
   await signIn('b', 'u');
   await store.end('b', 'logout');
-  t.deepEqual(await keys(), ['ended', 'k:b', 'keep-ends', 'outbox']);
+  t.deepEqual(await lastingOf(opened), ['ended', 'k:b', 'keep-ends', 'outbox']);
   await store.settleEnd('b', 'told');
-  t.deepEqual(await keys(), ['ended', 'keep-ends', 'outbox']);
+  t.deepEqual(await lastingOf(opened), ['ended', 'keep-ends', 'outbox']);
+  const uids = (await keys()).filter(name => name.startsWith('u:'));
+  t.deepEqual(uids, ['u:a', "u:a'", 'u:a2', 'u:b', "u:b'"]);
+  for (const name of uids) t.true((await admin.pTTL(key(name))) <= 6 * minute + 1000, name);
   t.is(await admin.xLen(key('outbox')), 0);
 });
 
@@ -133,7 +161,7 @@ test('ends of one step are handed out in their order, and again so', async t => 
   await store.keepEnds();
   const uids = Array.from({length: 30}, (_, i) => `s${i}`);
   for (const uid of uids) await signIn(uid, 'u');
-  await store.endAll('u', 'revoked');
+  await endAllOf(store, 'u', 'revoked');
   const taken = async (count: number) => (await store.takeEnds(count, 1000)).map(end => end.key);
   t.deepEqual([await taken(12), await taken(18)].flat(), uids);
   clock.advance(1000);
@@ -144,7 +172,8 @@ test('ends of one step are handed out in their order, and again so', async t => 
 });
 
 test('an end of a key of which one is kept takes its place, even where that was set aside', async t => {
-  const {store, keys, begin} = world(t);
+  const opened = world(t);
+  const {store, begin} = opened;
   await store.keepEnds();
   for (const reason of ['logout', 'revoked', 'evicted'] as const) {
     await begin('a');
@@ -158,7 +187,7 @@ test('an end of a key of which one is kept takes its place, even where that was 
   }
   t.is(await store.releaseEnds(), 1);
   await store.settleEnd('a', 'told');
-  t.deepEqual(await keys(), ['ended', 'handed', 'keep-ends', 'outbox']);
+  t.deepEqual(await lastingOf(opened), ['ended', 'handed', 'keep-ends', 'outbox']);
 });
 
 test('an entry that was taken out of the stream by hand is in nobody’s way', async t => {
@@ -180,7 +209,8 @@ test('an entry that was taken out of the stream by hand is in nobody’s way', a
 });
 
 test('Redis itself deletes a session a week after its absolute deadline, whatever happened to it, and not before', async t => {
-  const {store, key, keys, signIn, begin} = world(t);
+  const opened = world(t);
+  const {store, key, signIn, begin} = opened;
   await signIn('a', 'u');
   await store.touch('a');
   await store.write('a', 'cart', 0, '[]');
@@ -188,8 +218,8 @@ test('Redis itself deletes a session a week after its absolute deadline, whateve
   await begin('b');
   await store.renew('b', {from: 'b', to: 'b2', grace: 30_000});
   const most = absoluteTimeout + week;
-  const lasting = (await keys()).filter(name => name !== 'deadlines');
-  t.deepEqual(lasting, ['of:u', 's:a', 's:b', "u:a'", 'u:b2']);
+  const lasting = (await lastingOf(opened)).filter(name => !['deadlines', 'of:u', 'sessions'].includes(name));
+  t.deepEqual(lasting, ['s:a', 's:b', "u:a'", 'u:b2']);
   for (const name of lasting) {
     const rest = await admin.pTTL(key(name));
     t.true(rest > most - 60_000 && rest <= most, `${name}: ${rest}`);
@@ -227,19 +257,150 @@ test('the access rules that the docs name are enough', async t => {
   const server = await startServer(t);
   const client = await adminOf(t, server);
   await client.sendCommand(['ACL', 'SETUSER', 'app', 'on', '>pw', 'resetkeys', '~{espalier}:*', ...needed!.split(' ')]);
-  const {store, signIn} = openStore(t, {url: `redis://app:pw@127.0.0.1:${server.port}`, prefix: 'espalier'});
+  const {store, signIn, warnings} = openStore(t, {url: `redis://app:pw@127.0.0.1:${server.port}`, prefix: 'espalier'});
   const told: string[] = [];
   store.onEnd(key => told.push(key));
   await store.keepEnds();
   await signIn('a', 'u');
   await store.write('a', 'cart', 0, '[]');
   await store.setIdleTimeout('a', 1000);
-  t.is((await store.list('u')).length, 1);
-  t.is(await store.endAll('u', 'revoked'), 1);
+  t.is((await listAll(store, 'u')).length, 1);
+  t.is(await endAllOf(store, 'u', 'revoked'), 1);
   for (const outcome of ['parked', {retryIn: 0}, 'told'] as const) {
     t.is((await store.takeEnds(1, 0)).length, 1);
     await store.settleEnd('a', outcome);
     await store.releaseEnds();
   }
   await until(() => told.length === 1, 'the look');
+  t.deepEqual(warnings, []);
+});
+
+test('Redis may evict sessions and uids alone: nothing else has an expiry, also of what an earlier release has left', async t => {
+  const clock = new TestClock();
+  const opened = world(t, {clock});
+  const {store, key, begin, signIn} = opened;
+  await store.keepEnds();
+  store.onEnd(() => {});
+  for (const uid of ['a', 'b', 'c']) await signIn(uid, 'u');
+  await begin('d');
+  await store.end('b', 'logout');
+  await store.end('c', 'logout');
+  await store.takeEnds(1, 1000);
+  const evictable = async () => {
+    const expiries = await Promise.all(
+      (await lastingOf(opened)).map(async name => [name, await admin.pTTL(key(name))] as const),
+    );
+    return expiries.filter(([, rest]) => rest !== -1).map(([name]) => name);
+  };
+  for (const name of ['of:u', 'ended']) await admin.pExpire(key(name), 1_000_000);
+  clock.advance(10_000);
+  await store.find("a'", true);
+  await until(async () => (clock.advance(500), !(await evictable()).includes('ended')), 'the look');
+  t.deepEqual(await evictable(), ['s:a', 's:d', "u:a'"]);
+  t.deepEqual(await lastingOf(opened), [
+    'deadlines',
+    'ended',
+    'handed',
+    'k:b',
+    'k:c',
+    'keep-ends',
+    'later',
+    'of:u',
+    'outbox',
+    's:a',
+    's:d',
+    'sessions',
+    "u:a'",
+  ]);
+});
+
+test('a session in use has its place in the list of its user again, when Redis has lost that', async t => {
+  const clock = new TestClock();
+  const {store, key, signIn} = world(t, {clock});
+  for (const uid of ['a', 'b']) await signIn(uid, 'u');
+  await admin.del(key('of:u'));
+  clock.advance(10_000);
+  await store.touch('b');
+  await store.find("a'", true);
+  t.is(await endAllOf(store, 'u', 'revoked'), 2);
+});
+
+test('what Redis has evicted leaves nothing behind when it would have ended', async t => {
+  const clock = new TestClock();
+  const opened = world(t, {clock});
+  const {store, key, begin, signIn} = opened;
+  await signIn('a', 'u');
+  await begin('b');
+  await admin.del([key('s:a'), key("u:a'"), key('s:b')]);
+  t.deepEqual(await lastingOf(opened), ['deadlines', 'of:u', 'sessions']);
+  clock.advance(idleTimeout);
+  await until(async () => (clock.advance(500), (await lastingOf(opened)).length === 0), 'the sweep');
+  t.deepEqual(await listAll(store, 'u'), []);
+});
+
+test('a session that an earlier release has signed in is found, ends in time or with all others, and leaves nothing behind', async t => {
+  const clock = new TestClock();
+  const opened = world(t, {clock});
+  const {store, key, signIn} = opened;
+  for (const uid of ['a', 'b', 'c']) {
+    await signIn(uid, 'u');
+    await admin.zRem(key('sessions'), uid);
+    await admin.hDel(key(`s:${uid}`), 'ids');
+    await admin.zRem(key('deadlines'), `${uid}\nu`);
+    await admin.zAdd(key('deadlines'), {value: uid, score: clock.now() + idleTimeout});
+  }
+  t.true(await store.end('a', 'logout'));
+  clock.advance(idleTimeout / 2);
+  await store.find("b'", true);
+  t.is((await store.touch('c'))?.user, 'u');
+  clock.advance(idleTimeout * 0.75);
+  await until(async () => (clock.advance(500), (await admin.zScore(key('deadlines'), 'b')) === null), 'the sweep');
+  t.deepEqual(
+    (await listAll(store, 'u')).map(record => record.key),
+    ['b', 'c'],
+  );
+  t.deepEqual(await store.endEveryone('revoked', {most: 1}), {count: 1, next: '4 5'});
+  clock.advance(idleTimeout);
+  await until(async () => (clock.advance(500), !(await lastingOf(opened)).includes('deadlines')), 'the sweep');
+  t.deepEqual(await lastingOf(opened), ['ended']);
+});
+
+test('a session that a process of an earlier release has renewed meanwhile is found by that uid alone', async t => {
+  const {store, key, signIn} = world(t);
+  await signIn('a', 'u');
+  await admin.hSet(key('s:a'), {uid: 'b', "a:a'": '1'});
+  await admin.set(key('u:b'), 'a');
+  t.is((await peek(store, 'b')).user, 'u');
+  await t.throwsAsync(peek(store, "a'"));
+  await store.renew('a', {from: 'b', to: 'c', grace: 1000, signIn: {user: 'u', limit: 10}});
+  t.is((await peek(store, 'c')).key, 'a');
+});
+
+test('a sign-in, a page of a list and a page of ends cost the same, however many sessions the user has', async t => {
+  const server = await startServer(t);
+  const client = await adminOf(t, server);
+  // It does not look for what is due, as the clock stands.
+  const {store, begin} = openStore(t, {url: server.url, clock: new TestClock()});
+  const signIn = async (uid: string, limit: number) => {
+    await begin(uid);
+    const renewal = {from: uid, to: `${uid}'`, grace: 1000, signIn: {user: 'u', limit}};
+    return commandsOf(client, async () => store.renew(uid, renewal));
+  };
+  const page = {most: 10, components: ['cart']};
+  const measure = async (name: string, limit: number) => [
+    await signIn(`${name} without a limit`, Infinity),
+    await signIn(`${name} below it`, limit + 3),
+    await signIn(`${name} past it`, limit + 1),
+    await commandsOf(client, () => store.list('u', page)),
+    await commandsOf(client, () => store.endAll('u', 'revoked', {most: 10})),
+  ];
+  const many = (count: number) => Promise.all(Array.from({length: count}, (_, i) => signIn(`${count} ${i}`, Infinity)));
+  await many(20);
+  // Each script is given to Redis once.
+  await measure('first', 20);
+  await many(12);
+  const few = await measure('few', 24);
+  await many(2000);
+  const lots = await measure('lots', 2016);
+  t.deepEqual(lots, few);
 });

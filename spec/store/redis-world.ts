@@ -2,8 +2,23 @@ import {randomUUID} from 'node:crypto';
 import {setTimeout} from 'node:timers/promises';
 import anyTest, {type ExecutionContext} from 'ava';
 import {createClient} from 'redis';
-import type {Logger} from 'espalier';
+import {
+  ContainerModule,
+  Delete,
+  Get,
+  inject,
+  OnExpire,
+  Post,
+  Resource,
+  SessionService,
+  SessionStore,
+  type Logger,
+  type SessionEnd,
+  type SessionRecord,
+} from 'espalier';
+import {testSite} from 'espalier/testing';
 import {RedisStore, type RedisStoreOptions} from 'espalier/store/redis';
+import {isLive} from '../../src/session/session-store.ts';
 import {hasRedis, RedisServer, Wire} from './redis-server.ts';
 
 export const idleTimeout = 60_000;
@@ -50,6 +65,13 @@ export async function adminOf(t: ExecutionContext, {url}: RedisServer) {
   return client;
 }
 
+/** The live session by a uid. */
+export async function peek(store: SessionStore, uid: string): Promise<SessionRecord> {
+  const found = await store.find(uid, false);
+  if (!isLive(found)) throw new Error(`${uid} finds no session`);
+  return found;
+}
+
 /** A store that ends with the test, and what it has warned of. It waits for long, in case that the machine is busy. */
 export function openStore(t: ExecutionContext, options: RedisStoreOptions) {
   const prefix = randomUUID();
@@ -64,6 +86,40 @@ export function openStore(t: ExecutionContext, options: RedisStoreOptions) {
   };
   const works = async () => (await store.find('nobody', false).catch(() => null)) === undefined;
   return {store, prefix, warnings, begin, signIn, works};
+}
+
+@Resource()
+class Home {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get()
+  async show() {
+    return (await this.sessions.getSession()).uid;
+  }
+
+  @Post()
+  async signIn() {
+    return (await this.sessions.signIn('ada')).uid;
+  }
+
+  @Delete()
+  leave() {
+    return this.sessions.expire();
+  }
+}
+
+/** A site that keeps its sessions in a store, and which ends it was told of. */
+export function siteWith(store: SessionStore) {
+  const told: string[] = [];
+  @Resource()
+  class Root extends Home {
+    @OnExpire()
+    hear({key}: SessionEnd) {
+      told.push(key);
+    }
+  }
+  const modules = [new ContainerModule(({bind}) => void bind(SessionStore).toConstantValue(store))];
+  return {...testSite(Root, {modules}), told};
 }
 
 /** A store on a server that it shares with the file's other specs, and a look at what is kept there. */

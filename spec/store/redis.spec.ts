@@ -3,13 +3,13 @@ import {randomUUID} from 'node:crypto';
 import {promisify} from 'node:util';
 import anyTest from 'ava';
 import {createClient, createCluster, createSentinel} from 'redis';
-import {ContainerModule, Get, Resource, SessionService, SessionStore, inject} from 'espalier';
-import {storeContract, testSite, type TestClock} from 'espalier/testing';
+import type {SessionStore} from 'espalier';
+import {storeContract, type TestClock} from 'espalier/testing';
 import {RedisStore, type RedisStoreOptions} from 'espalier/store/redis';
 import {until} from '../until.ts';
 import {lastBeforeKill} from './last-before-kill.ts';
 import {hasRedis, RedisServer} from './redis-server.ts';
-import {adminOf, openStore, quiet, share, startServer, test} from './redis-world.ts';
+import {adminOf, openStore, peek, quiet, share, siteWith, startServer, test} from './redis-world.ts';
 
 const {url, admin, world} = await share();
 
@@ -35,7 +35,7 @@ test('processes that count in one component at once, each writing only what it k
   const {store, prefix, begin} = world(t);
   await begin('a');
   await Promise.all(Array.from({length: 4}, () => start(url, prefix, 'count', 'a', '100')));
-  t.is((await store.find('a', false))!.components.get('count')!.text, '400');
+  t.is((await peek(store, 'a')).components.get('count')!.text, '400');
 });
 
 test('S58: an update that was answered is there after its process was killed', async t => {
@@ -44,7 +44,7 @@ test('S58: an update that was answered is there after its process was killed', a
   const answered = await lastBeforeKill(
     spawn(process.execPath, [program, url, prefix, 'update', 'a'], {stdio: ['ignore', 'pipe', 'inherit']}),
   );
-  const {revision, text} = (await store.find('a', false))!.components.get('count')!;
+  const {revision, text} = (await peek(store, 'a')).components.get('count')!;
   // One more may have been written, of which the process could not tell any more.
   t.true(revision === answered || revision === answered + 1, `${revision} after ${answered}`);
   t.is(text, `${revision}`);
@@ -57,7 +57,7 @@ test('a machine whose clock is five minutes ahead ends no session early, neither
   const {now, isFound} = JSON.parse(await start(url, prefix, 'visit', 'a', 'b', `${ahead}`));
   t.true(now - createdAt >= ahead, 'its clock is ahead');
   t.true(isFound);
-  const own = (await store.find('b', false))!;
+  const own = await peek(store, 'b');
   t.true(own.createdAt >= createdAt && own.createdAt <= own.now, 'the time is the server’s');
   t.truthy(await store.find('a', false));
 });
@@ -152,20 +152,25 @@ test('with a sentinel’s client the sessions live on after a failover', async t
   t.is((await store.find('a', true))?.key, 'a');
 });
 
-@Resource()
-class Home {
-  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
-
-  @Get()
-  async show() {
-    return (await this.sessions.getSession()).uid;
+test('when Redis is emptied, or begins anew without what it had, ends are told again within seconds', async t => {
+  const server = await startServer(t);
+  const {store} = openStore(t, {url: server.url});
+  const {clock, visitor, told} = siteWith(store);
+  const endOne = async () => {
+    const someone = visitor();
+    if ((await someone.post('/')).status === 200) await someone.delete('/');
+  };
+  await until(async () => (clock.advance(1000), await endOne(), told.length > 0), 'the first end');
+  for (const empty of [
+    async () => (await adminOf(t, server)).flushDb(),
+    async () => (await server.stop(), server.start()),
+  ]) {
+    const before = told.length;
+    await empty();
+    await until(async () => (clock.advance(1000), await endOne(), told.length > before), 'an end');
   }
-}
-
-/** A site that keeps its sessions in a store. */
-function siteWith(store: SessionStore) {
-  return testSite(Home, {modules: [new ContainerModule(({bind}) => void bind(SessionStore).toConstantValue(store))]});
-}
+  t.is(new Set(told).size, told.length);
+});
 
 test('nothing that opens a session is in Redis', async t => {
   const {store, key, keys} = world(t);

@@ -22,34 +22,59 @@ test('it gives what was put there, and counts it once', t => {
   t.is(map.size, 1);
 });
 
-test('its first keys are those that came first, in their order, however many there are and whatever has gone', t => {
+test('its first is the one that came first, whatever has gone since, and so on to the last', t => {
   for (const count of [1, 100, 20_000]) {
     const map = new SpreadMap();
     const keys = times(count, keyOf);
-    for (const key of keys) map.set(key, entry());
-    for (const key of keys.splice(0, count / 3)) map.delete(key);
-    const first = map.firstKeys();
-    t.true(first.length > 0);
-    t.deepEqual(first, keys.slice(0, first.length));
+    const entries = keys.map(key => {
+      const value = entry();
+      map.set(key, value);
+      return value;
+    });
+    const gone = Math.floor(count / 3);
+    for (const key of keys.slice(0, gone)) map.delete(key);
+    for (let i = gone; i < count; i += 1) {
+      if (map.first() !== entries[i]) return t.fail(`${i} of ${count}`);
+      map.delete(keys[i]!);
+    }
+    t.is(map.first(), undefined);
   }
+  return undefined;
 });
 
-test('what is put there again keeps its place', t => {
+test('what is put there again keeps its place, and what is moved to the end comes last', t => {
   const map = new SpreadMap();
-  const first = entry();
+  const [first, second] = [entry(), entry()];
   map.set('a', first);
-  map.set('b', entry());
+  map.set('b', second);
   map.set('a', first);
-  t.deepEqual(map.firstKeys(), ['a', 'b']);
+  t.is(map.first(), first);
+  map.moveToEnd('a', first);
+  t.deepEqual([map.first(), map.size], [second, 2]);
 });
 
-test('an empty one has no first keys', t => {
-  t.deepEqual(new SpreadMap().firstKeys(), []);
+test('part after part gives all that is there, so many at a time', t => {
+  const map = new SpreadMap<{number: number; key: string}>();
+  const keys = times(1000, keyOf);
+  for (const key of keys) map.set(key, {number: 0, key});
+  const found: string[] = [];
+  for (let part = 0; part < map.parts; part += 1) {
+    for (;;) {
+      const some = map.inPart(part, 3, () => true);
+      t.true(some.length <= 3);
+      for (const {key} of some) {
+        found.push(key);
+        map.delete(key);
+      }
+      if (some.length < 3) break;
+    }
+  }
+  t.deepEqual(found.toSorted(), keys.toSorted());
 });
 
 test('keys that are hashes are spread evenly, so that no part is large', t => {
   const map = new SpreadMap();
   for (const key of times(100_000, keyOf)) map.set(key, entry());
-  // With 8 of each part looked at, parts of much different sizes would let few be known for the first.
-  t.true(map.firstKeys().length > 200, `${map.firstKeys().length}`);
+  const sizes = times(map.parts, part => map.inPart(part, Infinity, () => true).length);
+  t.true(Math.max(...sizes) < 1200 && Math.min(...sizes) > 400, `${Math.min(...sizes)} to ${Math.max(...sizes)}`);
 });

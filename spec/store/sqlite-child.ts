@@ -3,6 +3,7 @@
 import {chmodSync, existsSync, openSync, writeSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {stopCoverage} from 'node:v8';
+import {listAll} from '../../src/testing/store-contract/world.ts';
 import {promised, type Awaitable} from '../../src/awaitable.ts';
 import {SqliteStore} from 'espalier/store/sqlite';
 import {TestClock} from 'espalier/testing';
@@ -33,7 +34,7 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
 
   /** Update a component ten thousand times. */
   async update(key) {
-    let revision = (await store.find(key, false))!.components.get('count')?.revision ?? 0;
+    let revision = (await store.touch(key))!.components.get('count')?.revision ?? 0;
     for (let i = 0; i < 10_000; i += 1) {
       const written = await store.write(key, 'count', revision, JSON.stringify({count: revision + 1}));
       if (written.state !== 'written') throw new Error(written.state);
@@ -45,7 +46,7 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
   /** Add one to a component so many times. */
   async add(key, times) {
     for (let i = 0; i < Number(times); i += 1) {
-      let current = (await store.find(key, false))!.components.get('sum');
+      let current = (await store.touch(key))!.components.get('sum');
       for (let isDone = false; !isDone;) {
         const next = String(Number(current?.text ?? 0) + 1);
         const written = await patiently(() => store.write(key, 'sum', current?.revision ?? 0, next));
@@ -64,7 +65,7 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
       const renewal = {from: uid, to: `${uid}'`, grace: 0, signIn: {user: 'ada', limit: Number(limit)}};
       await patiently(() => store.create({uid, ...lifetime}));
       await patiently(() => store.renew(uid, renewal));
-      most = Math.max(most, (await store.list('ada')).length);
+      most = Math.max(most, (await listAll(store, 'ada')).length);
     }
     say(most);
   },

@@ -1,8 +1,9 @@
 import {chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {DatabaseSync} from 'node:sqlite';
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
 import {SqliteStore} from 'espalier/store/sqlite';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {lifetime, SqliteFolder} from './sqlite-folder.ts';
 
 const garbage = Buffer.alloc(50_000, 'The quick brown fox jumps over the lazy dog. ');
@@ -156,4 +157,102 @@ test('the file is an ordinary SQLite database, in which a session has its row', 
   const database = new DatabaseSync(folder.path, {readOnly: true});
   t.like({...database.prepare('SELECT * FROM session').get()}, {key: 'a', deadline: folder.clock.now() + 60_000});
   database.close();
+});
+
+/** A file as release 0.1.0 made it, a second after its first session began. */
+function made(t: ExecutionContext): SqliteFolder {
+  const folder = new SqliteFolder(t);
+  folder.look().exec(readFileSync('spec/store/fixtures/sqlite-0.1.0.sql', 'utf8'));
+  folder.clock.advance(1000);
+  return folder;
+}
+
+const signIn = {user: 'ada', limit: 5};
+
+test('the sessions in a file that 0.1.0 made are found, by their old uids too as far as these are in their grace', async t => {
+  const folder = made(t);
+  const store = folder.open();
+  const cart = new Map([['cart', {revision: 2, text: '{"books":["Notes","Letters"]}'}]]);
+  t.like(await store.find('anonymous', true), {key: 'anonymous', isSecure: true, components: cart});
+  for (const uid of ['renewed', 'renewed, newer']) t.like(await store.find(uid, true), {uid: 'renewed, newer'});
+  const users = await listAll(store, 'ada');
+  t.deepEqual(
+    users.map(({key}) => key),
+    ['ada 1', 'ada 2'],
+  );
+  folder.clock.advance(30_000);
+  t.like(await store.find('renewed', true), {isFormer: true, key: 'renewed'});
+  t.like(await store.find('renewed, newer', true), {key: 'renewed'});
+});
+
+test('the sessions in a file that 0.1.0 made go on: they are written, renewed, signed in, and ended', async t => {
+  const folder = made(t);
+  const store = folder.open();
+  t.deepEqual(await store.write('anonymous', 'cart', 2, '{}'), {state: 'written', revision: 3});
+  const renewal = {from: 'renewed, newer', to: 'renewed, newest', grace: 1000};
+  t.like(await store.renew('renewed', renewal), {key: 'renewed', uid: 'renewed, newest'});
+  for (const uid of ['renewed', 'renewed, newer', 'renewed, newest'])
+    t.like(await store.find(uid, true), {key: 'renewed'});
+  t.like(await store.renew('anonymous', {from: 'anonymous', to: 'ada 3, in', grace: 0, signIn}), {user: 'ada'});
+  t.like(await store.find('anonymous', true), {isFormer: true});
+  t.is(await endAllOf(store, 'ada', 'revoked', 'ada 2'), 2);
+  folder.clock.advance(2_000_000);
+  t.like(await store.find('ada 2, in', true), {key: 'ada 2'});
+  const ends = await store.takeEnds(10, 1000);
+  t.deepEqual(
+    ends.map(({key}) => key),
+    ['ended', 'ada 1', 'anonymous'],
+  );
+});
+
+test('several processes may begin at once on a file that 0.1.0 made', async t => {
+  const folder = made(t);
+  await t.notThrowsAsync(Promise.all([1, 2, 3, 4].map(i => folder.outcome('begin', `${i}`))));
+  t.is(folder.look().prepare('SELECT * FROM session').all().length, 8);
+});
+
+/** What a process of 0.1.0 that has the file open does to it, by the statements that it has. */
+function earlier(folder: SqliteFolder) {
+  const database = folder.look();
+  const name = database.prepare(`INSERT INTO alias VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET session = excluded.session, until = excluded.until`);
+  const byAlias = database.prepare(
+    'SELECT key FROM session WHERE id = (SELECT session FROM alias WHERE uid = ? AND (until IS NULL OR until > ?))',
+  );
+  const create = database.prepare(`INSERT INTO session
+    (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)`);
+  const put = database.prepare('INSERT INTO component VALUES (?, ?, ?, ?)');
+  return {
+    begin(uid: string) {
+      const now = folder.clock.now();
+      const {lastInsertRowid} = create.run(uid, uid, 0, 3_600_000, 36_000_000, now, now);
+      put.run(lastInsertRowid, '"cart"', 1, '{}');
+    },
+    renew(key: string, from: string, to: string) {
+      const {id} = database.prepare('SELECT id FROM session WHERE key = ?').get(key) as {id: number};
+      name.run(from, id, folder.clock.now() + 30_000);
+      name.run(to, id, null);
+      database.prepare('UPDATE session SET uid = ? WHERE id = ?').run(to, id);
+    },
+    find: (uid: string) => byAlias.get(uid, folder.clock.now())?.['key'],
+  };
+}
+
+test('processes of 0.1.0 may have the file open as well: each finds what the other has begun and renewed', async t => {
+  const folder = made(t);
+  const before = earlier(folder);
+  const store = folder.open();
+  before.begin('a');
+  t.like(await store.find('a', true), {key: 'a', components: new Map([['cart', {revision: 1, text: '{}'}]])});
+  await store.renew('a', {from: 'a', to: 'b', grace: 1000});
+  for (const uid of ['a', 'b']) t.is(before.find(uid), 'a');
+  before.renew('a', 'b', 'c');
+  for (const uid of ['a', 'b', 'c']) t.like(await store.find(uid, true), {key: 'a', uid: 'c'});
+  await store.renew('a', {from: 'c', to: 'd', grace: 1000, signIn});
+  t.deepEqual([before.find('c'), before.find('d')], [undefined, 'a']);
+  before.renew('a', 'd', 'e');
+  t.like(await store.renew('a', {from: 'e', to: 'f', grace: 1000}), {uid: 'f', user: 'ada'});
+  folder.clock.advance(30_000);
+  t.like(await store.find('d', true), {isFormer: true, key: 'a'});
+  for (const uid of ['e', 'f']) t.like(await store.find(uid, true), {key: 'a', uid: 'f'});
 });

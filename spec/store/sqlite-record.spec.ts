@@ -1,5 +1,6 @@
 import {readFileSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
+import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {lifetime, listen, SqliteFolder} from './sqlite-folder.ts';
 
 const user = 'ada';
@@ -47,10 +48,10 @@ for (const [what, sql] of Object.entries(damages)) {
     const {folder, store} = await damaged(t, sql);
     const told = listen(store);
     t.deepEqual(
-      (await store.list(user)).map(({key}) => key),
+      (await listAll(store, user)).map(({key}) => key),
       ['b'],
     );
-    t.is(await store.endAll(user, 'revoked'), 1);
+    t.is(await endAllOf(store, user, 'revoked'), 1);
     await store.create({uid: 'c', ...lifetime});
     folder.clock.advance(61_000);
     t.deepEqual(told, ['b revoked', 'c idle']);
@@ -105,7 +106,7 @@ test('a component may have any name, and any text of JSON', async t => {
   await store.create({uid: 'a', ...lifetime});
   const names = ['__proto__', 'with \0 in it', '"', '🛒', '\ud800'];
   for (const name of names) await store.write('a', name, 0, JSON.stringify(name));
-  const {components} = (await store.find('a', false))!;
+  const {components} = (await store.touch('a'))!;
   t.is(components.size, names.length);
   for (const name of names) t.is(components.get(name)?.text, JSON.stringify(name));
 });

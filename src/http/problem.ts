@@ -17,9 +17,9 @@ export interface Problem {
 
 /**
  * The problem that an error stands for: itself when it was made to be shown, otherwise a bare status and where to look. One
- * whose status or headers can't be sent is a 500.
+ * whose status or headers can't be sent is a 500. Without an `instance` the log says nothing of this one.
  */
-export function problemOf(error: unknown, instance: string): Problem {
+export function problemOf(error: unknown, instance: string | undefined): Problem {
   if (!createError.isHttpError(error) || !canBeSent(error)) return {status: 500, instance};
   const {status, expose, message, headers, cause} = error;
   // What has a cause is told to the operator too, although the client is shown it.

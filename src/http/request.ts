@@ -34,6 +34,8 @@ export interface RequestSettings {
   /** The most bytes a body may have. */
   readonly bodyLimit: number;
   readonly trust: Trust;
+  /** What time it is, in milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /** A request made without a socket. */
@@ -61,7 +63,7 @@ export class RequestKey<T> {
 }
 
 /** What holds for a request of no site: no proxy is trusted. */
-const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false};
+const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false, now: Date.now};
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
 
 /**
@@ -77,6 +79,8 @@ export class Request {
   readonly path: string;
   /** @internal What answers it, in a site that does: the site's sessions. */
   answeredBy: unknown;
+  /** @internal When its head had come, in milliseconds since the epoch, by the site's clock. */
+  readonly arrivedAt: number;
   /** @internal The headers of the answer are settled. */
   isAnswered = false;
   /** @internal The answer is complete: handed over whole, or as a stream that has ended or was cut. */
@@ -107,6 +111,7 @@ export class Request {
     this.#message = message;
     this.#settings = settings;
     this.#outgoing = outgoing;
+    this.arrivedAt = settings.now();
     // Taken at once: a socket whose client has gone forgets them, and a logout would not find its session.
     this.#isEncrypted = message.socket.encrypted === true;
     this.#remoteAddress = message.socket.remoteAddress ?? '';

@@ -1,11 +1,15 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {TimeLimit} from '../time-limit.ts';
-import {storeFailure} from './refusals.ts';
 import type {
+  EndedPage,
   EndedSession,
   EndOutcome,
+  EndPage,
   EndReason,
+  FormerId,
+  ListedPage,
+  ListPage,
   NewSession,
   Renewal,
   SessionRecord,
@@ -13,18 +17,21 @@ import type {
   StoreListener,
   Written,
 } from './session-store.ts';
+import type {StoreOutages} from './store-outages.ts';
 
 /**
  * A store as a site asks it: each answer comes within a time, or fails with `SESSION_STORE_DOWN`. A store that is down is so
- * never taken for a visitor without a session.
+ * never taken for a visitor without a session. An operator is told of it once, by the store itself or else from here.
  */
 export class BoundedStore implements SessionStore {
   readonly #store: SessionStore;
+  readonly #outages: StoreOutages;
   readonly #limit: TimeLimit;
 
   /** `timeout` is in milliseconds. */
-  constructor(store: SessionStore, clock: Clock, timeout: number) {
+  constructor({store, clock, outages}: {store: SessionStore; clock: Clock; outages: StoreOutages}, timeout: number) {
     this.#store = store;
+    this.#outages = outages;
     this.#limit = new TimeLimit(clock, timeout);
   }
 
@@ -32,36 +39,40 @@ export class BoundedStore implements SessionStore {
     return this.#ask(() => this.#store.create(session));
   }
 
-  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
+  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined> {
     return this.#ask(() => this.#store.find(uid, isSeen));
   }
 
-  touch(key: string): Awaitable<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.touch(key));
+  touch(key: string, asOf?: number): Awaitable<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.touch(key, asOf));
   }
 
-  write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
-    return this.#ask(() => this.#store.write(key, name, expected, text));
+  write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Awaitable<Written> {
+    return this.#ask(() => this.#store.write(key, name, expected, text, asOf));
   }
 
-  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | undefined> {
+  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined> {
     return this.#ask(() => this.#store.renew(key, renewal));
   }
 
-  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.setIdleTimeout(key, idleTimeout));
+  setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined> {
+    return this.#ask(() => this.#store.setIdleTimeout(key, idleTimeout, asOf));
   }
 
-  end(key: string, reason: EndReason): Awaitable<boolean> {
-    return this.#ask(() => this.#store.end(key, reason));
+  end(key: string, reason: EndReason, asOf?: number): Awaitable<boolean> {
+    return this.#ask(() => this.#store.end(key, reason, asOf));
   }
 
-  list(user: string): Awaitable<readonly SessionRecord[]> {
-    return this.#ask(() => this.#store.list(user));
+  list(user: string, page: ListPage): Awaitable<ListedPage> {
+    return this.#ask(() => this.#store.list(user, page));
   }
 
-  endAll(user: string, reason: EndReason, except?: string): Awaitable<number> {
-    return this.#ask(() => this.#store.endAll(user, reason, except));
+  endAll(user: string, reason: EndReason, page: EndPage & {readonly except?: string}): Awaitable<EndedPage> {
+    return this.#ask(() => this.#store.endAll(user, reason, page));
+  }
+
+  endEveryone(reason: EndReason, page: EndPage): Awaitable<EndedPage> {
+    return this.#ask(() => this.#store.endEveryone(reason, page));
   }
 
   onEnd(listener: StoreListener): () => void {
@@ -91,9 +102,11 @@ export class BoundedStore implements SessionStore {
   #ask<T>(act: () => Awaitable<T>): Awaitable<T> {
     try {
       const answer = act();
-      return isPromised(answer) ? this.#limit.keep(answer).catch(storeFailure) : answer;
+      return isPromised(answer)
+        ? this.#limit.keep(answer).then(this.#outages.recover, this.#outages.fail)
+        : this.#outages.recover(answer);
     } catch (cause) {
-      return storeFailure(cause);
+      return this.#outages.fail(cause);
     }
   }
 }

@@ -2,10 +2,11 @@ import {isPromised, proceed, recovered, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {TimeLimit} from '../time-limit.ts';
-import {sessionEnded, storeDown, storeFailure} from './refusals.ts';
+import {sessionEnded, sessionSuperseded} from './refusals.ts';
 import {LoadedComponent} from './component-text.ts';
 import type {UpdatedComponent} from './component-update.ts';
 import type {SessionStore, StoredComponent} from './session-store.ts';
+import type {StoreOutages} from './store-outages.ts';
 
 /** What is to rest in place of what does; nothing takes it out. May be asked more than once. */
 export type Change = (current: StoredComponent | undefined) => UpdatedComponent | undefined;
@@ -15,6 +16,7 @@ interface Call {
   readonly key: string;
   readonly name: string;
   readonly change: Change;
+  readonly asOf: number | undefined;
   /** Whether its answer has been given. Nothing more is done for it then. */
   isOver: boolean;
 }
@@ -31,34 +33,38 @@ const longestPause = 20;
 export class ComponentWriter {
   readonly #store: SessionStore;
   readonly #clock: Clock;
+  readonly #outages: StoreOutages;
   readonly #limit: TimeLimit;
   /** By session and name, what is known to rest there when all have had their turn who wait for it. None of them rejects. */
   readonly #lines = new Map<string, Promise<StoredComponent | undefined>>();
   #isMaking = false;
 
   /** `timeout` is in milliseconds. The store needs no time limit of its own. */
-  constructor(store: SessionStore, clock: Clock, timeout: number) {
+  constructor({store, clock, outages}: {store: SessionStore; clock: Clock; outages: StoreOutages}, timeout: number) {
     this.#store = store;
+    this.#outages = outages;
     this.#clock = clock;
     const what = `Not written in ${timeout} ms, the wait for other changes of the same component included.`;
-    this.#limit = new TimeLimit(clock, timeout, () => storeDown(new Error(what)));
+    this.#limit = new TimeLimit(clock, timeout, () => outages.down(new Error(what)));
   }
 
   /**
    * Change a component, which was `known` to the caller; gives what rests there now. Fails with `SESSION_ENDED`, with
-   * `SESSION_CONFLICT` when others were faster 200 times, and with `SESSION_STORE_DOWN` when its time is up: what waits for its
-   * turn then is not done any more, what the store was asked for already may be.
+   * `SESSION_SUPERSEDED` where the session has another sign-in than `asOf`, with `SESSION_CONFLICT` when others were faster 200
+   * times, and with `SESSION_STORE_DOWN` when its time is up: what waits for its turn then is not done any more, what the store
+   * was asked for already may be.
    */
   change(
     key: string,
     name: string,
     known: StoredComponent | undefined,
     change: Change,
+    asOf?: number,
   ): Awaitable<StoredComponent | undefined> {
     // Who asks for a change while making one is to come after it.
-    if (this.#isMaking) return Promise.resolve().then(() => this.change(key, name, known, change));
+    if (this.#isMaking) return Promise.resolve().then(() => this.change(key, name, known, change, asOf));
     const id = `${key} ${name}`;
-    const call: Call = {key, name, change, isOver: false};
+    const call: Call = {key, name, change, asOf, isOver: false};
     const before = this.#lines.size > 0 ? this.#lines.get(id) : undefined;
     const turn = before
       ? before.then(current => this.#write(call, current))
@@ -95,12 +101,13 @@ export class ComponentWriter {
 
   #write(call: Call, current: StoredComponent | undefined, attempt = 1): Awaitable<StoredComponent | undefined> {
     if (call.isOver) return current;
-    const {key, name} = call;
+    const {key, name, asOf} = call;
     const updated = call.change(current);
-    const write = () => this.#store.write(key, name, current?.revision ?? 0, updated?.text);
-    return proceed(recovered(write, storeFailure), written => {
+    const write = () => this.#store.write(key, name, current?.revision ?? 0, updated?.text, asOf);
+    return proceed(recovered(write, this.#outages.fail), written => {
       if (written.state === 'written') return updated && storedAs(written.revision, updated);
       if (written.state === 'gone') throw sessionEnded();
+      if (written.state === 'superseded') throw sessionSuperseded();
       if (attempt === attempts) throw conflict(name);
       return proceed(this.#pause(attempt), () => this.#write(call, written.current, attempt + 1));
     });

@@ -2,6 +2,7 @@ import {AsyncLocalStorage} from 'node:async_hooks';
 import type {Clock} from '../clock.ts';
 import {outsideRequest} from '../http/current.ts';
 import {report, type Logger} from '../logger.ts';
+import {isOutageTold} from '../outage-log.ts';
 import {TimeLimit} from '../time-limit.ts';
 import type {Components} from './component.ts';
 import {SessionEnd} from './on-expire.ts';
@@ -14,7 +15,6 @@ export interface EndHandler {
 }
 
 const second = 1000;
-const day = 24 * 60 * 60 * second;
 /** How long an end stays with the process that took it, unless that asks for longer. */
 const lease = 30 * second;
 const atOnce = 20;
@@ -114,16 +114,16 @@ export class EndDelivery {
       if (this.#isClosed) await this.#giveBack(ends);
       else for (const end of ends) this.#run(end);
     } catch (error) {
-      // Once for each outage; the requests that fail say it too.
-      if (!this.#hasFailed) report(this.#logger, 'The ends of sessions can not be had for the moment.', error);
+      const isKnown = this.#hasFailed || isOutageTold(error);
+      if (!isKnown) report(this.#logger, 'The ends of sessions can not be had for the moment.', error);
       this.#hasFailed = true;
     }
   }
 
   async #keep(): Promise<void> {
     const now = this.#clock.now();
-    // Also when the clock has been put back, however far.
-    if (Math.abs(now - this.#keptAt) < day) return;
+    // So often, as the store may have been emptied; also when the clock has been put back, however far.
+    if (Math.abs(now - this.#keptAt) < second) return;
     await this.#store.keepEnds();
     this.#keptAt = now;
   }
@@ -188,7 +188,7 @@ export class EndDelivery {
   }
 
   #park(message: string): EndOutcome {
-    report(this.#logger, message, undefined);
+    report(this.#logger, message);
     return 'parked';
   }
 
@@ -227,7 +227,7 @@ export class EndDelivery {
       return true;
     } catch (error) {
       const message = `What came of the end of the session ${key} could not be noted; it may be told again.`;
-      report(this.#logger, message, error);
+      if (!isOutageTold(error)) report(this.#logger, message, error);
       return false;
     }
   }

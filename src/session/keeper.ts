@@ -1,19 +1,23 @@
 import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
+import type {Request} from '../http/request.ts';
 import type {Logger} from '../logger.ts';
+import type {TimeLimit} from '../time-limit.ts';
 import type {Components} from './component.ts';
-import type {ComponentWriter} from './component-writer.ts';
+import type {Change, ComponentWriter} from './component-writer.ts';
 import type {EndListeners} from './end-listeners.ts';
 import type {InFlight} from './in-flight.ts';
 import type {Lifetime} from './lifetime.ts';
-import type {SessionRecord, SessionStore} from './session-store.ts';
+import type {SessionRecord, SessionStore, StoredComponent} from './session-store.ts';
 import type {EndListener, SessionKeeper} from './session.ts';
 import type {TokenSource} from './token.ts';
 
 /** What all sessions of a site share. */
 export interface KeeperParts {
   readonly store: SessionStore;
+  /** How long a call may take, with all that the store is asked for it. */
+  readonly timeLimit: TimeLimit;
   readonly writer: ComponentWriter;
   readonly listeners: EndListeners;
   readonly inFlight: InFlight;
@@ -22,6 +26,8 @@ export interface KeeperParts {
   readonly logger: Logger;
   /** The uids of sessions whose record can't be read, as far as the operator has been told. */
   readonly unreadable: Set<string>;
+  /** Throws for a request of another site that may not begin a session. */
+  readonly refuseCrossSite: (request: Request) => void;
   readonly lifetime: Lifetime;
   readonly renewalGrace: number;
   readonly userLimit: number;
@@ -50,19 +56,30 @@ export class Keeper implements SessionKeeper {
     return this.parts.clock.now();
   }
 
-  touch(key: string): Awaitable<SessionRecord | undefined> {
-    return this.parts.store.touch(key);
+  touch(key: string, asOf: number): Awaitable<SessionRecord | undefined> {
+    return this.parts.store.touch(key, this.knownSignIn(asOf));
   }
 
-  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
-    return proceed(this.parts.store.setIdleTimeout(key, idleTimeout), record => {
+  setIdleTimeout(key: string, idleTimeout: number, asOf: number): Awaitable<SessionRecord | undefined> {
+    return proceed(this.parts.store.setIdleTimeout(key, idleTimeout, this.knownSignIn(asOf)), record => {
       if (record) this.parts.inFlight.hear(record);
       return record;
     });
   }
 
-  change(...change: Parameters<ComponentWriter['change']>): ReturnType<ComponentWriter['change']> {
-    return this.parts.writer.change(...change);
+  change(
+    key: string,
+    name: string,
+    known: StoredComponent | undefined,
+    change: Change,
+    asOf: number,
+  ): Awaitable<StoredComponent | undefined> {
+    return this.parts.writer.change(key, name, known, change, this.knownSignIn(asOf));
+  }
+
+  /** As of which sign-in the store is asked. Nothing for whichever: a session in a list is looked at from outside. */
+  protected knownSignIn(_asOf: number): number | undefined {
+    return undefined;
   }
 
   notifyOnEnd(key: string, listener: EndListener): () => void {

@@ -39,3 +39,8 @@ export function timeoutReason(lived: Lived): 'idle' | 'absolute' {
 export function gainsEnough({lastSeenAt, idleTimeout}: Lived, now: number): boolean {
   return now - lastSeenAt > idleTimeout / 20;
 }
+
+/** When a visitor signs in now, by what the session is told: later than any sign-in before, so that no two are the same. */
+export function nextSignIn({createdAt, authenticatedAt}: Lived, now: number): number {
+  return Math.max(now, authenticatedAt === undefined ? createdAt : authenticatedAt + 1);
+}

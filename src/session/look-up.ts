@@ -2,7 +2,7 @@ import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {report, type Logger} from '../logger.ts';
 import {LoadedComponent} from './component-text.ts';
 import {isCorrupt} from './refusals.ts';
-import type {SessionRecord, SessionStore, StoredComponent} from './session-store.ts';
+import {isLive, type FormerId, type SessionRecord, type SessionStore, type StoredComponent} from './session-store.ts';
 
 /** Where to look, and who is told of what can't be read there. */
 interface Place {
@@ -16,10 +16,10 @@ interface Place {
 const rememberedLimit = 10_000;
 
 /**
- * The live session by this uid. One that can't be read, be it its record or a component, is as good as none for its visitor,
+ * What the store finds by this uid. One that can't be read, be it its record or a component, is as good as none for its visitor,
  * who gets a fresh one; the operator is told, once.
  */
-export function lookUp(place: Place, uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
+export function lookUp(place: Place, uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined> {
   return recovered(
     () => proceed(place.store.find(uid, isSeen), readable),
     error => {
@@ -31,8 +31,8 @@ export function lookUp(place: Place, uid: string, isSeen: boolean): Awaitable<Se
 }
 
 /** The record, provided that its components can be read too. */
-function readable(record: SessionRecord | undefined): SessionRecord | undefined {
-  if (!record || record.components.size === 0) return record;
+function readable(record: SessionRecord | FormerId | undefined): SessionRecord | FormerId | undefined {
+  if (!isLive(record) || record.components.size === 0) return record;
   const components = new Map<string, StoredComponent>();
   for (const [name, stored] of record.components) components.set(name, new LoadedComponent(stored));
   return {...record, components};

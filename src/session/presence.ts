@@ -4,11 +4,11 @@ import {StoppableStream} from '../http/stream.ts';
 import type {Flight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
 import {lookUp} from './look-up.ts';
-import type {SessionRecord} from './session-store.ts';
+import {isLive, type SessionRecord} from './session-store.ts';
 import type {Session} from './session.ts';
 
-/** How long a stream may last, in milliseconds, until it is asked whether its session still does. */
-const streamCheck = 10_000;
+/** How long a stream may last, in milliseconds, until it is asked whether its session still does. Shorter with a shorter grace. */
+const streamCheck = {least: 1000, most: 10_000};
 
 /**
  * A visitor's session while a request of theirs is answered: it does not become idle meanwhile, and an answer that is a
@@ -51,8 +51,8 @@ export class Presence implements Flight {
   lasts(isSeen: boolean): Awaitable<boolean> {
     const {session} = this;
     if (session.timeLeft > 0 && (this.#isSeen || !isSeen)) return true;
-    if (!isSeen) return proceed(lookUp(this.#parts, session.uid, false), record => session.lasts(record));
-    return proceed(this.#parts.store.touch(session.key), record => {
+    if (!isSeen) return proceed(this.#find(), record => session.lasts(record));
+    return proceed(this.#parts.store.touch(session.key, session.asOf), record => {
       if (record) this.#isSeen = true;
       else this.#hasEnded = true;
       return session.lasts(record);
@@ -72,7 +72,8 @@ export class Presence implements Flight {
   hold(): void {
     const {session} = this;
     if (!this.#isSeen || this.#isChecking) return;
-    const isStreamDue = this.#stopStream !== undefined && this.#parts.clock.now() - this.#checkedAt >= streamCheck;
+    const isStreamDue =
+      this.#stopStream !== undefined && this.#parts.clock.now() - this.#checkedAt >= this.#streamCheck;
     const isIdling = session.timeLeft <= session.idleTimeout / 2 && canLastLonger(session);
     if (isStreamDue || isIdling || session.timeLeft === 0) this.#check();
   }
@@ -97,15 +98,11 @@ export class Presence implements Flight {
   }
 
   #accompany(source: NonNullable<Response['stream']>, response: Response): void {
-    const stream = new StoppableStream(source, () => {
+    this.#stopStream = makeStoppable(source, response, () => {
       this.release();
       this.#finish();
     });
-    // Of anything but events, what has come is not the whole.
-    const isWhole = /^text\/event-stream\b/i.test(response.header('Content-Type') ?? '');
-    this.#stopStream = () => stream.stop(isWhole);
     this.#releaseStream = this.#parts.listeners.add(this.session.key, this.#stopStream);
-    response.body = stream;
     // It may have ended while the answer was made.
     this.#check();
   }
@@ -135,8 +132,16 @@ export class Presence implements Flight {
   }
 
   #ask(): Awaitable<SessionRecord | undefined> {
-    const {store} = this.#parts;
-    return this.#isSeen ? store.touch(this.session.key) : store.find(this.session.uid, false);
+    const {key, asOf} = this.session;
+    return this.#isSeen ? this.#parts.store.touch(key, asOf) : this.#find();
+  }
+
+  #find(): Awaitable<SessionRecord | undefined> {
+    return proceed(lookUp(this.#parts, this.session.uid, false), found => (isLive(found) ? found : undefined));
+  }
+
+  get #streamCheck(): number {
+    return Math.min(Math.max(this.#parts.renewalGrace / 2, streamCheck.least), streamCheck.most);
   }
 
   #hear(record: SessionRecord | undefined): void {
@@ -145,6 +150,19 @@ export class Presence implements Flight {
     this.#parts.inFlight.remove(this);
     this.#stopStream?.();
   }
+}
+
+/** Have an answer that is streamed be one that the function which this gives can stop. `onDone` hears that it is over. */
+export function makeStoppable(
+  source: NonNullable<Response['stream']>,
+  response: Response,
+  onDone: () => void,
+): () => void {
+  const stream = new StoppableStream(source, onDone);
+  // Of anything but events, what has come is not the whole.
+  const isWhole = /^text\/event-stream\b/i.test(response.header('Content-Type') ?? '');
+  response.body = stream;
+  return () => stream.stop(isWhole);
 }
 
 /** Whether being seen would still put off its end. */

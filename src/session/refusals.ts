@@ -8,6 +8,15 @@ export function sessionEnded(): EspalierError {
   return new EspalierError('SESSION_ENDED', 'The session has ended.', {status: 401, headers: challenge});
 }
 
+/** The error for a request that came with an id of before a sign-in, or whose session somebody has signed in to since. */
+export function sessionSuperseded(): EspalierError {
+  return new EspalierError(
+    'SESSION_SUPERSEDED',
+    'The visitor has another session id by now: they have signed in, or out, since this request was sent. Send it again.',
+    {status: 409},
+  );
+}
+
 /** The error for a uid that another live session has. */
 export function sessionTaken(): EspalierError {
   return new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
@@ -17,11 +26,6 @@ export function sessionTaken(): EspalierError {
 export function storeDown(cause: unknown): EspalierError {
   const message = 'The session store has failed, or has taken too long. It may still do what it was asked for.';
   return new EspalierError('SESSION_STORE_DOWN', message, {cause, status: 503, headers: {'Retry-After': '5'}});
-}
-
-/** Throws what a store has failed with as an outage; what it refuses by the rules is none. */
-export function storeFailure(cause: unknown): never {
-  throw cause instanceof EspalierError ? cause : storeDown(cause);
 }
 
 /** Whether an error says that a record can't be read. */

@@ -4,9 +4,11 @@ import {EspalierError} from '../errors.ts';
 import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
 import {RequestKey, type Request} from '../http/request.ts';
 import {warn, type Logger} from '../logger.ts';
+import {TimeLimit} from '../time-limit.ts';
 import {BoundedStore} from './bounded-store.ts';
 import {Components} from './component.ts';
 import {ComponentWriter} from './component-writer.ts';
+import {crossSiteGuard} from './cross-site.ts';
 import {EndDelivery, type EndHandler} from './end-delivery.ts';
 import {EndListeners} from './end-listeners.ts';
 import {InFlight} from './in-flight.ts';
@@ -15,9 +17,10 @@ import {shortestIdleTimeout, type Lifetime} from './lifetime.ts';
 import {cookieFor, type PlainHttp} from './session-cookie.ts';
 import {challenge} from './refusals.ts';
 import type {SessionStore} from './session-store.ts';
+import {StoreOutages} from './store-outages.ts';
 import type {Session} from './session.ts';
 import type {TokenSource} from './token.ts';
-import {UserSessions} from './user-sessions.ts';
+import {endPages, UserSessions} from './user-sessions.ts';
 import {Visit} from './visit.ts';
 
 /** How a site keeps sessions. */
@@ -29,12 +32,21 @@ export interface SessionOptions extends Partial<Lifetime> {
    * for other changes, and all attempts, are included. Default: 2 seconds.
    */
   readonly storeTimeout?: number;
-  /** For how many milliseconds the old cookie still finds a session that was renewed. 0 is not at all. Default: 30 seconds. */
+  /**
+   * How long the cookie of before goes on, in milliseconds: after `renew()`, from when the new one is first seen; after `signIn()`,
+   * for the same user to sign in again by it, where the answer was lost. 0 is not at all. Default: 30 seconds.
+   */
   readonly renewalGrace?: number;
   /** The most sessions one user may have; who signs in past that ends the one signed in first. Default: as many as they like. */
   readonly userLimit?: number;
   /** The most bytes a component may take as text. Default: 64 KiB. */
   readonly componentLimit?: number;
+  /**
+   * The paths at which a page of another site may begin, renew or sign in a session by an unsafe method, for callbacks that are
+   * posted: `/payment/return`; `/sign-in/:provider` for any one segment; `/saml/*` for all below. Elsewhere it is a 403. Default:
+   * none.
+   */
+  readonly crossSite?: readonly string[];
 }
 
 /** What holds where `SessionOptions` are silent. */
@@ -46,6 +58,7 @@ export const sessionDefaults: Required<SessionOptions> = {
   renewalGrace: 30 * 1000,
   userLimit: Infinity,
   componentLimit: 64 * 1024,
+  crossSite: [],
 };
 
 /** What a `SessionService` works with. */
@@ -78,15 +91,18 @@ export class SessionService {
     const listeners = new EndListeners(logger);
     // In whoever's request it ends, the listeners have no part in that.
     this.#stopListening = parts.store.onEnd((key, reason) => outsideRequest(() => listeners.tell(key, reason)));
-    const store = new BoundedStore(parts.store, clock, settings.storeTimeout);
-    const writer = new ComponentWriter(parts.store, clock, settings.storeTimeout);
+    const outages = new StoreOutages(logger, clock);
+    const store = new BoundedStore({store: parts.store, clock, outages}, settings.storeTimeout);
+    const writer = new ComponentWriter({store: parts.store, clock, outages}, settings.storeTimeout);
     const inFlight = new InFlight(clock);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
     const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
     const components = new Components();
     const unreadable = new Set<string>();
+    const late = () => outages.down(new Error(`It took more than ${settings.storeTimeout} ms.`));
     this.#parts = {
       store,
+      timeLimit: new TimeLimit(clock, settings.storeTimeout, late),
       writer,
       listeners,
       inFlight,
@@ -95,6 +111,7 @@ export class SessionService {
       logger,
       unreadable,
       components,
+      refuseCrossSite: crossSiteGuard(settings.crossSite),
       lifetime,
       ...limits,
     };
@@ -105,8 +122,12 @@ export class SessionService {
   /**
    * The visitor's session, begun now if they have none. All calls during one request give the same object; that it was
    * ended elsewhere meanwhile is seen by `session.touch()`, and by the next request. Rejects with `SESSION_TOO_LATE` when
-   * it is first asked for after the headers were sent, and with `SESSION_STORE_DOWN`, a 503, when the store fails or takes
-   * too long: a visitor is never mistaken for a new one.
+   * it is first asked for after the headers were sent, with `SESSION_CROSS_SITE`, a 403, when one would begin for a page of
+   * another site by an unsafe method, and with `SESSION_STORE_DOWN`, a 503, when the store fails or takes too long: a visitor is
+   * never mistaken for a new one.
+   *
+   * A request that was on its way when its visitor signed in or out elsewhere gets an empty session for this request alone. It
+   * sends no cookie, and `update` rejects with `SESSION_SUPERSEDED`, a 409.
    */
   getSession(request?: Request): Promise<Session> {
     return this.#during(request, visit => visit.getSession());
@@ -132,8 +153,8 @@ export class SessionService {
 
   /**
    * Give the visitor's session a new id, as at every change of what they may do (OWASP Session Management). The old cookie still
-   * finds it for `renewalGrace`, so that what is on its way is not lost. Without a session it does nothing. Rejects as
-   * `session.renew` does.
+   * finds it until `renewalGrace` after the new one was first seen, so that nothing is lost that is on its way, be it this
+   * answer. Without a session it does nothing. Rejects as `session.renew` does.
    */
   renew(request?: Request): Promise<void> {
     return this.#during(request, visit => visit.renew());
@@ -141,9 +162,11 @@ export class SessionService {
 
   /**
    * The visitor is this user: their session, begun now if they have none, gets a new id, is one of `of(user)`, and its absolute
-   * timeout begins anew. What was in it stays, unless it was another user's: that one ends as `replaced`. Past `userLimit` the
-   * user's session that was signed in first ends as `replaced`. `user` is a text of 1 to 1024 characters, else rejects with
-   * `USER_INVALID`, a 400; whether somebody is that user is for the application to find out. Rejects as `getSession` does.
+   * timeout begins anew. What was in it stays, unless it was another user's: that one ends as `replaced`. The id of before is
+   * never the user's (ASVS 5.0, 7.2.4); for `renewalGrace` the same user may sign in again by it, and has the same session. Past
+   * `userLimit` the user's session that was signed in first ends as `replaced`. `user` is a text of 1 to 1024 characters, else
+   * rejects with `USER_INVALID`, a 400; whether somebody is that user is for the application to find out. Rejects as `getSession`
+   * does.
    */
   signIn(user: string, request?: Request): Promise<Session> {
     return this.#during(request, visit => visit.signIn(checkedUser(user)));
@@ -166,6 +189,12 @@ export class SessionService {
   of(user: string): UserSessions {
     const here = () => requestHere()?.get(this.#visitKey);
     return new UserSessions(checkedUser(user), this.#parts, () => this.#visit(currentRequest()), here);
+  }
+
+  /** End all sessions there are, whoever's, as `revoked`, and have their ends told; gives how many. A step ends a hundred of them. */
+  expireEveryone(): Promise<number> {
+    const {store} = this.#parts;
+    return endPages(page => store.endEveryone('revoked', page));
   }
 
   /** Have the ends that no `@OnExpire` method could be told of, and that were set aside, told again; gives how many there were. */
@@ -235,6 +264,7 @@ function settingsOf(options: SessionOptions): Required<SessionOptions> {
   check('userLimit', userLimit, isWhole && userLimit >= 1, 'a number of sessions, 1 or more');
   check('insecure', insecure, typeof insecure === 'boolean', 'true or false');
   check('componentLimit', componentLimit, componentLimit > 0, 'a number of bytes above 0');
+  check('crossSite', typeof settings.crossSite, Array.isArray(settings.crossSite), 'a list of paths');
   return settings;
 }
 

@@ -18,13 +18,14 @@ export interface SessionKeeper {
   readonly components: Components;
   /** Milliseconds since the epoch, by this process. */
   now(): number;
-  touch(key: string): Awaitable<SessionRecord | undefined>;
-  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined>;
+  touch(key: string, asOf: number): Awaitable<SessionRecord | undefined>;
+  setIdleTimeout(key: string, idleTimeout: number, asOf: number): Awaitable<SessionRecord | undefined>;
   change(
     key: string,
     name: string,
     known: StoredComponent | undefined,
     change: Change,
+    asOf: number,
   ): Awaitable<StoredComponent | undefined>;
   renew(key: string): Promise<void>;
   expire(key: string): Promise<void>;
@@ -38,14 +39,17 @@ export class Session {
   #recordedAt: number;
   readonly #keeper: SessionKeeper;
   #components: ReadonlyMap<string, StoredComponent>;
+  /** The names of the components that were asked for; nothing for all. */
+  #listed: ReadonlySet<string> | undefined;
   /** How many writes of this session's have been done. */
   #writes = 0;
   /** What was given to be read, and of which writing it is. */
   #given: Map<ComponentDeclaration, {readonly revision: number; readonly value: unknown}> | undefined;
 
   /** Used by `SessionService`, which gives sessions. */
-  constructor(record: SessionRecord, keeper: SessionKeeper) {
+  constructor(record: SessionRecord, keeper: SessionKeeper, listed?: ReadonlySet<string>) {
     this.#record = record;
+    this.#listed = listed;
     this.#components = record.components;
     this.#keeper = keeper;
     this.#recordedAt = keeper.now();
@@ -116,10 +120,13 @@ export class Session {
   /**
    * The component as it was when the session was found, or as `update` has left it since; a new one where there is none,
    * which is not stored. Nothing in it can be changed: that throws a TypeError. Throws `COMPONENT_UNMARKED` for a class without
-   * `@SessionComponent`, `COMPONENT_TAKEN` where another class of this site has its name, and `COMPONENT_INVALID` where `migrate` or the schema fails on what is stored.
+   * `@SessionComponent`, `COMPONENT_TAKEN` where another class of this site has its name, `COMPONENT_INVALID` where `migrate` or the
+   * schema fails on what is stored, and `COMPONENT_NOT_LISTED` for one that `list()` was not asked for.
    */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
-    return this.#read(this.#keeper.components.of(type));
+    const component = this.#keeper.components.of(type);
+    this.#refuseUnlisted(component);
+    return this.#read(component);
   }
 
   /**
@@ -127,8 +134,8 @@ export class Session {
    * another of the same class, and that is stored before the promise resolves. Whatever others do at the same time, here or in
    * other processes, nothing is lost: `fn` may be called again, with what they have left. Gives the component as stored.
    *
-   * Rejects with `SESSION_ENDED`, a 401, when the session has ended meanwhile, with `SESSION_CONFLICT`, a 409, when others
-   * were faster 200 times, and with `COMPONENT_INVALID` or `COMPONENT_TOO_LARGE` for what can't be stored; then nothing has
+   * Rejects with `SESSION_ENDED`, a 401, when the session has ended meanwhile, with `SESSION_SUPERSEDED`, a 409, when somebody has
+   * signed in to it since this request found it, with `SESSION_CONFLICT`, a 409, when others were faster 200 times, and with `COMPONENT_INVALID` or `COMPONENT_TOO_LARGE` for what can't be stored; then nothing has
    * changed. With `SESSION_STORE_DOWN` it is not known whether it has.
    */
   update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {
@@ -156,6 +163,7 @@ export class Session {
    */
   async take<T extends object>(type: ComponentClass<T>): Promise<T | undefined> {
     const component = this.#keeper.components.of(type);
+    this.#refuseUnlisted(component);
     if (!this.#components.has(component.name)) return undefined;
     let taken: T | undefined;
     await this.#change(component, current => {
@@ -172,9 +180,12 @@ export class Session {
    */
   async touch(): Promise<boolean> {
     const writes = this.#writes;
-    const record = await this.#keeper.touch(this.key);
+    const record = await this.#keeper.touch(this.key, this.asOf);
     // What was written meanwhile may be newer.
-    if (record && writes === this.#writes) this.#components = record.components;
+    if (record && writes === this.#writes) {
+      this.#components = record.components;
+      this.#listed = undefined;
+    }
     return this.lasts(record);
   }
 
@@ -187,13 +198,14 @@ export class Session {
       const message = `The idle timeout is ${String(idleTimeout)}. It must be a number of milliseconds, ${shortestIdleTimeout} or more.`;
       throw new EspalierError('OPTION_INVALID', message);
     }
-    return this.lasts(await this.#keeper.setIdleTimeout(this.key, Math.floor(idleTimeout)));
+    return this.lasts(await this.#keeper.setIdleTimeout(this.key, Math.floor(idleTimeout), this.asOf));
   }
 
   /**
-   * Give the session a new id: the visitor gets a new cookie, and `uid` changes. The old cookie finds the session for the
-   * renewal grace, and then nothing. Of many tabs that do it at the same time, one does. Rejects with `SESSION_TOO_LATE` after the
-   * headers were sent, with `SESSION_ENDED`, and with `SESSION_FOREIGN` where the session is not this visitor's.
+   * Give the session a new id: the visitor gets a new cookie, and `uid` changes. The old cookie finds the session until the
+   * renewal grace after the new one was first seen. Four ids find one session at most. Rejects with `SESSION_TOO_LATE` after the
+   * headers were sent, with `SESSION_ENDED`, with `SESSION_CROSS_SITE`, and with `SESSION_FOREIGN` where the session is not this
+   * visitor's.
    */
   async renew(): Promise<void> {
     await this.#keeper.renew(this.key);
@@ -224,6 +236,11 @@ export class Session {
     return true;
   }
 
+  /** @internal The sign-in that this object knows of, as `SessionStore` takes it. */
+  get asOf(): number {
+    return this.#record.authenticatedAt ?? 0;
+  }
+
   #storeTime(): number {
     return this.#record.now + this.#keeper.now() - this.#recordedAt;
   }
@@ -238,8 +255,17 @@ export class Session {
     return value;
   }
 
+  #refuseUnlisted({name}: ComponentDeclaration): void {
+    if (this.#listed?.has(name) ?? true) return;
+    throw new EspalierError(
+      'COMPONENT_NOT_LISTED',
+      `The list was not asked for the component ${name}. Ask for it: list({components: [${name}]}).`,
+    );
+  }
+
   #change({name}: ComponentDeclaration, change: Change): Awaitable<void> {
-    return proceed(this.#keeper.change(this.key, name, this.#components.get(name), change), left => {
+    const known = this.#components.get(name);
+    return proceed(this.#keeper.change(this.key, name, known, change, this.asOf), left => {
       this.#writes += 1;
       const components = new Map(this.#components);
       this.#components = components;

@@ -1,7 +1,19 @@
-import {proceed, promised, type Awaitable} from '../awaitable.ts';
+import {setImmediate} from 'node:timers/promises';
+import {promised, type Awaitable} from '../awaitable.ts';
+import type {ComponentClass} from './component.ts';
 import {Keeper, type KeeperParts} from './keeper.ts';
+import type {EndedPage, EndPage, SessionRecord} from './session-store.ts';
 import {Session} from './session.ts';
 import type {Visit} from './visit.ts';
+
+/** How many sessions are listed or ended in one step, so that none is long. */
+export const pageSize = 100;
+
+/** What `list()` gives besides. */
+export interface ListOptions {
+  /** The components that `session.get` is to give; asking for another one throws `COMPONENT_NOT_LISTED`. Default: none. */
+  readonly components?: readonly ComponentClass[];
+}
 
 /** The sessions of one user, on whichever device. `sessions.of(user)` gives it. */
 export class UserSessions {
@@ -20,28 +32,64 @@ export class UserSessions {
 
   /**
    * All of them that are alive, those signed in first coming first. They are there to look at and to be ended: `expire()` on
-   * one ends it as `revoked`. Looking at them counts as nobody being seen.
+   * one ends it as `revoked`. Looking at them counts as nobody being seen. The store is asked for a hundred at a time.
    */
-  list(): Promise<readonly Session[]> {
+  async list({components = []}: ListOptions = {}): Promise<readonly Session[]> {
+    const names = components.map(type => this.#parts.components.of(type).name);
+    // By their keys, in case one signs in again meanwhile and so comes twice.
+    const found = new Map<string, SessionRecord>();
+    await eachPage(async page => {
+      const {records, next} = await this.#parts.store.list(this.#user, {...page, components: names});
+      for (const record of records) found.set(record.key, record);
+      return next;
+    });
     const keeper = new ListKeeper(this.#parts, this.#visitHere);
-    return promised(() =>
-      proceed(this.#parts.store.list(this.#user), records => records.map(record => new Session(record, keeper))),
-    );
+    const asked = new Set(names);
+    return [...found.values()].map(record => new Session(record, keeper, asked));
   }
 
-  /** End all of them, as `revoked`, also this visitor's if it is one of them; gives how many. None is alive when it resolves. */
+  /**
+   * End all of them, as `revoked`, also this visitor's if it is one of them; gives how many. None of those that were signed in
+   * before is alive when it resolves.
+   */
   expireAll(): Promise<number> {
     return endBy(
-      () => this.#parts.store.endAll(this.#user, 'revoked'),
+      () => this.#endAll(),
       own => own.user === this.#user,
       this.#visitHere(),
     );
   }
 
-  /** End all of them but this visitor's own, as `revoked`; gives how many. Rejects with `OUTSIDE_REQUEST` where there is no visitor. */
+  /**
+   * End all of them but this visitor's own, as `revoked`; gives how many. Rejects with `OUTSIDE_REQUEST` where there is no visitor, and
+   * with `SESSION_SUPERSEDED` where they came with an id of before they signed in.
+   */
   async expireOthers(): Promise<number> {
-    const own = await this.#visit().findSession();
-    return this.#parts.store.endAll(this.#user, 'revoked', own?.key);
+    const own = await this.#visit().findOwn();
+    return this.#endAll(own?.key);
+  }
+
+  #endAll(except?: string): Promise<number> {
+    const spared = except === undefined ? {} : {except};
+    return endPages(page => this.#parts.store.endAll(this.#user, 'revoked', {...page, ...spared}));
+  }
+}
+
+/** Have page after page ended until nothing is left to end; gives how many sessions that were. */
+export async function endPages(end: (page: EndPage) => Awaitable<EndedPage>): Promise<number> {
+  let total = 0;
+  await eachPage(async page => {
+    const {count, next} = await end(page);
+    total += count;
+    return next;
+  });
+  return total;
+}
+
+/** Ask for page after page, as long as one tells where the next begins. Others have their turn in between. */
+async function eachPage(ask: (page: EndPage) => Promise<string | undefined>): Promise<void> {
+  for (let next = await ask({most: pageSize}); next !== undefined; next = await ask({most: pageSize, after: next})) {
+    await setImmediate();
   }
 }
 

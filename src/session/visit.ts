@@ -4,10 +4,11 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {Keeper, type KeeperParts} from './keeper.ts';
 import {lookUp} from './look-up.ts';
-import {Presence} from './presence.ts';
+import {makeStoppable, Presence} from './presence.ts';
+import {requestOnlySession} from './request-only.ts';
 import type {SessionCookie} from './session-cookie.ts';
-import {sessionEnded} from './refusals.ts';
-import type {Renewal, SessionRecord} from './session-store.ts';
+import {sessionEnded, sessionSuperseded} from './refusals.ts';
+import {isLive, type FormerId, type Renewal, type SessionRecord} from './session-store.ts';
 import {Session} from './session.ts';
 import {drawToken, uidOf} from './token.ts';
 import {Turns} from './turns.ts';
@@ -22,14 +23,18 @@ export class Visit extends Keeper {
   readonly #token: VisitorToken;
   readonly #isForeign: boolean;
   // Two calls at once share one look-up and one session, and none overtakes an expire().
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
   #presence: Presence | undefined;
+  /** What the visitor came with, where it is an id that they have no more. */
+  #former: (FormerId & {readonly uid: string}) | undefined;
+  #requestOnly: Session | undefined;
   /** Whether the headers say that the answer is for one visitor. */
   #isTold = false;
 
   constructor(request: Request, cookie: SessionCookie, parts: KeeperParts, isForeign: boolean) {
     super(parts);
     this.#request = request;
+    this.#turns = new Turns(parts.timeLimit);
     this.#isForeign = isForeign;
     this.#token = new VisitorToken(request, cookie);
   }
@@ -44,6 +49,16 @@ export class Visit extends Keeper {
     return this.#turns.take(() => this.#findInTime(!this.#isPrefetch()));
   }
 
+  /** The same, but rejects where the visitor came with an id of before they signed in: then nobody knows which one is theirs. */
+  findOwn(): Promise<Session | undefined> {
+    return this.#turns.take(() =>
+      proceed(this.#findInTime(true), session => {
+        if (this.#former) throw sessionSuperseded();
+        return session;
+      }),
+    );
+  }
+
   /** The visitor's session, if there is one, without counting it as seen. */
   peekSession(): Promise<Session | undefined> {
     return this.#turns.take(() => this.#findInTime(false));
@@ -51,18 +66,12 @@ export class Visit extends Keeper {
 
   /** End the visitor's session, or the one by `key` where that is another. */
   override expire(key?: string): Promise<void> {
-    return this.#turns.take(() =>
-      proceed(key ?? this.#ownKey(), ending => {
-        const isOwn = key === undefined || this.#session?.key === key;
-        const end = () => (ending === undefined ? false : this.parts.store.end(ending, 'logout'));
-        return proceed(this.#endBy(end, isOwn), () => undefined);
-      }),
-    );
+    return this.#turns.take(() => proceed(key ?? this.#ownKey(), ending => this.#expire(ending, key)));
   }
 
   /** Have `end` end sessions, among them the visitor's own where that `isOwn`. */
   revoke<T>(end: () => Awaitable<T>, isOwn: (session: Session) => boolean): Promise<T> {
-    return this.#turns.take(() => this.#endBy(end, this.#session !== undefined && isOwn(this.#session)));
+    return this.#turns.take(() => this.#endBy(end, this.#session !== undefined && isOwn(this.#session)), true);
   }
 
   /** Give the visitor's session a new id, provided that there is one; where `key` is given, provided that it is that one. */
@@ -71,10 +80,10 @@ export class Visit extends Keeper {
       proceed(this.#findInTime(true), session => {
         if (key !== undefined && session?.key !== key) throw sessionEnded();
         if (!session) return undefined;
-        return proceed(this.#rename(), isAlive => {
-          if (isAlive) return;
+        return proceed(this.#rename(), record => {
+          if (isLive(record)) return;
           this.#forget(false);
-          if (key !== undefined) throw sessionEnded();
+          if (!record && key !== undefined) throw sessionEnded();
         });
       }),
     );
@@ -82,7 +91,9 @@ export class Visit extends Keeper {
 
   /** Sign the visitor in, with a session that has a new id. */
   signIn(user: string): Promise<Session> {
-    return this.#turns.take(() => this.#signIn(user));
+    return this.#turns.take(() =>
+      proceed(this.#findInTime(true), () => proceed(this.#signInAgain(user), session => session ?? this.#signIn(user))),
+    );
   }
 
   override change(...change: Parameters<Keeper['change']>): ReturnType<Keeper['change']> {
@@ -90,10 +101,15 @@ export class Visit extends Keeper {
     return recovered(
       () => super.change(...change),
       error => {
-        if (isEnded(error) && this.#session?.key === key) this.#presence!.end();
+        if (isOver(error) && this.#session?.key === key) this.#presence!.end();
         throw error;
       },
     );
+  }
+
+  // A request that was on its way when its visitor signed in has no part in what follows.
+  protected override knownSignIn(asOf: number): number {
+    return asOf;
   }
 
   /** Let the response say what has become of the session, once the handler is done and what it began is too. */
@@ -112,10 +128,22 @@ export class Visit extends Keeper {
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
     response.keepPrivate();
     this.#presence?.settle(response);
+    if (this.#requestOnly && response.stream) this.#stopInTime(response.stream, response);
+  }
+
+  /** A stream that was opened with an id of before a sign-in ends with the grace of that id. */
+  #stopInTime(source: NonNullable<Response['stream']>, response: Response): void {
+    const {until, now} = this.#former!;
+    if (now >= until) return;
+    const stop = makeStoppable(source, response, () => cancel());
+    const cancel = this.parts.clock.after(until - now, stop);
   }
 
   #get(): Awaitable<Session> {
-    return proceed(this.#findInTime(!this.#isPrefetch()), session => session ?? this.#begin());
+    return proceed(this.#findInTime(!this.#isPrefetch()), session => {
+      if (session) return session;
+      return this.#former ? this.#getRequestOnly(this.#former) : this.#begin();
+    });
   }
 
   // Who first asks after the headers are sent would have an answer made for one visitor kept by caches for all.
@@ -126,28 +154,57 @@ export class Visit extends Keeper {
 
   #find(isSeen: boolean): Awaitable<Session | undefined> {
     const presence = this.#presence;
-    if (presence) return proceed(presence.lasts(isSeen), isAlive => (isAlive ? presence.session : undefined));
+    if (presence) {
+      return proceed(presence.lasts(isSeen), isAlive => {
+        if (isAlive) return presence.session;
+        this.#leave();
+        return this.#find(isSeen);
+      });
+    }
     const {uid} = this.#token;
     if (uid === undefined) return undefined;
-    return proceed(lookUp(this.parts, uid, isSeen), record => this.#found(record, isSeen));
+    return proceed(lookUp(this.parts, uid, isSeen), found => this.#found(found, uid, isSeen));
   }
 
-  #found(record: SessionRecord | undefined, isSeen: boolean): Session | undefined {
+  #found(found: SessionRecord | FormerId | undefined, uid: string, isSeen: boolean): Session | undefined {
     // A session begun over plain HTTP, where its token could be read, is not one over TLS, nor the other way round.
-    if (record?.isSecure === this.#token.isSecure) return this.#enter(record, isSeen);
+    if (isLive(found) && found.isSecure === this.#token.isSecure) return this.#enter(found, isSeen);
     // What is not there never will be, so it is not asked for again.
     this.#token.ignore();
+    if (found && !isLive(found) && this.#wasOnItsWay(found)) this.#former = {...found, uid};
     return undefined;
   }
 
-  /** A new token has to reach the browser. */
-  #refuseLostToken(): void {
+  /** Whether the request may have been sent before the browser had another id. */
+  #wasOnItsWay({now, until}: FormerId): boolean {
+    return now - (this.parts.clock.now() - this.#request.arrivedAt) < until;
+  }
+
+  /** As `#get`, but a visitor who signs in has a cookie of their own from then on, whatever they came with. */
+  #getOrBegin(): Awaitable<Session> {
+    return proceed(this.#findInTime(true), session => {
+      this.#former = this.#requestOnly = undefined;
+      return session ?? this.#begin();
+    });
+  }
+
+  #getRequestOnly({uid, now}: FormerId & {readonly uid: string}): Session {
+    const {lifetime} = this.parts;
+    const seen = {createdAt: now, lastSeenAt: now, authenticatedAt: undefined, now};
+    const record = {key: uid, uid, isSecure: this.#token.isSecure, ...lifetime, ...seen, user: undefined};
+    this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.parts);
+    return this.#requestOnly;
+  }
+
+  /** A new token has to reach the browser, and may take the place of no other visitor's. */
+  #refuseNewToken(): void {
     if (this.#isForeign) throw foreignRequest();
     if (this.#isTold || this.#request.isAnswered) throw tooLate();
+    this.parts.refuseCrossSite(this.#request);
   }
 
   #begin(): Awaitable<Session> {
-    this.#refuseLostToken();
+    this.#refuseNewToken();
     const {store, lifetime, newToken} = this.parts;
     const token = drawToken(newToken);
     const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, ...lifetime});
@@ -158,8 +215,6 @@ export class Visit extends Keeper {
   }
 
   #enter(record: SessionRecord, isSeen: boolean): Session {
-    // One that turned out to have ended may be there still.
-    this.#presence?.leave();
     const session = new Session(record, this);
     this.#presence = new Presence(session, isSeen, this.parts);
     // Of a request that no site answers nobody would say when it is over.
@@ -168,10 +223,25 @@ export class Visit extends Keeper {
     return session;
   }
 
+  /** The session of a visitor who came with an id of before a sign-in, and is the one who has signed in. */
+  #signInAgain(user: string): Awaitable<Session | undefined> {
+    const former = this.#former;
+    if (!former) return undefined;
+    this.#refuseNewToken();
+    const token = drawToken(this.parts.newToken);
+    const renewal = this.#renewal(former.uid, token, user);
+    return proceed(this.parts.store.renew(former.key, renewal), record => {
+      this.#former = this.#requestOnly = undefined;
+      if (!isLive(record) || record.uid !== renewal.to) return undefined;
+      this.#token.replace(token);
+      return this.#enter(record, true);
+    });
+  }
+
   #signIn(user: string, isAgain = false): Awaitable<Session> {
-    const signIn = {user, limit: this.parts.userLimit};
-    return proceed(this.#get(), session =>
-      proceed(this.#rename(signIn), isAlive => {
+    return proceed(this.#getOrBegin(), session =>
+      proceed(this.#rename(user), record => {
+        const isAlive = isLive(record);
         if (isAlive && session.user === user) return session;
         // Where sessions end as soon as they begin, one more would be no better.
         if (isAgain) throw sessionEnded();
@@ -185,20 +255,38 @@ export class Visit extends Keeper {
     );
   }
 
-  /** Give the session, which there is, a new uid. False when it is not alive any more. */
-  #rename(signIn?: Renewal['signIn']): Awaitable<boolean> {
-    this.#refuseLostToken();
+  /** Give the session, which there is, a new uid. Gives what the store does. */
+  #rename(user?: string): Awaitable<SessionRecord | FormerId | undefined> {
+    this.#refuseNewToken();
     const presence = this.#presence!;
     const {session} = presence;
     const token = drawToken(this.parts.newToken);
-    // Nobody else can have a token that has not been sent.
-    const grace = this.#token.isNew ? 0 : this.parts.renewalGrace;
-    const renewal: Renewal = {from: this.#token.uid!, to: uidOf(token), grace, ...(signIn && {signIn})};
+    const renewal = this.#renewal(this.#token.uid!, token, user);
     // With the old cookie somebody may end it before the new one is sent.
     presence.listen();
     return proceed(this.parts.store.renew(session.key, renewal), record => {
-      if (record?.uid === renewal.to) this.#token.replace(token);
-      return session.lasts(record);
+      if (!isLive(record)) return record;
+      if (record.uid === renewal.to) this.#token.replace(token);
+      session.lasts(record);
+      return record;
+    });
+  }
+
+  #renewal(from: string, token: string, user: string | undefined): Renewal {
+    const {renewalGrace, userLimit} = this.parts;
+    const signIn = user === undefined ? {} : {signIn: {user, limit: userLimit}};
+    return {from, to: uidOf(token), grace: renewalGrace, isUnsent: this.#token.isNew, ...signIn};
+  }
+
+  #expire(ending: string | undefined, key: string | undefined): Awaitable<void> {
+    // The cookie that the browser has may be another session's by now.
+    if (ending === undefined && this.#former) return undefined;
+    const isOwn = key === undefined || this.#session?.key === key;
+    const asOf = isOwn ? this.#session?.asOf : undefined;
+    if (isOwn) this.#presence?.release();
+    const ended = ending === undefined || this.parts.store.end(ending, 'logout', asOf);
+    return proceed(ended, hasEnded => {
+      if (isOwn) this.#forget(hasEnded);
     });
   }
 
@@ -212,14 +300,17 @@ export class Visit extends Keeper {
   }
 
   /**
-   * Go on as a visitor without a session. The browser forgets its cookie where this request has ended the session: otherwise it
-   * may have that of another one by now.
+   * Go on without the session. Where this request has ended it, the browser forgets its cookie. Otherwise the browser may have that
+   * of another one by now: what the visitor came with is looked for again, to know.
    */
   #forget(hasEnded: boolean): void {
+    this.#leave();
+    if (hasEnded) this.#token.forget();
+  }
+
+  #leave(): void {
     this.#presence?.leave();
     this.#presence = undefined;
-    if (hasEnded) this.#token.forget();
-    else this.#token.ignore();
   }
 
   #ownKey(): Awaitable<string | undefined> {
@@ -247,6 +338,6 @@ function foreignRequest(): EspalierError {
   );
 }
 
-function isEnded(error: unknown): boolean {
-  return error instanceof EspalierError && error.code === 'SESSION_ENDED';
+function isOver(error: unknown): boolean {
+  return error instanceof EspalierError && (error.code === 'SESSION_ENDED' || error.code === 'SESSION_SUPERSEDED');
 }

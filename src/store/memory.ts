@@ -1,23 +1,42 @@
+import {getHeapStatistics} from 'node:v8';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {warn, type Logger} from '../logger.ts';
-import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
+import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/lifetime.ts';
 import {sessionTaken} from '../session/refusals.ts';
-import type {
-  EndedSession,
-  EndOutcome,
-  EndReason,
-  NewSession,
-  Renewal,
-  SessionRecord,
-  SessionStore,
-  StoredComponent,
-  StoreListener,
-  Written,
+import {
+  finds,
+  idsAfterRenewal,
+  idsAfterSight,
+  idsAfterSignIn,
+  leavesFormerIds,
+  type ChangedIds,
+  type SessionId,
+} from '../session/session-ids.ts';
+import {
+  formerIdsFor,
+  mostReplaced,
+  type EndedPage,
+  type EndedSession,
+  type EndOutcome,
+  type EndPage,
+  type EndReason,
+  type FormerId,
+  type ListedPage,
+  type ListPage,
+  type NewSession,
+  type Renewal,
+  type SessionRecord,
+  type SessionStore,
+  type StoredComponent,
+  type StoreListener,
+  type Written,
 } from '../session/session-store.ts';
 import {readOnly} from '../session/read-only.ts';
 import {ExpiryWheel, type Due} from './expiry-wheel.ts';
+import {FormerIds} from './former-ids.ts';
 import {MemoryOutbox} from './memory-outbox.ts';
+import {MemoryUsers} from './memory-users.ts';
 import {SpreadMap, type Numbered} from './spread-map.ts';
 
 /** How a `MemoryStore` is set up. */
@@ -26,27 +45,33 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock;
   /** Where evictions are told of. Default: `console`. */
   readonly logger?: Logger;
-  /** The most sessions it holds; past that the oldest end, anonymous ones first, with a log line. Default: 1,000,000. */
+  /**
+   * The most sessions it holds. Past that some end as `evicted`, with a log line: first anonymous ones, those seen least lately
+   * coming first; then those of the user who has most. Default: 1,000,000.
+   */
   readonly limit?: number;
+  /** The most bytes that they take, about; past that the same is done. Default: a quarter of the heap that V8 may have. */
+  readonly bytes?: number;
 }
 
 type Writable<T> = {-readonly [K in keyof T]: T[K]};
 
 interface Entry extends Writable<Omit<SessionRecord, 'now' | 'components'>>, Due, Numbered {
   components: Map<string, StoredComponent> | undefined;
+  /** How many bytes it takes, about. */
+  bytes: number;
   /** The revision that was given last. */
   revision: number;
-  /** Uids that find it besides its key: the one it has, and older ones in their grace. */
-  aliases: string[] | undefined;
-}
-
-/** A uid that is not the key of its session. */
-interface Alias {
-  readonly entry: Entry;
-  until: number;
+  /** The uids that find it, once it has another than its key. */
+  ids: readonly SessionId[] | undefined;
+  /** Which of all sign-ins its last one was. */
+  signIn: number;
 }
 
 const minute = 60_000;
+/** What a session takes without its components, and a component without its text, in bytes: measured, and rounded up. */
+const sessionBytes = 500;
+const componentBytes = 200;
 const nothing: ReadonlyMap<string, StoredComponent> = readOnly(new Map());
 
 /**
@@ -55,33 +80,34 @@ const nothing: ReadonlyMap<string, StoredComponent> = readOnly(new Map());
  */
 export class MemoryStore implements SessionStore {
   /** What holds where `MemoryStoreOptions` are silent. */
-  static readonly defaults = {limit: 1_000_000};
+  static readonly defaults = {limit: 1_000_000, bytes: Math.floor(getHeapStatistics().heap_size_limit / 4)};
 
-  // Apart, so that the oldest anonymous session is at hand when one has to go.
+  // Apart, and those seen least lately first, so that the one is at hand that has to go.
   readonly #anonymous = new SpreadMap<Entry>();
   readonly #signedIn = new SpreadMap<Entry>();
-  readonly #aliases = new Map<string, Alias>();
-  /** In the order of their sign-ins. */
-  readonly #users = new Map<string, Set<Entry>>();
+  /** By their uids, the sessions that have had others than their key. */
+  readonly #renewed = new Map<string, Entry>();
+  readonly #formerIds = new FormerIds();
+  readonly #users = new MemoryUsers<Entry>();
   readonly #outbox = new MemoryOutbox();
   readonly #wheel: ExpiryWheel<Entry>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #limit: number;
+  readonly #byteLimit: number;
   readonly #listeners = new Set<StoreListener>();
-  /** The next to be evicted, the first of them last; some may have ended or signed in since they were noted. */
-  #oldest: string[] = [];
+  #bytes = 0;
   #evicted = 0;
+  #signIns = 0;
   #isClosed = false;
   #cancelReport: (() => void) | undefined;
 
-  constructor({clock = systemClock, logger = console, limit = MemoryStore.defaults.limit}: MemoryStoreOptions = {}) {
-    if (!(limit >= 1))
-      throw new EspalierError(
-        'OPTION_INVALID',
-        `The memory store's limit is ${limit}. It must be a number of sessions, 1 or more.`,
-      );
+  constructor({clock = systemClock, logger = console, ...limits}: MemoryStoreOptions = {}) {
+    const {limit = MemoryStore.defaults.limit, bytes = MemoryStore.defaults.bytes} = limits;
+    if (!(limit >= 1)) throw invalid('limit', limit, 'sessions');
+    if (!(bytes >= 1)) throw invalid('bytes', bytes, 'bytes');
     this.#clock = clock;
+    this.#byteLimit = bytes;
     this.#logger = logger;
     this.#limit = limit;
     this.#wheel = new ExpiryWheel<Entry>(clock, idleDeadline, entry => this.#drop(entry, timeoutReason(entry)));
@@ -95,7 +121,6 @@ export class MemoryStore implements SessionStore {
   create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): SessionRecord {
     const now = this.#clock.now();
     this.#refuseTaken(uid, now);
-    if (this.size >= this.#limit) this.#evictOldest();
     const entry: Entry = {
       key: uid,
       uid,
@@ -107,56 +132,69 @@ export class MemoryStore implements SessionStore {
       user: undefined,
       authenticatedAt: undefined,
       components: undefined,
+      bytes: 0,
       revision: 0,
-      aliases: undefined,
+      ids: undefined,
+      signIn: 0,
       number: 0,
       slot: 0,
       place: 0,
     };
     this.#anonymous.set(uid, entry);
     this.#wheel.add(entry, now);
+    this.#count(entry, sessionBytes);
     return this.#record(entry, now);
   }
 
-  find(uid: string, isSeen: boolean): SessionRecord | undefined {
+  find(uid: string, isSeen: boolean): SessionRecord | FormerId | undefined {
     const now = this.#clock.now();
     const entry = this.#byUid(uid, now);
-    return entry && (isSeen ? this.#seen(entry, now) : this.#record(entry, now));
+    if (!entry) return this.#former(uid, now);
+    this.#sight(entry, uid, now);
+    return isSeen ? this.#seen(entry, now) : this.#record(entry, now);
   }
 
-  touch(key: string): SessionRecord | undefined {
+  touch(key: string, asOf?: number): SessionRecord | undefined {
     const now = this.#clock.now();
     const entry = this.#live(key, now);
-    return entry && this.#seen(entry, now);
+    return entry && isAsOf(entry, asOf) ? this.#seen(entry, now) : undefined;
   }
 
-  write(key: string, name: string, expected: number, text: string | undefined): Written {
+  write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Written {
     const entry = this.#live(key);
     if (!entry) return {state: 'gone'};
+    if (!isAsOf(entry, asOf)) return {state: 'superseded'};
     const current = entry.components?.get(name);
     if ((current?.revision ?? 0) !== expected) return {state: 'conflict', current};
+    const bytes = bytesOf(name, text) - bytesOf(name, current?.text);
     if (text === undefined) {
       entry.components?.delete(name);
+      this.#count(entry, bytes);
       return {state: 'written', revision: 0};
     }
     const revision = (entry.revision += 1);
     (entry.components ??= new Map()).set(name, Object.freeze({revision, text}));
+    this.#count(entry, bytes);
     return {state: 'written', revision};
   }
 
-  renew(key: string, {from, to, grace, signIn}: Renewal): SessionRecord | undefined {
-    const entry = this.#live(key);
+  renew(key: string, renewal: Renewal): SessionRecord | FormerId | undefined {
+    const now = this.#clock.now();
+    const entry = this.#live(key, now);
     if (!entry) return undefined;
-    if (signIn && entry.user !== undefined && entry.user !== signIn.user) return this.#record(entry);
-    const isFirst = entry.uid === from || (signIn !== undefined && entry.user === undefined);
-    if (isFirst) this.#rename(entry, to, grace);
-    if (signIn) this.#signIn(entry, signIn.user, signIn.limit);
-    return this.#seen(entry);
+    const {from, signIn} = renewal;
+    if (this.#byUid(from, now) !== entry) return this.#renewFormer(entry, renewal, now);
+    if (signIn && entry.user !== undefined && entry.user !== signIn.user) return this.#record(entry, now);
+    const change = signIn ? idsAfterSignIn : idsAfterRenewal;
+    const changed = change(idsOf(entry), renewal, now);
+    if (changed) this.#rename(entry, changed, now);
+    if (signIn) this.#signIn(entry, signIn.user, signIn.limit, now);
+    return this.#seen(entry, now);
   }
 
-  setIdleTimeout(key: string, idleTimeout: number): SessionRecord | undefined {
+  setIdleTimeout(key: string, idleTimeout: number, asOf?: number): SessionRecord | undefined {
     const entry = this.#live(key);
-    if (!entry) return undefined;
+    if (!entry || !isAsOf(entry, asOf)) return undefined;
     this.#wheel.remove(entry);
     entry.idleTimeout = idleTimeout;
     entry.lastSeenAt = Math.max(entry.lastSeenAt, this.#clock.now());
@@ -164,20 +202,42 @@ export class MemoryStore implements SessionStore {
     return this.#record(entry);
   }
 
-  end(key: string, reason: EndReason): boolean {
+  end(key: string, reason: EndReason, asOf?: number): boolean {
     const entry = this.#live(key);
-    if (entry) this.#end(entry, reason);
-    return entry !== undefined;
+    if (!entry || !isAsOf(entry, asOf)) return false;
+    this.#end(entry, reason);
+    return true;
   }
 
-  list(user: string): readonly SessionRecord[] {
-    return this.#sessionsOf(user).map(entry => this.#record(entry));
+  list(user: string, {most, components, after}: ListPage): ListedPage {
+    const now = this.#clock.now();
+    const page = this.#pageOf(user, most, Number(after ?? 0));
+    const live = page.filter(({key}) => this.#live(key, now));
+    const records = live.map(entry => ({...this.#record(entry, now), components: chosen(entry, components)}));
+    return {records, next: nextOf(page, most)};
   }
 
-  endAll(user: string, reason: EndReason, except?: string): number {
-    const ending = this.#sessionsOf(user).filter(({key}) => key !== except);
-    for (const entry of ending) this.#end(entry, reason);
-    return ending.length;
+  endAll(user: string, reason: EndReason, {most, except, after}: EndPage & {readonly except?: string}): EndedPage {
+    const [first, last] = placesIn(after) ?? [0, this.#signIns];
+    const page = this.#pageOf(user, most, first!).filter(({signIn}) => signIn <= last!);
+    const next = nextOf(page, most);
+    const ending = page.filter(({key}) => key !== except);
+    return {count: this.#endLive(ending, reason), next: next && `${next} ${last}`};
+  }
+
+  endEveryone(reason: EndReason, {most, after}: EndPage): EndedPage {
+    const [begun, first] = placesIn(after) ?? [this.#clock.now(), 0];
+    const wasThere = ({createdAt}: Entry) => createdAt <= begun!;
+    const page: Entry[] = [];
+    let part = first!;
+    for (; part < this.#anonymous.parts && page.length < most; part += 1) {
+      for (const map of [this.#anonymous, this.#signedIn]) {
+        page.push(...map.inPart(part, most - page.length, wasThere));
+      }
+    }
+    // The last part may have more.
+    const next = page.length === most ? part - 1 : part;
+    return {count: this.#endLive(page, reason), next: next < this.#anonymous.parts ? `${begun} ${next}` : undefined};
   }
 
   onEnd(listener: StoreListener): () => void {
@@ -209,62 +269,101 @@ export class MemoryStore implements SessionStore {
   }
 
   #byUid(uid: string, now: number): Entry | undefined {
-    const entry = this.#live(uid, now);
-    return entry?.uid === uid ? entry : this.#byAlias(uid, now);
+    const entry = this.#renewed.get(uid) ?? this.#entry(uid);
+    if (!entry || !idsOf(entry).some(id => id.uid === uid && finds(id, now))) return undefined;
+    return this.#live(entry.key, now);
   }
 
-  #byAlias(uid: string, now: number): Entry | undefined {
-    const alias = this.#aliases.get(uid);
-    return alias && now < alias.until ? this.#live(alias.entry.key, now) : undefined;
+  /** A uid that found a session until a while ago. */
+  #former(uid: string, now: number): FormerId | undefined {
+    const entry = this.#renewed.get(uid);
+    const until = entry?.ids?.find(id => id.uid === uid)?.until;
+    if (!entry || until === undefined) return this.#formerIds.find(uid, now);
+    return now < until + formerIdsFor ? {isFormer: true, key: entry.key, until, now} : undefined;
+  }
+
+  #entry(key: string): Entry | undefined {
+    return this.#anonymous.get(key) ?? this.#signedIn.get(key);
   }
 
   /** The entry, unless its deadline has passed; then it ends here, before the timer comes to it. */
   #live(key: string, now = this.#clock.now()): Entry | undefined {
-    const entry = this.#anonymous.get(key) ?? this.#signedIn.get(key);
+    const entry = this.#entry(key);
     if (!entry || now < idleDeadline(entry)) return entry;
     this.#end(entry, timeoutReason(entry));
     return undefined;
   }
 
   #refuseTaken(uid: string, now: number): void {
-    if (!this.#live(uid, now) && !this.#byAlias(uid, now)) return;
-    throw sessionTaken();
+    if (this.#live(uid, now) ?? this.#byUid(uid, now)) throw sessionTaken();
   }
 
-  #seen(entry: Entry, now = this.#clock.now()): SessionRecord {
-    if (gainsEnough(entry, now)) entry.lastSeenAt = now;
+  #seen(entry: Entry, now: number): SessionRecord {
+    const isGain = gainsEnough(entry, now);
+    if (isGain) entry.lastSeenAt = now;
+    // A place in the order costs as much as finding the session, so it is exact only where it may soon matter.
+    if (isGain || this.#isFilling)
+      (entry.user === undefined ? this.#anonymous : this.#signedIn).moveToEnd(entry.key, entry);
     return this.#record(entry, now);
   }
 
-  #rename(entry: Entry, uid: string, grace: number): void {
-    const now = this.#clock.now();
+  get #isFilling(): boolean {
+    return this.size > this.#limit / 2 || this.#bytes > this.#byteLimit / 2;
+  }
+
+  /** A visitor has come with this uid, so it has reached their browser. */
+  #sight(entry: Entry, uid: string, now: number): void {
+    if (entry.ids) entry.ids = idsAfterSight(entry.ids, uid, now) ?? entry.ids;
+  }
+
+  /** By a uid of before a sign-in the same user gets a further one. */
+  #renewFormer(entry: Entry, renewal: Renewal, now: number): SessionRecord | FormerId {
+    const former = this.#former(renewal.from, now) ?? {isFormer: true, key: entry.key, until: now, now};
+    const isSame = former.key === entry.key && entry.user !== undefined && entry.user === renewal.signIn?.user;
+    const changed = isSame && now < former.until ? idsAfterRenewal(idsOf(entry), renewal, now) : undefined;
+    if (!changed) return former;
+    this.#rename(entry, changed, now);
+    return this.#seen(entry, now);
+  }
+
+  #rename(entry: Entry, {ids, former}: ChangedIds, now: number): void {
+    const {uid} = ids.at(-1)!;
     this.#refuseTaken(uid, now);
-    const old = this.#aliases.get(entry.uid) ?? {entry, until: 0};
-    old.until = now + grace;
-    this.#aliases.set(entry.uid, old).set(uid, {entry, until: Infinity});
-    entry.aliases = [...new Set([...(entry.aliases ?? []), entry.uid, uid])].filter(alias => this.#isKept(alias, now));
+    for (const id of idsOf(entry)) this.#renewed.delete(id.uid);
+    for (const id of ids) this.#renewed.set(id.uid, entry);
+    for (const id of former) this.#formerIds.add(id.uid, entry.key, id.until, now);
+    entry.ids = ids;
     entry.uid = uid;
   }
 
-  #isKept(alias: string, now: number): boolean {
-    const isKept = this.#aliases.get(alias)!.until > now;
-    if (!isKept) this.#aliases.delete(alias);
-    return isKept;
-  }
-
-  #signIn(entry: Entry, user: string, limit: number): void {
+  #signIn(entry: Entry, user: string, limit: number, now: number): void {
     entry.user = user;
-    entry.authenticatedAt = Math.max(this.#clock.now(), entry.authenticatedAt ?? entry.createdAt);
+    entry.authenticatedAt = nextSignIn(entry, now);
+    entry.signIn = this.#signIns += 1;
     this.#anonymous.delete(entry.key);
     this.#signedIn.set(entry.key, entry);
-    const sessions = this.#users.get(user) ?? new Set();
-    sessions.delete(entry);
-    this.#users.set(user, sessions.add(entry));
-    for (const oldest of this.#sessionsOf(user).slice(0, -limit)) this.#end(oldest, 'replaced');
+    const sessions = this.#users.add(user, entry);
+    if (sessions.size > limit) this.#replace(sessions, limit, now);
   }
 
-  #sessionsOf(user: string): Entry[] {
-    return [...(this.#users.get(user) ?? [])].filter(({key}) => this.#live(key));
+  /** End those past the limit, once those past their deadline have made room. */
+  #replace(sessions: ReadonlySet<Entry>, limit: number, now: number): void {
+    const live = [...sessions].filter(({key}) => this.#live(key, now));
+    for (const entry of live.slice(0, Math.min(live.length - limit, mostReplaced))) this.#end(entry, 'replaced');
+  }
+
+  #pageOf(user: string, most: number, after: number): Entry[] {
+    const sessions = this.#users.of(user)?.values() ?? [].values();
+    return sessions
+      .filter(({signIn}) => signIn > after)
+      .take(most)
+      .toArray();
+  }
+
+  #endLive(page: readonly Entry[], reason: EndReason): number {
+    const live = page.filter(({key}) => this.#live(key));
+    for (const entry of live) this.#end(entry, reason);
+    return live.length;
   }
 
   #end(entry: Entry, reason: EndReason): void {
@@ -276,37 +375,46 @@ export class MemoryStore implements SessionStore {
     const {key, user} = entry;
     this.#anonymous.delete(key);
     this.#signedIn.delete(key);
-    for (const alias of entry.aliases ?? []) this.#aliases.delete(alias);
-    if (user !== undefined) this.#leave(user, entry);
+    for (const id of entry.ids ?? []) this.#renewed.delete(id.uid);
+    if (leavesFormerIds(reason)) this.#forgetSlowly(entry, this.#clock.now());
+    if (user !== undefined) this.#users.delete(user, entry);
+    this.#bytes -= entry.bytes;
     // Of a million that end at once none need be copied for nobody.
     if (this.#outbox.isKept(this.#clock.now())) this.#outbox.add({key, reason, session: this.#record(entry)});
     for (const listener of this.#listeners) listener(key, reason);
   }
 
-  #leave(user: string, entry: Entry): void {
-    const sessions = this.#users.get(user)!;
-    sessions.delete(entry);
-    if (sessions.size === 0) this.#users.delete(user);
+  #forgetSlowly(entry: Entry, now: number): void {
+    for (const {uid, until = now} of idsOf(entry)) this.#formerIds.add(uid, entry.key, Math.min(until, now), now);
   }
 
-  #evictOldest(): void {
-    const oldest = this.#findOldest();
+  /** A session takes so many bytes more, or less. Others make room for it. */
+  #count(entry: Entry, bytes: number): void {
+    entry.bytes += bytes;
+    this.#bytes += bytes;
+    while (this.size > this.#limit || this.#bytes > this.#byteLimit) {
+      const next = this.#nextToGo(entry);
+      if (!next) return;
+      this.#evict(next);
+    }
+  }
+
+  #nextToGo(spared: Entry): Entry | undefined {
+    for (const next of [this.#anonymous.first(), this.#users.ofWhomHasMost(), this.#signedIn.first()]) {
+      if (next && next !== spared) return next;
+    }
+    return undefined;
+  }
+
+  #evict(entry: Entry): void {
     // Past its deadline it ends by that, which makes room as well.
-    if (!this.#live(oldest.key)) return;
-    this.#end(oldest, 'evicted');
+    if (!this.#live(entry.key)) return;
+    this.#end(entry, 'evicted');
     this.#evicted += 1;
     if (this.#evicted > 1) return;
     if (!this.#isClosed) this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());
-    warn(this.#logger, `${this.#limit} sessions are in memory: from now on the oldest end early.`);
-  }
-
-  // A map leads through all that was deleted to its first entry, so the way is made for many at once.
-  #findOldest(): Entry {
-    const first = this.#anonymous.size > 0 ? this.#anonymous : this.#signedIn;
-    const entry = first.get(this.#oldest.pop() ?? '');
-    if (entry) return entry;
-    if (this.#oldest.length === 0) this.#oldest = first.firstKeys().toReversed();
-    return this.#findOldest();
+    const size = `${this.size} sessions are in memory, and take about ${Math.ceil(this.#bytes / 2 ** 20)} MiB`;
+    warn(this.#logger, `${size}: from now on those seen least lately end early, for want of room.`);
   }
 
   #reportEvictions(): void {
@@ -330,4 +438,34 @@ export class MemoryStore implements SessionStore {
       now,
     };
   }
+}
+
+function idsOf({ids, key, createdAt}: Entry): readonly SessionId[] {
+  return ids ?? [{uid: key, issuedAt: createdAt, grace: 0, until: undefined}];
+}
+
+function isAsOf({authenticatedAt = 0}: Entry, asOf: number | undefined): boolean {
+  return asOf === undefined || asOf === authenticatedAt;
+}
+
+function chosen({components}: Entry, names: readonly string[]): ReadonlyMap<string, StoredComponent> {
+  return new Map([...(components ?? nothing)].filter(([name]) => names.includes(name)));
+}
+
+function nextOf(page: readonly Entry[], most: number): string | undefined {
+  return page.length < most ? undefined : String(page.at(-1)!.signIn);
+}
+
+/** The numbers in the mark of a page. */
+function placesIn(mark: string | undefined): number[] | undefined {
+  return mark?.split(' ').map(Number);
+}
+
+function bytesOf(name: string, text: string | undefined): number {
+  return text === undefined ? 0 : componentBytes + 2 * name.length + Buffer.byteLength(text);
+}
+
+function invalid(option: string, value: unknown, unit: string): EspalierError {
+  const message = `The memory store's ${option} is ${String(value)}. It must be a number of ${unit}, 1 or more.`;
+  return new EspalierError('OPTION_INVALID', message);
 }

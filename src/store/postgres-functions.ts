@@ -1,8 +1,20 @@
+import {leavesFormerIds} from '../session/session-ids.ts';
+import {endReasons, formerIdsFor, mostIds, mostReplaced} from '../session/session-store.ts';
+
 /*
  * One function for each call of the contract, so that each is one round trip and one transaction. In plpgsql a statement sees
  * all that was committed before that statement; so each function first locks what it changes, and only then asks for the
  * time and looks. Locks are taken in one order: the user, then sessions. `@` stands for the schema.
  */
+
+/** The sessions of `this_user`. A name may be longer than an index has room for, so that has its hash. */
+const ofUser = `hashtextextended("user", 0) = hashtextextended(this_user, 0) AND "user" = this_user`;
+
+/** The reasons of those ends after which the uids are remembered. */
+const leaving = endReasons
+  .filter(leavesFormerIds)
+  .map(reason => `'${reason}'`)
+  .join(', ');
 
 /** Plans are kept: one that was made while a table was empty would go on reading all of it for a while when it is full. */
 const indexed = 'SET enable_seqscan = off';
@@ -36,9 +48,10 @@ BEGIN
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.as_record(held @.session, at double precision) RETURNS json
+CREATE OR REPLACE FUNCTION @.as_record(held @.session, at double precision, names text[]) RETURNS json
 LANGUAGE plpgsql STABLE AS $body$
 BEGIN
+  -- Without names with all components.
   RETURN json_build_object(
     'key', held.key, 'uid', held.uid, 'isSecure', held.is_secure,
     'idleTimeout', held.idle_timeout, 'absoluteTimeout', held.absolute_timeout,
@@ -46,11 +59,34 @@ BEGIN
     'user', held."user", 'authenticatedAt', held.authenticated_at,
     'components', (
       SELECT coalesce(json_agg(json_build_array(name, revision, text)), '[]')
-      FROM @.component WHERE component.key = held.key
+      FROM @.component WHERE component.key = held.key AND (names IS NULL OR name = ANY (names))
     ),
     'now', at
   );
 END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.as_record(held @.session, at double precision) RETURNS json LANGUAGE sql STABLE AS $body$
+  SELECT @.as_record(held, at, NULL)
+$body$;
+
+-- Calls are as of a sign-in, by its moment; 0 for none. Without one they are for the session whoever has signed in.
+CREATE OR REPLACE FUNCTION @.is_as_of(held @.session, as_of double precision) RETURNS boolean LANGUAGE sql IMMUTABLE AS $body$
+  SELECT as_of IS NULL OR as_of = coalesce(held.authenticated_at, 0)
+$body$;
+
+CREATE OR REPLACE FUNCTION @.remember(this_uid text, its_key text, its_until double precision, at double precision) RETURNS void
+LANGUAGE sql VOLATILE AS $body$
+  INSERT INTO @.former VALUES (this_uid, its_key, its_until, greatest(its_until, at) + ${formerIdsFor})
+  ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until, forget_at = excluded.forget_at
+$body$;
+
+CREATE OR REPLACE FUNCTION @.former_id(this_uid text, at double precision) RETURNS json
+LANGUAGE sql STABLE AS $body$
+  SELECT json_build_object('isFormer', true, 'key', key, 'until', until, 'now', at) FROM (
+    SELECT key, until FROM @.alias WHERE uid = this_uid AND until <= at AND until + ${formerIdsFor} > at
+    UNION ALL SELECT key, until FROM @.former WHERE uid = this_uid AND forget_at > at
+  ) AS known LIMIT 1
 $body$;
 
 CREATE OR REPLACE FUNCTION @.timeout_reason(held @.session) RETURNS text LANGUAGE sql IMMUTABLE AS $body$
@@ -68,6 +104,15 @@ BEGIN
     FROM @.session WHERE key = ANY (these_keys) ORDER BY deadline, key
     ON CONFLICT (key) DO UPDATE SET place = DEFAULT, reason = excluded.reason, ended_at = excluded.ended_at,
       attempts = 0, due_at = 0, is_parked = false, session = excluded.session;
+  END IF;
+  -- What was on its way when somebody ended it is to know that it came from there.
+  IF why IN (${leaving}) THEN
+    INSERT INTO @.former
+    SELECT DISTINCT ON (uid) uid, key, least(until, at), at + ${formerIdsFor} FROM (
+      SELECT uid, key, at AS until FROM @.session WHERE key = ANY (these_keys)
+      UNION ALL SELECT uid, key, until FROM @.alias WHERE key = ANY (these_keys)
+    ) AS id ORDER BY uid, until DESC
+    ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until, forget_at = excluded.forget_at;
   END IF;
   INSERT INTO @.ended (key, reason)
   SELECT key, coalesce(why, @.timeout_reason(session)) FROM @.session WHERE key = ANY (these_keys) ORDER BY deadline, key;
@@ -89,25 +134,27 @@ BEGIN
 END
 $body$;`;
 
-const sights = `CREATE OR REPLACE FUNCTION @.seen(this_key text, given double precision) RETURNS json
+const sights = `CREATE OR REPLACE FUNCTION @.seen(this_key text, as_of double precision, given double precision) RETURNS json
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   at double precision;
 BEGIN
   PERFORM FROM @.session WHERE key = this_key FOR NO KEY UPDATE;
   at := @.moment(given);
-  UPDATE @.session SET last_seen_at = at WHERE key = this_key AND deadline > at AND (at - last_seen_at) * 20 > idle_timeout;
-  RETURN @.alive(this_key, at);
+  UPDATE @.session SET last_seen_at = at
+  WHERE key = this_key AND deadline > at AND (at - last_seen_at) * 20 > idle_timeout AND @.is_as_of(session, as_of);
+  RETURN @.alive(this_key, as_of, at);
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.alive(this_key text, at double precision) RETURNS json
+CREATE OR REPLACE FUNCTION @.alive(this_key text, as_of double precision, at double precision) RETURNS json
 LANGUAGE plpgsql AS $body$
 DECLARE
   is_over boolean;
   answer json;
 BEGIN
-  SELECT deadline <= at, @.as_record(session, at) INTO is_over, answer FROM @.session WHERE key = this_key;
+  SELECT deadline <= at, CASE WHEN @.is_as_of(session, as_of) THEN @.as_record(session, at) END INTO is_over, answer
+  FROM @.session WHERE key = this_key;
   IF is_over THEN
     PERFORM @.bury(ARRAY[this_key], at);
     RETURN NULL;
@@ -116,32 +163,60 @@ BEGIN
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.find(this_uid text, is_seen boolean, given double precision) RETURNS json
+-- A uid has reached its visitor: the grace of those that were given before it begins.
+CREATE OR REPLACE FUNCTION @.sight(this_key text, this_uid text, given double precision) RETURNS void
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision;
+  newest text;
+  its_place bigint;
+BEGIN
+  SELECT uid INTO newest FROM @.session WHERE key = this_key FOR NO KEY UPDATE;
+  at := @.moment(given);
+  SELECT place INTO its_place FROM @.alias WHERE key = this_key AND uid = this_uid;
+  UPDATE @.alias SET until = at + grace
+  WHERE key = this_key AND until = 'Infinity' AND (newest = this_uid OR place < its_place);
+  UPDATE @.session SET is_waiting = EXISTS (SELECT FROM @.alias WHERE key = this_key AND until = 'Infinity')
+  WHERE key = this_key;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.look_up(this_uid text, is_seen boolean, given double precision) RETURNS json
 LANGUAGE plpgsql ${indexed} AS $body$
 DECLARE
   at double precision := @.moment(given);
   found_key text;
   is_over boolean;
+  is_first_sight boolean;
   is_worth_it boolean;
   answer json;
 BEGIN
-  SELECT key, deadline <= at, is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
-  INTO found_key, is_over, is_worth_it, answer
+  SELECT key, deadline <= at, is_waiting, is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+  INTO found_key, is_over, is_first_sight, is_worth_it, answer
   FROM @.session WHERE uid = this_uid;
   IF NOT FOUND THEN
-    SELECT session.key, deadline <= at, is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
-    INTO found_key, is_over, is_worth_it, answer
+    SELECT session.key, deadline <= at,
+      is_waiting AND EXISTS (
+        SELECT FROM @.alias AS other WHERE other.key = session.key AND other.until = 'Infinity' AND other.place < alias.place
+      ),
+      is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+    INTO found_key, is_over, is_first_sight, is_worth_it, answer
     FROM @.alias JOIN @.session USING (key) WHERE alias.uid = this_uid AND until > at;
   END IF;
-  IF is_over THEN
+  IF found_key IS NULL THEN
+    RETURN @.former_id(this_uid, at);
+  ELSIF is_over THEN
     PERFORM @.bury(ARRAY[found_key], given);
-    RETURN @.find(this_uid, is_seen, given);
+    RETURN @.look_up(this_uid, is_seen, given);
   END IF;
-  RETURN CASE WHEN is_worth_it THEN @.seen(found_key, given) ELSE answer END;
+  IF is_first_sight THEN
+    PERFORM @.sight(found_key, this_uid, given);
+  END IF;
+  RETURN CASE WHEN is_worth_it THEN @.seen(found_key, NULL, given) ELSE answer END;
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.touch(this_key text, given double precision) RETURNS json
+CREATE OR REPLACE FUNCTION @.touch(this_key text, as_of double precision, given double precision) RETURNS json
 LANGUAGE plpgsql ${indexed} AS $body$
 DECLARE
   at double precision := @.moment(given);
@@ -149,12 +224,13 @@ DECLARE
   answer json;
 BEGIN
   SELECT deadline <= at OR (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at) INTO is_worth_it, answer
-  FROM @.session WHERE key = this_key;
-  RETURN CASE WHEN is_worth_it THEN @.seen(this_key, given) ELSE answer END;
+  FROM @.session WHERE key = this_key AND @.is_as_of(session, as_of);
+  RETURN CASE WHEN is_worth_it THEN @.seen(this_key, as_of, given) ELSE answer END;
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.set_idle_timeout(this_key text, new_timeout double precision, given double precision) RETURNS json
+CREATE OR REPLACE FUNCTION @.set_idle_timeout(this_key text, new_timeout double precision, as_of double precision,
+  given double precision) RETURNS json
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   at double precision;
@@ -163,8 +239,8 @@ BEGIN
   at := @.moment(given);
   UPDATE @.session SET idle_timeout = new_timeout, last_seen_at = greatest(last_seen_at, at),
     look_at = least(look_at, greatest(last_seen_at, at) + new_timeout)
-  WHERE key = this_key AND deadline > at;
-  RETURN @.alive(this_key, at);
+  WHERE key = this_key AND deadline > at AND @.is_as_of(session, as_of);
+  RETURN @.alive(this_key, as_of, at);
 END
 $body$;`;
 
@@ -204,22 +280,26 @@ END
 $body$;`;
 
 // A writer shares the session with other writers, but not with who ends it: so an end has all that was written before it.
-const writes = `CREATE OR REPLACE FUNCTION @.write(this_key text, this_name text, expected bigint, new_text text, given double precision) RETURNS json
+const writes = `CREATE OR REPLACE FUNCTION @.write(this_key text, this_name text, expected bigint, new_text text, as_of double precision,
+  given double precision) RETURNS json
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   its_deadline double precision;
+  is_current boolean;
   there record;
   fresh bigint := 0;
 BEGIN
   IF EXISTS (SELECT FROM @.session WHERE key = this_key AND deadline <= @.moment(given)) THEN
     PERFORM @.bury(ARRAY[this_key], given);
   END IF;
-  SELECT deadline INTO its_deadline FROM @.session WHERE key = this_key FOR KEY SHARE;
+  SELECT deadline, @.is_as_of(session, as_of) INTO its_deadline, is_current FROM @.session WHERE key = this_key FOR KEY SHARE;
   IF its_deadline IS NULL THEN
     RETURN json_build_object('state', 'gone');
   ELSIF its_deadline <= @.moment(given) THEN
     -- Its deadline came in between. Who shares it can not end it: once more from the start.
     RAISE serialization_failure;
+  ELSIF NOT is_current THEN
+    RETURN json_build_object('state', 'superseded');
   END IF;
   IF new_text IS NOT NULL THEN
     fresh := nextval('@.revision');
@@ -248,7 +328,10 @@ BEGIN
 END
 $body$;`;
 
-// Locks are always taken in this order: the user, then sessions. The sign-ins of one user so happen one after another.
+/*
+ * Locks are always taken in this order: the user, then sessions. The sign-ins of a user who may have so many sessions happen one
+ * after another, and none while all are ended; those of others keep nobody waiting.
+ */
 const renewals = `CREATE OR REPLACE FUNCTION @.hold_user(this_user text) RETURNS void
 LANGUAGE plpgsql AS $body$
 BEGIN
@@ -256,48 +339,99 @@ BEGIN
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.rename(this_key text, old_uid text, new_uid text, grace double precision, given double precision) RETURNS void
+CREATE OR REPLACE FUNCTION @.share_user(this_user text) RETURNS void
 LANGUAGE plpgsql AS $body$
-DECLARE
-  at double precision;
 BEGIN
-  PERFORM @.vacate(new_uid, given);
-  at := @.moment(given);
-  DELETE FROM @.alias WHERE key = this_key AND until <= at;
-  INSERT INTO @.alias VALUES (old_uid, this_key, at + grace)
-  ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until;
-  UPDATE @.session SET uid = new_uid WHERE key = this_key;
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended('@ ' || this_user, 0));
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.sign_in(this_key text, this_user text, allowed double precision, at double precision) RETURNS void
+-- A session has its uid, the newest, and those of before as aliases: those that wait for a later one to be seen without an end.
+CREATE OR REPLACE FUNCTION @.give_further_uid(held @.session, from_uid text, new_uid text, new_grace double precision,
+  is_unsent boolean, at double precision) RETURNS boolean
 LANGUAGE plpgsql AS $body$
 DECLARE
-  surplus text[];
+  is_newest boolean := held.uid = from_uid;
+  is_kept boolean := NOT (is_newest AND is_unsent);
+  surplus @.alias;
+  ids integer;
 BEGIN
-  UPDATE @.session SET "user" = this_user, sign_in = nextval('@.sign_in'),
-    authenticated_at = greatest(at, coalesce(authenticated_at, created_at))
-  WHERE key = this_key;
-  SELECT array_agg(key) INTO surplus FROM (
-    SELECT key, row_number() OVER (ORDER BY sign_in DESC) AS place
-    FROM @.session WHERE "user" = this_user AND deadline > at
-  ) AS signed_in WHERE place > allowed;
-  IF surplus IS NOT NULL THEN
-    PERFORM FROM @.session WHERE key = ANY (surplus) ORDER BY key FOR UPDATE;
-    PERFORM @.conclude(surplus, 'replaced', at);
+  SELECT count(*) INTO ids FROM @.alias WHERE key = held.key AND until > at AND NOT (is_unsent AND uid = from_uid);
+  IF ids + is_kept::integer >= ${mostIds} THEN
+    SELECT * INTO surplus FROM @.alias WHERE key = held.key AND until > at AND uid <> from_uid
+    ORDER BY place NULLS FIRST LIMIT 1;
+    IF NOT is_newest AND at < surplus.issued_at + new_grace THEN
+      RETURN false;
+    END IF;
+    UPDATE @.alias SET until = at WHERE uid = surplus.uid;
+  END IF;
+  PERFORM @.vacate(new_uid, at);
+  DELETE FROM @.alias WHERE is_unsent AND key = held.key AND uid = from_uid AND until > at;
+  PERFORM @.remember(uid, key, until, at) FROM @.alias WHERE key = held.key AND until <= at;
+  DELETE FROM @.alias WHERE key = held.key AND until <= at;
+  UPDATE @.alias SET grace = new_grace WHERE key = held.key AND until = 'Infinity';
+  IF is_kept THEN
+    INSERT INTO @.alias (uid, key, until, issued_at, grace, place)
+    VALUES (held.uid, held.key, 'Infinity', coalesce(held.issued_at, held.created_at), new_grace, nextval('@.revision'))
+    ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until, issued_at = excluded.issued_at,
+      grace = excluded.grace, place = excluded.place;
+  END IF;
+  UPDATE @.session SET uid = new_uid, issued_at = at,
+    is_waiting = EXISTS (SELECT FROM @.alias WHERE key = held.key AND until = 'Infinity')
+  WHERE key = held.key;
+  RETURN true;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.sign_in(held @.session, from_uid text, new_uid text, grace double precision, is_unsent boolean,
+  this_user text, allowed double precision, at double precision) RETURNS void
+LANGUAGE plpgsql AS $body$
+BEGIN
+  PERFORM @.vacate(new_uid, at);
+  PERFORM @.remember(uid, held.key, CASE WHEN until > at THEN at + grace ELSE until END, at)
+  FROM (SELECT held.uid, 'Infinity'::double precision AS until UNION ALL SELECT uid, until FROM @.alias WHERE key = held.key) AS id
+  WHERE NOT (is_unsent AND uid = from_uid);
+  DELETE FROM @.alias WHERE key = held.key;
+  UPDATE @.session SET uid = new_uid, issued_at = at, is_waiting = false, "user" = this_user, sign_in = nextval('@.sign_in'),
+    authenticated_at = greatest(at, coalesce(authenticated_at + 1, created_at))
+  WHERE key = held.key;
+  IF allowed < 'Infinity' THEN
+    PERFORM @.replace_surplus(this_user, allowed::bigint, at);
   END IF;
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.renew(this_key text, old_uid text, new_uid text, grace double precision, this_user text,
-  allowed double precision, given double precision) RETURNS json
+CREATE OR REPLACE FUNCTION @.replace_surplus(this_user text, allowed bigint, at double precision) RETURNS void
+LANGUAGE plpgsql AS $body$
+DECLARE
+  last_surplus bigint;
+  surplus text[];
+BEGIN
+  SELECT sign_in INTO last_surplus FROM @.session WHERE ${ofUser} AND deadline > at
+  ORDER BY sign_in DESC OFFSET allowed LIMIT 1;
+  IF last_surplus IS NULL THEN
+    RETURN;
+  END IF;
+  surplus := ARRAY(
+    SELECT key FROM @.session WHERE ${ofUser} AND sign_in <= last_surplus AND deadline > at ORDER BY sign_in LIMIT ${mostReplaced}
+  );
+  PERFORM FROM @.session WHERE key = ANY (surplus) ORDER BY key FOR UPDATE;
+  PERFORM @.conclude(surplus, 'replaced', at);
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.renew(this_key text, from_uid text, new_uid text, grace double precision, is_unsent boolean,
+  this_user text, allowed double precision, given double precision) RETURNS json
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   held @.session;
+  known json;
   at double precision;
 BEGIN
-  IF this_user IS NOT NULL THEN
+  IF allowed < 'Infinity' THEN
     PERFORM @.hold_user(this_user);
+  ELSIF this_user IS NOT NULL THEN
+    PERFORM @.share_user(this_user);
   END IF;
   SELECT * INTO held FROM @.session WHERE key = this_key FOR UPDATE;
   at := @.moment(given);
@@ -306,67 +440,120 @@ BEGIN
   ELSIF held.deadline <= at THEN
     PERFORM @.conclude(ARRAY[this_key], NULL, at);
     RETURN NULL;
+  END IF;
+  IF held.uid <> from_uid AND NOT EXISTS (
+    SELECT FROM @.alias WHERE uid = from_uid AND key = this_key AND until > at
+  ) THEN
+    known := coalesce(@.former_id(from_uid, at),
+      json_build_object('isFormer', true, 'key', this_key, 'until', at, 'now', at));
+    -- By a uid of before a sign-in the same user gets a further one: the answer may have been lost.
+    IF known->>'key' = this_key AND held."user" = this_user AND at < (known->>'until')::double precision THEN
+      IF @.give_further_uid(held, from_uid, new_uid, grace, is_unsent, at) THEN
+        RETURN @.seen(this_key, NULL, at);
+      END IF;
+    END IF;
+    RETURN known;
   ELSIF held."user" <> this_user THEN
     RETURN @.as_record(held, at);
   END IF;
-  IF held.uid = old_uid OR (this_user IS NOT NULL AND held."user" IS NULL) THEN
-    PERFORM @.rename(this_key, held.uid, new_uid, grace, given);
+  IF this_user IS NULL THEN
+    PERFORM @.give_further_uid(held, from_uid, new_uid, grace, is_unsent, at);
+  ELSE
+    PERFORM @.sign_in(held, from_uid, new_uid, grace, is_unsent, this_user, allowed, at);
   END IF;
-  IF this_user IS NOT NULL THEN
-    PERFORM @.sign_in(this_key, this_user, allowed, at);
-  END IF;
-  RETURN @.seen(this_key, at);
+  RETURN @.seen(this_key, NULL, at);
 END
 $body$;`;
 
-const ends = `CREATE OR REPLACE FUNCTION @."end"(this_key text, why text, given double precision) RETURNS boolean
+const ends = `CREATE OR REPLACE FUNCTION @."end"(this_key text, why text, as_of double precision, given double precision) RETURNS boolean
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   its_deadline double precision;
+  is_current boolean;
   at double precision;
 BEGIN
-  SELECT deadline INTO its_deadline FROM @.session WHERE key = this_key FOR UPDATE;
+  SELECT deadline, @.is_as_of(session, as_of) INTO its_deadline, is_current FROM @.session WHERE key = this_key FOR UPDATE;
   at := @.moment(given);
-  IF its_deadline IS NULL THEN
+  IF its_deadline IS NULL OR its_deadline > at AND NOT is_current THEN
     RETURN false;
   END IF;
   PERFORM @.conclude(ARRAY[this_key], CASE WHEN its_deadline > at THEN why END, at);
   RETURN its_deadline > at;
 END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.end_these(these_keys text[], why text, given double precision) RETURNS integer
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  dead text[];
+  ending text[];
+  at double precision;
+BEGIN
+  PERFORM FROM @.session WHERE key = ANY (these_keys) ORDER BY key FOR UPDATE;
+  at := @.moment(given);
+  SELECT array_agg(key) FILTER (WHERE deadline <= at), array_agg(key) FILTER (WHERE deadline > at) INTO dead, ending
+  FROM @.session WHERE key = ANY (these_keys);
+  PERFORM @.conclude(dead, NULL, at);
+  PERFORM @.conclude(ending, why, at);
+  RETURN coalesce(cardinality(ending), 0);
+END
 $body$;`;
 
-const users = `CREATE OR REPLACE FUNCTION @.list(this_user text, given double precision) RETURNS json
+// Page after page. What comes after the first is not waited for; a mark says where to go on, and where that was.
+const users = `CREATE OR REPLACE FUNCTION @.list(this_user text, most integer, names text[], after text, given double precision) RETURNS json
 LANGUAGE plpgsql ${indexed} AS $body$
 DECLARE
   at double precision := @.moment(given);
   dead text[];
+  read integer;
+  last bigint;
+  records json;
 BEGIN
-  SELECT array_agg(key) INTO dead FROM @.session WHERE "user" = this_user AND deadline <= at;
+  SELECT array_agg((held).key) FILTER (WHERE (held).deadline <= at), count(*), max((held).sign_in),
+    json_agg(@.as_record(held, at, names) ORDER BY (held).sign_in) FILTER (WHERE (held).deadline > at)
+  INTO dead, read, last, records FROM (
+    SELECT session AS held FROM @.session WHERE ${ofUser} AND sign_in > coalesce(after, '0')::bigint ORDER BY sign_in LIMIT most
+  ) AS page;
   IF dead IS NOT NULL THEN
     PERFORM @.bury(dead, given);
   END IF;
-  RETURN (
-    SELECT coalesce(json_agg(@.as_record(session, at) ORDER BY sign_in), '[]')
-    FROM @.session WHERE "user" = this_user AND deadline > at
-  );
+  RETURN json_build_object('records', coalesce(records, '[]'), 'next', CASE WHEN read = most THEN last::text END);
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.end_all(this_user text, why text, except_key text, given double precision) RETURNS integer
+CREATE OR REPLACE FUNCTION @.end_all(this_user text, why text, except_key text, most integer, after text, given double precision) RETURNS json
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
-  ending text[];
-  at double precision;
+  first bigint := coalesce(split_part(after, ' ', 1), '0');
+  last bigint := split_part(after, ' ', 2);
+  page text[];
+  read integer;
 BEGIN
   PERFORM @.hold_user(this_user);
-  PERFORM FROM @.session WHERE "user" = this_user ORDER BY key FOR UPDATE;
-  at := @.moment(given);
-  SELECT array_agg(key) INTO ending FROM @.session WHERE "user" = this_user AND deadline <= at;
-  PERFORM @.conclude(ending, NULL, at);
-  SELECT array_agg(key) INTO ending FROM @.session
-  WHERE "user" = this_user AND key IS DISTINCT FROM except_key AND deadline > at;
-  PERFORM @.conclude(ending, why, at);
-  RETURN coalesce(cardinality(ending), 0);
+  IF last IS NULL THEN
+    SELECT sign_in INTO last FROM @.session WHERE ${ofUser} ORDER BY sign_in DESC LIMIT 1;
+  END IF;
+  SELECT array_agg(key), count(*), max(sign_in) INTO page, read, first FROM (
+    SELECT key, sign_in FROM @.session WHERE ${ofUser} AND sign_in > first AND sign_in <= last ORDER BY sign_in LIMIT most
+  ) AS found;
+  RETURN json_build_object('count', @.end_these(array_remove(page, except_key), why, given),
+    'next', CASE WHEN read = most THEN first || ' ' || last END);
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.end_everyone(why text, most integer, after text, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  latest bigint := coalesce(split_part(after, ' ', 1)::bigint, nextval('@.revision'));
+  first text := coalesce(substr(after, strpos(after, ' ') + 1), '');
+  page text[];
+  read integer;
+BEGIN
+  SELECT array_agg(key) FILTER (WHERE coalesce(begun < latest, true)), count(*), max(key) INTO page, read, first FROM (
+    SELECT key, begun FROM @.session WHERE key > first ORDER BY key LIMIT most
+  ) AS found;
+  RETURN json_build_object('count', @.end_these(page, why, given),
+    'next', CASE WHEN read = most THEN latest || ' ' || first END);
 END
 $body$;`;
 
@@ -381,6 +568,9 @@ BEGIN
   DELETE FROM @.ended WHERE id = ANY (ARRAY(
     SELECT id FROM @.ended WHERE noted_at < clock_timestamp() - interval '1 minute'
     ORDER BY noted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+  ));
+  DELETE FROM @.former WHERE uid = ANY (ARRAY(
+    SELECT uid FROM @.former WHERE forget_at <= at ORDER BY forget_at LIMIT 1000 FOR UPDATE SKIP LOCKED
   ));
   looked_at := ARRAY(
     SELECT key FROM @.session WHERE look_at <= at ORDER BY look_at LIMIT most FOR UPDATE SKIP LOCKED
@@ -397,9 +587,10 @@ $body$;`;
 const keeping = `CREATE OR REPLACE FUNCTION @.keep_ends(span double precision, given double precision) RETURNS void
 LANGUAGE plpgsql ${careful} AS $body$
 BEGIN
-  -- The row may have been taken away, with all the others, while a process was running.
+  -- Asked for each second, written once a day. The row may have been taken away, with all the others, while a process was running.
   INSERT INTO @.state AS there (version, keep_until) VALUES (${schemaVersion}, @.moment(given) + span)
-  ON CONFLICT (one) DO UPDATE SET keep_until = greatest(there.keep_until, excluded.keep_until);
+  ON CONFLICT (one) DO UPDATE SET keep_until = excluded.keep_until
+  WHERE there.keep_until < excluded.keep_until - 86400000;
 END
 $body$;
 
@@ -469,7 +660,58 @@ $body$;`;
  */
 const mark = `CREATE OR REPLACE FUNCTION @.release() RETURNS integer LANGUAGE sql IMMUTABLE AS $body$ SELECT ${schemaRelease} $body$;`;
 
+// What processes of 0.1.0 call. They know of no former uids.
+const before = `CREATE OR REPLACE FUNCTION @.find(this_uid text, is_seen boolean, given double precision) RETURNS json
+LANGUAGE plpgsql ${indexed} AS $body$
+DECLARE
+  answer json := @.look_up(this_uid, is_seen, given);
+BEGIN
+  RETURN CASE WHEN answer->'isFormer' IS NULL THEN answer END;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.touch(this_key text, given double precision) RETURNS json LANGUAGE sql VOLATILE AS $body$
+  SELECT @.touch(this_key, NULL, given)
+$body$;
+
+CREATE OR REPLACE FUNCTION @.set_idle_timeout(this_key text, new_timeout double precision, given double precision) RETURNS json
+LANGUAGE sql VOLATILE AS $body$ SELECT @.set_idle_timeout(this_key, new_timeout, NULL, given) $body$;
+
+CREATE OR REPLACE FUNCTION @.write(this_key text, this_name text, expected bigint, new_text text, given double precision) RETURNS json
+LANGUAGE sql VOLATILE AS $body$ SELECT @.write(this_key, this_name, expected, new_text, NULL, given) $body$;
+
+CREATE OR REPLACE FUNCTION @.renew(this_key text, old_uid text, new_uid text, grace double precision, this_user text,
+  allowed double precision, given double precision) RETURNS json
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  answer json := @.renew(this_key, old_uid, new_uid, grace, false, this_user, allowed, given);
+BEGIN
+  RETURN CASE WHEN answer->'isFormer' IS NULL THEN answer ELSE @.alive(this_key, NULL, @.moment(given)) END;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @."end"(this_key text, why text, given double precision) RETURNS boolean
+LANGUAGE sql VOLATILE AS $body$ SELECT @."end"(this_key, why, NULL, given) $body$;
+
+CREATE OR REPLACE FUNCTION @.list(this_user text, given double precision) RETURNS json LANGUAGE sql VOLATILE AS $body$
+  SELECT @.list(this_user, NULL, NULL, NULL, given)->'records'
+$body$;
+
+CREATE OR REPLACE FUNCTION @.end_all(this_user text, why text, except_key text, given double precision) RETURNS integer
+LANGUAGE sql VOLATILE AS $body$ SELECT (@.end_all(this_user, why, except_key, NULL, NULL, given)->>'count')::integer $body$;`;
+
 /** The functions, and those that they are made of. */
-export const functions = [helpers, sights, births, writes, renewals, ends, users, sweeps, keeping, hearing, mark].join(
-  '\n\n',
-);
+export const functions = [
+  helpers,
+  sights,
+  births,
+  writes,
+  renewals,
+  ends,
+  users,
+  sweeps,
+  keeping,
+  hearing,
+  before,
+  mark,
+].join('\n\n');

@@ -1,5 +1,12 @@
 import {EspalierError} from '../errors.ts';
-import type {EndedSession, SessionRecord, StoredComponent} from '../session/session-store.ts';
+import type {
+  EndedPage,
+  EndedSession,
+  FormerId,
+  ListedPage,
+  SessionRecord,
+  StoredComponent,
+} from '../session/session-store.ts';
 
 type Unread = Readonly<Record<string, unknown>>;
 
@@ -13,9 +20,22 @@ export function toRecord(written: string): SessionRecord {
   return readRecord(JSON.parse(written));
 }
 
-/** The sessions of a list that can be read. */
-export function toRecords(written: string): SessionRecord[] {
-  return (JSON.parse(written) as unknown[]).flatMap(one => attempt(() => readRecord(one)) ?? []);
+/** The same, or the former uid that was written down in its place. */
+export function toFound(written: string): SessionRecord | FormerId {
+  const found: unknown = JSON.parse(written);
+  return Object(found).isFormer === true ? (found as FormerId) : readRecord(found);
+}
+
+/** A page of sessions, of which those that can't be read are left out. */
+export function toPage(written: string): ListedPage {
+  const {records, next} = JSON.parse(written) as {records: unknown[]; next: string | null};
+  return {records: records.flatMap(one => attempt(() => readRecord(one)) ?? []), next: next ?? undefined};
+}
+
+/** What has come of a page of ends. */
+export function toEndedPage(written: string): EndedPage {
+  const {count, next} = JSON.parse(written) as {count: number; next: string | null};
+  return {count, next: next ?? undefined};
 }
 
 /** The ends of a list. A session that can't be read is left out of its end. */

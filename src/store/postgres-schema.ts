@@ -5,6 +5,7 @@ import {functions, schemaRelease, schemaVersion} from './postgres-functions.ts';
 const prelude = `BEGIN;
 SET LOCAL client_min_messages = warning;
 SELECT pg_advisory_xact_lock(hashtextextended('@ schema', 0));
+SET LOCAL statement_timeout = 0;
 DO $body$
 BEGIN
   IF to_regnamespace('@') IS NULL THEN
@@ -52,7 +53,6 @@ CREATE TABLE IF NOT EXISTS @.session (
   ) STORED,
   look_at double precision NOT NULL
 ) WITH (fillfactor = 70);
-CREATE INDEX IF NOT EXISTS session_by_user ON @.session USING hash ("user");
 CREATE INDEX IF NOT EXISTS session_by_look ON @.session (look_at);
 
 CREATE TABLE IF NOT EXISTS @.alias (
@@ -93,8 +93,45 @@ CREATE TABLE IF NOT EXISTS @.kept (
 CREATE INDEX IF NOT EXISTS kept_by_place ON @.kept (place) WHERE NOT is_parked;
 CREATE INDEX IF NOT EXISTS kept_parked ON @.kept (place) WHERE is_parked;`;
 
+/*
+ * What 0.1.0 did not have. Nothing of it makes a table be written anew, and none of it is in the way of a process of that release.
+ */
+const additions = `ALTER TABLE @.session ADD COLUMN IF NOT EXISTS issued_at double precision;
+ALTER TABLE @.session ADD COLUMN IF NOT EXISTS is_waiting boolean NOT NULL DEFAULT false;
+ALTER TABLE @.session ADD COLUMN IF NOT EXISTS begun bigint;
+ALTER TABLE @.session ALTER COLUMN begun SET DEFAULT nextval('@.revision');
+CREATE INDEX IF NOT EXISTS session_by_sign_in ON @.session (hashtextextended("user", 0), sign_in) WHERE "user" IS NOT NULL;
+
+ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS issued_at double precision;
+ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS grace double precision;
+ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS place bigint;
+
+CREATE TABLE IF NOT EXISTS @.former (
+  uid text PRIMARY KEY,
+  key text NOT NULL,
+  until double precision NOT NULL,
+  forget_at double precision NOT NULL
+);
+CREATE INDEX IF NOT EXISTS former_by_time ON @.former (forget_at);
+
+DO $body$
+DECLARE
+  granted record;
+BEGIN
+  -- Who may use the sessions may use these.
+  FOR granted IN SELECT DISTINCT grantee FROM pg_class, aclexplode(relacl)
+    WHERE pg_class.oid = '@.session'::regclass AND grantee <> relowner
+  LOOP
+    EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON @.former TO '
+      || CASE WHEN granted.grantee = 0 THEN 'PUBLIC' ELSE granted.grantee::regrole::text END;
+  END LOOP;
+END
+$body$;`;
+
 /** What the tables are called. */
-export const tableNames = [...tables.matchAll(/^CREATE TABLE IF NOT EXISTS @\.(\w+)/gm)].map(([, name]) => name!);
+export const tableNames = [...(tables + additions).matchAll(/^CREATE TABLE IF NOT EXISTS @\.(\w+)/gm)].map(
+  ([, name]) => name!,
+);
 
 const finish = `INSERT INTO @.state (version) VALUES (${schemaVersion}) ON CONFLICT DO NOTHING;
 COMMIT;
@@ -115,5 +152,5 @@ export function checkSchema(schema: string): void {
  */
 export function schemaSql(schema: string): string {
   checkSchema(schema);
-  return [prelude, tables, functions, finish].join('\n\n').replaceAll('@', `"${schema}"`);
+  return [prelude, tables, additions, functions, finish].join('\n\n').replaceAll('@', `"${schema}"`);
 }

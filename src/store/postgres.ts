@@ -2,12 +2,18 @@ import {Pool} from 'pg';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import {OutageLog} from '../outage-log.ts';
 import {sessionTaken} from '../session/refusals.ts';
 import {
   keepsEndsFor,
+  type EndedPage,
   type EndedSession,
   type EndOutcome,
+  type EndPage,
   type EndReason,
+  type FormerId,
+  type ListedPage,
+  type ListPage,
   type NewSession,
   type Renewal,
   type SessionRecord,
@@ -15,12 +21,11 @@ import {
   type StoreListener,
   type Written,
 } from '../session/session-store.ts';
-import {OutageLog} from './outage-log.ts';
 import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
 import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
 import {callTimeout, PostgresLink, soon} from './postgres-link.ts';
-import {toColumn, toEnds, toRecord, toRecords} from './postgres-record.ts';
+import {toColumn, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
 import {checkSchema, schemaSql, tableNames} from './postgres-schema.ts';
 
 /** How a `PostgresStore` is set up: with a `url` or a `pool`. */
@@ -103,39 +108,51 @@ export class PostgresStore implements SessionStore {
     return toRecord((await this.#claim('create', uid, isSecure, idleTimeout, absoluteTimeout, this.#now()))!);
   }
 
-  async find(uid: string, isSeen: boolean): Promise<SessionRecord | undefined> {
-    return read(await this.#call('find', uid, isSeen, this.#now()));
+  async find(uid: string, isSeen: boolean): Promise<SessionRecord | FormerId | undefined> {
+    return found(await this.#call('look_up', uid, isSeen, this.#now()));
   }
 
-  async touch(key: string): Promise<SessionRecord | undefined> {
-    return read(await this.#call('touch', key, this.#now()));
+  async touch(key: string, asOf?: number): Promise<SessionRecord | undefined> {
+    return read(await this.#call('touch', key, asOf, this.#now()));
   }
 
-  async write(key: string, name: string, expected: number, text: string | undefined): Promise<Written> {
-    const answer = await this.#call('write', key, toColumn(name), expected, text, this.#now());
+  async write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Promise<Written> {
+    const answer = await this.#call('write', key, toColumn(name), expected, text, asOf, this.#now());
     const {current, ...written} = JSON.parse(answer!) as Written & {current?: null};
     return written.state === 'conflict' ? {...written, current: current ?? undefined} : written;
   }
 
-  async renew(key: string, {from, to, grace, signIn}: Renewal): Promise<SessionRecord | undefined> {
+  async renew(
+    key: string,
+    {from, to, grace, isUnsent = false, signIn}: Renewal,
+  ): Promise<SessionRecord | FormerId | undefined> {
     const user = signIn && toColumn(signIn.user);
-    return read(await this.#claim('renew', key, from, to, grace, user, signIn?.limit, this.#now()));
+    return found(await this.#claim('renew', key, from, to, grace, isUnsent, user, signIn?.limit, this.#now()));
   }
 
-  async setIdleTimeout(key: string, idleTimeout: number): Promise<SessionRecord | undefined> {
-    return read(await this.#call('set_idle_timeout', key, idleTimeout, this.#now()));
+  async setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Promise<SessionRecord | undefined> {
+    return read(await this.#call('set_idle_timeout', key, idleTimeout, asOf, this.#now()));
   }
 
-  async end(key: string, reason: EndReason): Promise<boolean> {
-    return (await this.#call('end', key, reason, this.#now())) === 't';
+  async end(key: string, reason: EndReason, asOf?: number): Promise<boolean> {
+    return (await this.#call('end', key, reason, asOf, this.#now())) === 't';
   }
 
-  async list(user: string): Promise<readonly SessionRecord[]> {
-    return toRecords((await this.#call('list', toColumn(user), this.#now()))!);
+  async list(user: string, {most, components, after}: ListPage): Promise<ListedPage> {
+    const names = components.map(toColumn);
+    return toPage((await this.#call('list', toColumn(user), most, names, after, this.#now()))!);
   }
 
-  async endAll(user: string, reason: EndReason, except?: string): Promise<number> {
-    return Number(await this.#call('end_all', toColumn(user), reason, except, this.#now()));
+  async endAll(
+    user: string,
+    reason: EndReason,
+    {most, except, after}: EndPage & {readonly except?: string},
+  ): Promise<EndedPage> {
+    return toEndedPage((await this.#call('end_all', toColumn(user), reason, except, most, after, this.#now()))!);
+  }
+
+  async endEveryone(reason: EndReason, {most, after}: EndPage): Promise<EndedPage> {
+    return toEndedPage((await this.#call('end_everyone', reason, most, after, this.#now()))!);
   }
 
   onEnd(listener: StoreListener): () => void {
@@ -224,7 +241,7 @@ export class PostgresStore implements SessionStore {
       this.#log.recover(`${this.#link.name}, keeps sessions again.`);
       return answer;
     } catch (error) {
-      if (!this.#isClosed && isOutage(error)) this.#log.fail(this.#complaint(error));
+      if (!this.#isClosed && isOutage(error)) this.#log.fail(this.#complaint(error), error);
       throw error;
     }
   }
@@ -307,6 +324,10 @@ function state(schema: string): string {
   return `SELECT json_build_object('version', version, 'release', "${schema}".release(), 'lacking', num_nulls(${tables.join(', ')}),
     'now', floor(extract(epoch FROM clock_timestamp()) * 1000), 'isolation', current_setting('transaction_isolation'))
     FROM "${schema}".state FOR KEY SHARE`;
+}
+
+function found(answer: string | undefined): SessionRecord | FormerId | undefined {
+  return answer === undefined ? undefined : toFound(answer);
 }
 
 function read(answer: string | undefined): SessionRecord | undefined {

@@ -1,20 +1,34 @@
-import {proceed, promised} from '../awaitable.ts';
+import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import {systemClock} from '../clock.ts';
 import type {Logger} from '../logger.ts';
 import {sessionTaken} from '../session/refusals.ts';
+import {OutageLog} from '../outage-log.ts';
 import {TimeLimit} from '../time-limit.ts';
-import {OutageLog} from './outage-log.ts';
 import type {RedisClient, RedisConnection} from './redis-connection.ts';
+import type {RedisEviction} from './redis-eviction.ts';
+import {demoted, NoAnswer, reasonOf, replyKindOf} from './redis-failure.ts';
 import {plain, unreadable, type Reply} from './redis-record.ts';
 import type {RedisScript} from './redis-script.ts';
 
-type Answer = readonly [time: string, state: 'done' | 'late' | 'corrupt' | 'taken', result: Reply];
+type Answer = readonly [time: string, state: 'done' | 'late' | 'corrupt' | 'taken' | 'evicting', result: Reply];
+
+/** A call on its way. */
+interface Call {
+  readonly script: RedisScript;
+  readonly head: readonly [operation: string, now: string];
+  readonly args: readonly string[];
+  /** When it is given up, by `performance.now()`. */
+  readonly until: number;
+  client: RedisClient | undefined;
+  isAgain: boolean;
+}
 
 /** Has scripts run, each in one round trip, and in `timeout` milliseconds at most. */
 export class RedisCaller {
   readonly #connection: RedisConnection;
   readonly #keys: string[];
   readonly #log: OutageLog;
+  readonly #eviction: RedisEviction;
   readonly #timeout: number;
   readonly #limit: TimeLimit;
   /** Keeps the process alive while calls are under way, as a connection that nothing comes from does not. */
@@ -23,32 +37,34 @@ export class RedisCaller {
   /** What the server's clock was ahead of `performance.now()` by when it last answered. */
   #ahead: number | undefined;
 
-  constructor(connection: RedisConnection, base: string, timeout: number, logger: Logger) {
+  constructor(
+    parts: {connection: RedisConnection; logger: Logger; eviction: RedisEviction},
+    base: string,
+    timeout: number,
+  ) {
+    const {connection, logger, eviction} = parts;
     this.#connection = connection;
     this.#keys = [base];
     this.#log = new OutageLog(logger);
+    this.#eviction = eviction;
     this.#timeout = timeout;
-    this.#limit = new TimeLimit(systemClock, timeout, () => new NoAnswer(`Redis gave no answer in ${timeout} ms.`));
+    this.#limit = new TimeLimit(systemClock, timeout, () => new NoAnswer(timeout));
   }
 
   /** What has come of an operation. `now` is the time that takes the place of the server's, if any. */
   call(script: RedisScript, now: string, args: readonly string[]): Promise<Reply> {
     const until = performance.now() + this.#timeout;
-    let client: RedisClient | undefined;
-    const ask = (connected: RedisClient) => {
-      client = connected;
-      return this.#ask(connected, script, [script.operation, now], args, until);
-    };
+    const call: Call = {script, head: [script.operation, now], args, until, client: undefined, isAgain: false};
     this.#begin();
-    return this.#limit.keep(promised(() => proceed(this.#connection.get(), ask))).then(
+    return this.#limit.keep(promised(() => this.#connected(call))).then(
       answer => {
         this.#end();
-        this.#log.recover('Redis, where sessions rest, works again.');
-        return resultOf(answer);
+        this.#log.recover(`${this.#connection.name}, where sessions rest, works again.`);
+        return this.#resultOf(answer);
       },
       (error: unknown) => {
         this.#end();
-        this.#fail(error, client);
+        this.#fail(error, call);
         throw error;
       },
     );
@@ -69,11 +85,22 @@ export class RedisCaller {
     if (this.#underWay === 0) this.#alive.unref();
   }
 
-  #fail(error: unknown, client: RedisClient | undefined): void {
+  #resultOf([, state, result]: Answer): Reply {
+    if (state === 'done') return result;
+    if (state === 'corrupt') throw unreadable();
+    if (state === 'taken') throw sessionTaken();
+    if (state === 'evicting') throw this.#eviction.refuse(result as string);
+    throw new Error('Redis came to this call too late to run it.');
+  }
+
+  #fail(error: unknown, {client}: Call): void {
     if (client && error instanceof NoAnswer) this.#connection.giveUp(client);
-    this.#log.fail(
-      `Redis, where sessions rest, does not work (${kindOf(error)}): until it does, whoever needs one gets a 503.`,
-    );
+    const outage = `${this.#connection.name}, where sessions rest, does not work`;
+    this.#log.fail(`${outage}: ${reasonOf(error)}. Until it does, whoever needs a session gets a 503.`, error);
+  }
+
+  #connected(call: Call): Awaitable<Answer> {
+    return proceed(this.#connection.get(), client => this.#ask(call, client));
   }
 
   /**
@@ -81,46 +108,35 @@ export class RedisCaller {
    * is not run when its caller has long been told that it failed. Where that moment was wrong, as the server's clock was set
    * or another server took over, nothing has been run, and the call is made again by the clock that the answer tells of.
    */
-  #ask(
-    client: RedisClient,
-    script: RedisScript,
-    head: readonly string[],
-    args: readonly string[],
-    until: number,
-    isAgain = false,
-  ): Promise<Answer> {
+  #ask(call: Call, client: RedisClient): Promise<Answer> {
+    call.client = client;
+    const {script, head, args, until} = call;
     const latest = this.#ahead === undefined ? '' : String(Math.floor(until + this.#ahead));
     const options = {keys: this.#keys, arguments: [...head, latest, ...args]};
     const hear = (reply: unknown) => {
       const answer = plain(reply) as unknown as Answer;
       this.#ahead = Number(answer[0]) - performance.now();
-      const isWorthAnother = answer[1] === 'late' && !isAgain && performance.now() < until;
-      return isWorthAnother ? this.#ask(client, script, head, args, until, true) : answer;
+      return answer[1] === 'late' && mayBeMadeAgain(call) ? this.#ask(call, client) : answer;
     };
+    const fail = (error: unknown) => this.#recover(call, client, error);
     return client.evalSha(script.sha1, options).then(hear, (error: unknown) => {
       // Redis has forgotten the script, as it may at any time, and so nothing has been run.
-      const isForgotten = error instanceof Error && error.message.startsWith('NOSCRIPT');
-      if (!isForgotten || performance.now() > until) throw error;
-      return client.eval(script.source, options).then(hear);
+      const isForgotten = replyKindOf(error) === 'NOSCRIPT' && performance.now() < until;
+      return isForgotten ? client.eval(script.source, options).then(hear, fail) : fail(error);
     });
+  }
+
+  #recover(call: Call, client: RedisClient, error: unknown): Awaitable<Answer> {
+    if (demoted.has(replyKindOf(error))) this.#connection.giveUp(client);
+    const isLost = client.isReady === false;
+    if (isLost && call.script.isRepeatable && mayBeMadeAgain(call)) return this.#connected(call);
+    throw error;
   }
 }
 
-class NoAnswer extends Error {}
-
-function resultOf([, state, result]: Answer): Reply {
-  if (state === 'done') return result;
-  if (state === 'corrupt') throw unreadable();
-  if (state === 'taken') throw sessionTaken();
-  throw new Error('Redis came to this call too late to run it.');
-}
-
-/** What kind of failure it is, without anything that was configured or sent: `ECONNREFUSED`, `WRONGPASS`, `OOM`. */
-function kindOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  if (error.cause instanceof Error) return kindOf(error.cause);
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return (
-    /^[A-Z]{3,}(?= )/.exec(error.message)?.[0] ?? (error instanceof NoAnswer ? 'no answer' : error.constructor.name)
-  );
+/** A call is made twice at most. */
+function mayBeMadeAgain(call: Call): boolean {
+  const isFirst = !call.isAgain;
+  call.isAgain = true;
+  return isFirst && performance.now() < call.until;
 }

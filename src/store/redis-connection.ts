@@ -1,5 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {createClient} from 'redis';
+import {NoAnswer} from './redis-failure.ts';
 
 interface ScriptOptions {
   readonly keys: string[];
@@ -17,9 +18,11 @@ export interface RedisClient {
 
 /** The way to Redis. */
 export interface RedisConnection {
+  /** How a log line names the server, without a password. */
+  readonly name: string;
   /** The client. Fails when it is not connected. */
   get(): RedisClient | Promise<RedisClient>;
-  /** Told of a client that owes an answer for too long. */
+  /** Told of a client that owes an answer for too long, or whose server is no primary any more. */
   giveUp(client: RedisClient): void;
   close(): Promise<void>;
 }
@@ -27,7 +30,7 @@ export interface RedisConnection {
 /** What `promise` gives, unless that takes longer than so many milliseconds. `isAwaited` keeps the process alive meanwhile. */
 export async function inTime<T>(promise: Promise<T>, time: number, isAwaited = true): Promise<T> {
   const {promise: late, reject} = Promise.withResolvers<never>();
-  const refuse = () => reject(new Error(`Redis gave no answer in ${time} ms.`));
+  const refuse = () => reject(new NoAnswer(time));
   // It may be this process that was busy: an answer that has come meanwhile is read first.
   const timer = setTimeout(() => setImmediate(refuse), time);
   if (!isAwaited) timer.unref();
@@ -38,12 +41,16 @@ export async function inTime<T>(promise: Promise<T>, time: number, isAwaited = t
   }
 }
 
+const defaultPort = 6379;
+
 function ignore(): void {
   // Each call that fails tells of it; without a listener an error of the connection would end the process.
 }
 
-function unconnected(cause?: unknown): Error {
-  return new Error('There is no connection to Redis.', {cause});
+class Unconnected extends Error {
+  constructor(cause?: unknown) {
+    super('There is no connection to Redis.', {cause});
+  }
 }
 
 // The client's own way to connect again waits without end for a server that accepts and then says nothing.
@@ -69,33 +76,42 @@ export function isRedisUrl(url: string): boolean {
   }
 }
 
-/** A connection of our own: made anew whenever it is lost. Meanwhile calls are refused at once. */
+/**
+ * A connection of our own: made anew whenever it is lost, at once the first time. Calls wait for that one attempt; when it has
+ * come to nothing they are refused at once, until a later one succeeds.
+ */
 export class OwnConnection implements RedisConnection {
+  readonly name: string;
   readonly #url: string;
   readonly #timeout: number;
-  readonly #first = Promise.withResolvers<void>();
   readonly #closing = new AbortController();
   #client: ReturnType<typeof clientFor> | undefined;
+  /** What calls wait for while there is no client: the first attempt to connect since the beginning, or since it was lost. */
+  #attempt = Promise.withResolvers<void>();
   #failure: unknown;
 
   /** `timeout` is in milliseconds: for what is under way when it is closed, and half of that for a new connection. */
   constructor(url: string, timeout: number) {
+    const {hostname, port} = new URL(url);
+    this.name = `Redis at ${hostname}:${port || defaultPort}`;
     this.#url = url;
     this.#timeout = timeout;
     void this.#stay();
   }
 
-  // What is asked before the first attempt has come to something, as by a site that begins, waits for that.
   get(): RedisClient | Promise<RedisClient> {
-    return this.#client ?? this.#first.promise.then(() => this.#connected());
+    return this.#client ?? this.#attempt.promise.then(() => this.#connected());
   }
 
   giveUp(client: RedisClient): void {
-    if (client === this.#client) this.#client.destroy();
+    if (client !== this.#client) return;
+    this.#client.destroy();
+    this.#lose(client);
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#attempt.resolve();
     const client = this.#client;
     this.#client = undefined;
     if (!client) return;
@@ -104,44 +120,54 @@ export class OwnConnection implements RedisConnection {
   }
 
   #connected(): RedisClient {
-    if (!this.#client) throw unconnected(this.#failure);
+    if (!this.#client) throw new Unconnected(this.#failure);
     return this.#client;
   }
 
   async #stay(): Promise<void> {
     const {signal} = this.#closing;
     while (!signal.aborted) {
+      // Attempts begin so far apart, and not those of all processes at once. One that held for longer is not waited for.
+      const next = performance.now() + 100 + Math.random() * 200;
       await this.#connect();
-      this.#first.resolve();
-      // A while, and not all processes at once.
-      await sleep(100 + Math.random() * 200, undefined, {ref: false, signal}).catch(ignore);
+      const rest = next - performance.now();
+      if (rest > 0) await sleep(rest, undefined, {ref: false, signal}).catch(ignore);
     }
   }
 
   async #connect(): Promise<void> {
     const client = clientFor(this.#url, 2 * this.#timeout);
     const {promise: lost, resolve} = Promise.withResolvers<unknown>();
-    client.on('error', resolve).on('end', () => resolve(undefined));
+    const lose = (error?: unknown) => {
+      this.#lose(client);
+      resolve(error);
+    };
+    client.on('error', lose).on('end', lose);
     client.unref();
     try {
       await inTime(client.connect(), 2 * this.#timeout, false);
-      if (!this.#closing.signal.aborted) await this.#use(client, lost);
+      if (!this.#closing.signal.aborted) this.#client = client;
+      this.#attempt.resolve();
+      if (this.#client) this.#failure = await lost;
     } catch (error) {
       this.#failure = error;
+      this.#attempt.resolve();
     }
+    this.#lose(client);
     client.destroy();
   }
 
-  async #use(client: ReturnType<typeof clientFor>, lost: Promise<unknown>): Promise<void> {
-    this.#client = client;
-    this.#first.resolve();
-    this.#failure = await lost;
+  // Before whoever was answered by this connection's end can ask for another.
+  #lose(client: RedisClient): void {
+    if (client !== this.#client) return;
     this.#client = undefined;
+    this.#attempt = Promise.withResolvers();
   }
 }
 
 /** The application's own client: it connects it, and closes it. */
 export class BroughtConnection implements RedisConnection {
+  readonly name = 'Redis';
   readonly #client: RedisClient;
 
   constructor(client: RedisClient) {
@@ -150,7 +176,7 @@ export class BroughtConnection implements RedisConnection {
   }
 
   get(): RedisClient {
-    if (this.#client.isReady === false) throw unconnected();
+    if (this.#client.isReady === false) throw new Unconnected();
     return this.#client;
   }
 

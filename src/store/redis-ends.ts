@@ -38,6 +38,11 @@ export class RedisEnds {
     }
   }
 
+  /** The log has been begun anew, and nobody has heard any of it. */
+  beginAnew(): void {
+    for (const listener of this.#listeners) listener.mark &&= '0-0';
+  }
+
   /** Pass on an entry of the log, `[id, ['key', key, 'reason', reason]]`. */
   hear(entry: Reply): void {
     const [id, [, key, , reason]] = entry as unknown as [string, [string, string, string, EndReason]];

@@ -1,6 +1,6 @@
 import {EspalierError} from '../errors.ts';
 import {unlessCorrupt} from '../session/refusals.ts';
-import type {EndedSession, EndReason, SessionRecord, StoredComponent} from '../session/session-store.ts';
+import type {EndedSession, EndReason, FormerId, SessionRecord, StoredComponent} from '../session/session-store.ts';
 
 /** What a script gives: texts, and lists of them. */
 export type Reply = string | readonly Reply[];
@@ -37,6 +37,13 @@ function fieldsOf(flat: readonly Reply[]): Map<string, string> {
   const fields = new Map<string, string>();
   for (let i = 0; i < flat.length; i += 2) fields.set(flat[i] as string, flat[i + 1] as string);
   return fields;
+}
+
+/** What a uid stands for: a session of `[now, key, fields]`, a former uid of `[now, key, until]`, or nothing of `[]`. */
+export function foundOf(reply: Reply): SessionRecord | FormerId | undefined {
+  if (reply.length === 0) return undefined;
+  const [now, key, until] = reply as readonly [string, string, Reply];
+  return typeof until === 'string' ? {isFormer: true, key, until: Number(until), now: Number(now)} : recordOf(reply);
 }
 
 /** A session of `[now, key, fields]`. Fails with `SESSION_CORRUPT`. */

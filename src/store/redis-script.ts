@@ -6,19 +6,31 @@ export interface RedisScript {
   readonly operation: string;
   readonly source: string;
   readonly sha1: string;
+  /** Whether to run it twice is the same as once: it is made again where its reply was lost with the connection. */
+  readonly isRepeatable: boolean;
 }
 
 // How everything is kept, `base` being `{prefix}:`, whose braces put all of a store's keys into one slot of a cluster:
-//   s:<key>        hash    a session: its fields, `a:<uid>` = until when a former uid finds it, `c:<name>` = revision:text
-//   u:<uid>        string  the key of a session that has, or had, this uid besides its key
+//   s:<key>        hash    a session: its fields, `ids` once it has another uid than its key, `c:<name>` = revision:text
+//   u:<uid>        string  the key of the session that has this uid besides its key; of a uid that a session had, the key,
+//                          until when it found that, and until when that is remembered, each on a line
+//   sessions       zset    the keys of all sessions in the order of their beginnings
+//   begun          string  how many have begun
 //   of:<user>      zset    the keys of a user's sessions in the order of their sign-ins
-//   deadlines      zset    the keys of all sessions by their deadlines
+//   deadlines      zset    the keys of all sessions by their deadlines, each with its user after a line break, if it has one
 //   ended          stream  ends of the last minute, for those who listen
 //   keep-ends      string  until when ends are kept
 //   outbox         stream  kept ends, each until it is told, in their order: `key`, `reason` and the moment, `ended`
 //   k:<key>        hash    the session of a kept end as it was, with its `entry` in the outbox and its `attempts`
 //   handed         string  the last entry of the outbox that was handed out
 //   later          zset    the entries that were handed out, by when they may be again; `inf` for those set aside
+//
+// What has an expiry may be evicted under a policy `volatile-*`, and is deleted by Redis when nobody has swept for long:
+//   s:<key>        the session is gone, without an end; the lists let go of it when it is looked at, or swept
+//   u:<uid>        the session is there, listed, and ends with the others of its user; its visitor does not find it any more.
+//                  Of a former one: a request that was on its way with it is taken for one with an id that nobody knows
+// Nothing else has one. Without of:<user> a live session would be missed by whoever ends all of its user; without deadlines
+// one would not end in time; without the others ends would not be heard, not be told, or told twice.
 //
 // Which session a uid stands for, or who the sessions of a user are, is known only inside; so one key is declared, the
 // base, and the others are made of it. A cluster finds them all in that key's slot.
@@ -33,8 +45,9 @@ local now = tonumber(clock) or real
 -- A call that was held up on its way is not wanted any more: its caller has been told that it failed.
 if latest ~= '' and real > tonumber(latest) then return {string.format('%.0f', real), 'late'} end
 
-local hour, week = 3600000, 604800000
-local corrupt, taken = {}, {}
+local minute, day, week = 60000, 86400000, 604800000
+local formerIdsFor, mostIds, mostReplaced = 300000, 4, 100
+local corrupt, taken, evicting = {}, {}, {}
 local ops = {}
 
 -- Never with an exponent, for moments at least.
@@ -49,10 +62,10 @@ end
 
 local function load(key)
   local at = base .. 's:' .. key
-  local f = redis.pcall('HMGET', at, 'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'revision', 'user', 'authenticated')
+  local f = redis.pcall('HMGET', at, 'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'revision', 'user', 'authenticated', 'ids')
   if f.err then error(corrupt) end
   if not f[1] and redis.call('EXISTS', at) == 0 then return nil end
-  local s = {key = key, at = at, uid = f[1], user = f[8]}
+  local s = {key = key, at = at, uid = f[1], user = f[8], ids = f[10]}
   s.idle, s.absolute, s.created, s.seen = number(f[3]), number(f[4]), number(f[5]), number(f[6])
   s.authenticated = number(f[9])
   local isWhole = s.uid and f[2] and s.idle and s.absolute and s.created and s.seen and number(f[7])
@@ -72,17 +85,36 @@ local function timeoutReason(s)
   return idleDeadline(s) < absoluteDeadline(s) and 'idle' or 'absolute'
 end
 
--- A uid may stand for another session by now.
-local function forget(uid, key)
-  if redis.call('GET', base .. 'u:' .. uid) == key then redis.call('DEL', base .. 'u:' .. uid) end
+-- The uids that find a session, or did so a moment ago, in the order in which they were given: src/session/session-ids.ts,
+-- told once more. An id without 'till' has nothing that comes after it and was seen.
+local function idsOf(s)
+  local ids = {}
+  for uid, issued, grace, till in string.gmatch(s.ids or '', '([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n') do
+    ids[#ids + 1] = {uid = uid, issued = tonumber(issued), grace = tonumber(grace), till = tonumber(till)}
+  end
+  -- It has had no other, or the process that gave it this one was of a release that knew no list of them.
+  if #ids == 0 or ids[#ids].uid ~= s.uid then return {{uid = s.uid, issued = s.created, grace = 0}} end
+  return ids
 end
 
-local function aliases(s)
-  local found = {}
-  for _, field in ipairs(redis.call('HKEYS', s.at)) do
-    if string.sub(field, 1, 2) == 'a:' then found[#found + 1] = string.sub(field, 3) end
+local function saveIds(s, ids)
+  local lines = {}
+  for i, id in ipairs(ids) do
+    lines[i] = id.uid .. '\\n' .. text(id.issued) .. '\\n' .. text(id.grace) .. '\\n' .. (id.till and text(id.till) or '') .. '\\n'
   end
-  return found
+  s.ids, s.uid = table.concat(lines), ids[#ids].uid
+  redis.call('HSET', s.at, 'uid', s.uid, 'ids', s.ids)
+end
+
+local function finds(id)
+  return not id.till or now < id.till
+end
+
+-- A uid that does not find a session any more, for requests that were on their way with it.
+local function remember(uid, key, till)
+  local forgetAt = math.max(till, now) + formerIdsFor
+  local value = key .. '\\n' .. text(till) .. '\\n' .. text(forgetAt)
+  redis.call('SET', base .. 'u:' .. uid, value, 'PX', text(math.ceil(forgetAt - now) + minute))
 end
 
 -- The entry of a kept end in the outbox, if it can be read.
@@ -106,14 +138,25 @@ local function keep(s, reason)
   redis.call('HSET', kept, 'entry', id, 'attempts', '0')
 end
 
+-- The user is there for the sweep: what Redis has deleted by itself can't be asked whose it was.
+local function memberOf(s)
+  return s.user and s.key .. '\\n' .. s.user or s.key
+end
+
 local function finish(s, reason)
-  for _, uid in ipairs(aliases(s)) do forget(uid, s.key) end
-  forget(s.uid, s.key)
-  redis.call('ZREM', base .. 'deadlines', s.key)
+  local isRemembered = reason == 'logout' or reason == 'revoked' or reason == 'replaced'
+  for _, id in ipairs(idsOf(s)) do
+    if isRemembered then
+      remember(id.uid, s.key, math.min(id.till or now, now))
+    else
+      redis.call('DEL', base .. 'u:' .. id.uid)
+    end
+  end
+  redis.call('ZREM', base .. 'deadlines', s.key, memberOf(s))
+  redis.call('ZREM', base .. 'sessions', s.key)
   if s.user then redis.call('ZREM', base .. 'of:' .. s.user, s.key) end
   if now < (number(redis.call('GET', base .. 'keep-ends')) or 0) then keep(s, reason) else redis.call('DEL', s.at) end
-  redis.call('XADD', base .. 'ended', 'MINID', '=', text(real - 60000), '*', 'key', s.key, 'reason', reason)
-  redis.call('PEXPIRE', base .. 'ended', 120000)
+  redis.call('XADD', base .. 'ended', '*', 'key', s.key, 'reason', reason)
 end
 
 -- The session, unless its deadline has passed; then it ends here, before the sweep comes to it.
@@ -132,20 +175,24 @@ local function attempt(act, key)
   return nil, true
 end
 
-local function isFoundBy(s, uid)
-  return s.uid == uid or now < (number(redis.call('HGET', s.at, 'a:' .. uid)) or 0)
-end
-
-local function byUid(uid)
-  local s = live(uid)
-  if s and isFoundBy(s, uid) then return s end
-  local key = redis.call('GET', base .. 'u:' .. uid)
-  s = key and live(key)
-  return s and isFoundBy(s, uid) and s or nil
+-- The live session that a uid finds; or else the key of the one that it found, and until when.
+local function lookUp(uid)
+  local value = redis.call('GET', base .. 'u:' .. uid) or uid
+  local key, till, forgetAt = string.match(value, '^(.*)\\n(.*)\\n(.*)$')
+  if key then return nil, now < tonumber(forgetAt) and {key = key, till = tonumber(till)} or nil end
+  local s = live(value)
+  for _, id in ipairs(s and idsOf(s) or {}) do
+    if id.uid == uid and finds(id) then return s end
+    if id.uid == uid and now < id.till + formerIdsFor then return nil, {key = s.key, till = id.till} end
+  end
 end
 
 local function refuseTaken(uid)
-  if live(uid) or byUid(uid) then error(taken) end
+  if live(uid) or lookUp(uid) then error(taken) end
+end
+
+local function former(id)
+  return {text(now), id.key, text(id.till)}
 end
 
 local function record(s)
@@ -153,7 +200,18 @@ local function record(s)
 end
 
 local function schedule(s)
-  redis.call('ZADD', base .. 'deadlines', text(idleDeadline(s)), s.key)
+  redis.call('ZADD', base .. 'deadlines', text(idleDeadline(s)), memberOf(s))
+end
+
+-- A user's list never expires, and lacks none of their sessions that is in use, whatever has become of it. No two of them have
+-- one place in it.
+local function enlist(s)
+  if not s.user then return end
+  local of, place = base .. 'of:' .. s.user, s.authenticated or s.created
+  redis.call('PERSIST', of)
+  if redis.call('ZSCORE', of, s.key) then return end
+  while redis.call('ZCOUNT', of, text(place), text(place)) > 0 do place = place + 1 end
+  redis.call('ZADD', of, text(place), s.key)
 end
 
 -- What Redis deletes by itself it tells nobody of. So that comes long after the sweep should have: when all processes
@@ -161,9 +219,12 @@ end
 local function outlast(s)
   local rest = text(math.min(math.max(math.floor(absoluteDeadline(s) - now), 0) + week, 100 * 52 * week))
   redis.call('PEXPIRE', s.at, rest)
-  if s.uid ~= s.key then redis.call('PEXPIRE', base .. 'u:' .. s.uid, rest) end
-  local of = s.user and base .. 'of:' .. s.user
-  if of and redis.call('PTTL', of) < tonumber(rest) then redis.call('PEXPIRE', of, rest) end
+  for _, id in ipairs(idsOf(s)) do redis.call('PEXPIRE', base .. 'u:' .. id.uid, rest) end
+end
+
+local function register(s)
+  if redis.call('ZSCORE', base .. 'sessions', s.key) then return end
+  redis.call('ZADD', base .. 'sessions', redis.call('INCR', base .. 'begun'), s.key)
 end
 
 local function see(s)
@@ -171,43 +232,122 @@ local function see(s)
   s.seen = now
   redis.call('HSET', s.at, 'seen', text(now))
   schedule(s)
+  register(s)
+  enlist(s)
 end
 
-local function sessionsOf(user)
-  local sessions, of = {}, base .. 'of:' .. user
-  for _, key in ipairs(redis.call('ZRANGE', of, 0, -1)) do
-    local s, isCorrupt = attempt(live, key)
-    if s and s.user == user then
-      sessions[#sessions + 1] = s
-    elseif not isCorrupt then
-      redis.call('ZREM', of, key)
+-- Somebody has come with this uid: the grace begins of those that were given before it.
+local function sight(s, uid)
+  if not s.ids then return end
+  local ids, waiting = idsOf(s), {}
+  for _, id in ipairs(ids) do
+    if id.uid == uid then break end
+    if not id.till then waiting[#waiting + 1] = id end
+  end
+  for _, id in ipairs(waiting) do id.till = now + id.grace end
+  if #waiting > 0 then saveIds(s, ids) end
+end
+
+-- The uids of a session once it has been given another, and those that it has no more. Nothing where it has as many as it
+-- may, and all of them may still be on their way.
+local function idsAfterRenewal(ids, from, to, grace, isUnsent)
+  local kept, before, newest = {}, {}, nil
+  for _, id in ipairs(ids) do
+    if not finds(id) then
+      before[#before + 1] = id
+    else
+      newest = id
+      if not isUnsent or id.uid ~= from then kept[#kept + 1] = id end
     end
   end
-  return sessions
+  if #kept >= mostIds then
+    local place = kept[1].uid == from and 2 or 1
+    if newest.uid ~= from and now < kept[place].issued + grace then return nil end
+    local surplus = table.remove(kept, place)
+    surplus.till = now
+    before[#before + 1] = surplus
+  end
+  for _, id in ipairs(kept) do
+    if not id.till then id.grace = grace end
+  end
+  kept[#kept + 1] = {uid = to, issued = now, grace = 0}
+  return kept, before
 end
 
-local function rename(s, uid, grace)
+local function idsAfterSignIn(ids, from, to, grace, isUnsent)
+  local before = {}
+  for _, id in ipairs(ids) do
+    if finds(id) then id.till = now + grace end
+    if not isUnsent or id.uid ~= from then before[#before + 1] = id end
+  end
+  return {{uid = to, issued = now, grace = 0}}, before
+end
+
+local function rename(s, ids, before)
+  local uid = ids[#ids].uid
   refuseTaken(uid)
-  for _, alias in ipairs(aliases(s)) do
-    if not isFoundBy(s, alias) then
-      redis.call('HDEL', s.at, 'a:' .. alias)
-      forget(alias, s.key)
-    end
+  local stays = {}
+  for _, id in ipairs(ids) do stays[id.uid] = true end
+  for _, id in ipairs(idsOf(s)) do
+    if not stays[id.uid] then redis.call('DEL', base .. 'u:' .. id.uid) end
   end
-  redis.call('HSET', s.at, 'uid', uid, 'a:' .. s.uid, text(now + grace))
-  redis.call('PEXPIRE', base .. 'u:' .. s.uid, text(math.floor(grace) + hour))
-  if uid ~= s.key then redis.call('SET', base .. 'u:' .. uid, s.key) end
-  s.uid = uid
+  for _, id in ipairs(before) do remember(id.uid, s.key, id.till) end
+  redis.call('SET', base .. 'u:' .. uid, s.key)
+  saveIds(s, ids)
+end
+
+-- The eviction policy, if the access rules let it be read.
+local function evictionPolicy()
+  local info = redis.pcall('INFO', 'memory')
+  return type(info) == 'string' and string.match(info, 'maxmemory_policy:(%S+)') or ''
+end
+
+local function refuseEvicting()
+  evicting[1] = evictionPolicy()
+  if string.sub(evicting[1], 1, 7) == 'allkeys' then error(evicting) end
+end
+
+-- Those of a user that are past their deadline and not swept yet: they are in nobody's place.
+local function sweepUser(user)
+  local ending = '\\n' .. user
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', base .. 'deadlines', '-inf', text(now), 'LIMIT', 0, 1000)) do
+    if string.sub(member, -#ending) == ending then attempt(live, string.sub(member, 1, -#ending - 1)) end
+  end
+end
+
+-- What is listed and not there any more leaves the list.
+local function ofUser(user, key)
+  local s, isCorrupt = attempt(live, key)
+  if s and s.user == user then return s end
+  if not isCorrupt then redis.call('ZREM', base .. 'of:' .. user, key) end
+end
+
+-- Of the sessions of a user only those past the limit are read.
+local function replace(user, limit)
+  local of = base .. 'of:' .. user
+  if redis.call('ZCARD', of) <= limit then return end
+  sweepUser(user)
+  local surplus = math.min(redis.call('ZCARD', of) - limit, mostReplaced)
+  if surplus <= 0 then return end
+  for _, key in ipairs(redis.call('ZRANGE', of, 0, surplus - 1)) do
+    local s = ofUser(user, key)
+    if s then finish(s, 'replaced') end
+  end
 end
 
 local function signIn(s, user, limit)
-  s.user, s.authenticated = user, math.max(now, s.authenticated or s.created)
+  redis.call('ZREM', base .. 'deadlines', memberOf(s))
+  s.user, s.authenticated = user, math.max(now, s.authenticated and s.authenticated + 1 or s.created)
   redis.call('HSET', s.at, 'user', user, 'authenticated', text(s.authenticated))
   local of = base .. 'of:' .. user
   local last = redis.call('ZREVRANGE', of, 0, 0, 'WITHSCORES')
   redis.call('ZADD', of, text(math.max(s.authenticated, (tonumber(last[2]) or 0) + 1)), s.key)
-  local sessions = sessionsOf(user)
-  for i = 1, #sessions - limit do finish(sessions[i], 'replaced') end
+  redis.call('PERSIST', of)
+  if limit then replace(user, limit) end
+end
+
+local function isAsOf(s, asOf)
+  return asOf == '' or tonumber(asOf) == (s.authenticated or 0)
 end
 
 function ops.create(uid, secure, idle, absolute)
@@ -216,26 +356,32 @@ function ops.create(uid, secure, idle, absolute)
   s.created, s.seen = now, now
   redis.call('HSET', s.at, 'uid', uid, 'secure', secure, 'idle', idle, 'absolute', absolute, 'created', text(now),
     'seen', text(now), 'revision', '0')
+  redis.call('DEL', base .. 'u:' .. uid)
+  register(s)
   schedule(s)
   outlast(s)
   return record(s)
 end
 
 function ops.find(uid, isSeen)
-  local s = byUid(uid)
-  if s and isSeen == '1' then see(s) end
+  local s, was = lookUp(uid)
+  if not s then return was and former(was) or {} end
+  sight(s, uid)
+  if isSeen == '1' then see(s) end
   return record(s)
 end
 
-function ops.touch(key)
+function ops.touch(key, asOf)
   local s = live(key)
-  if s then see(s) end
+  if not s or not isAsOf(s, asOf) then return {} end
+  see(s)
   return record(s)
 end
 
-function ops.write(key, name, expected, content)
+function ops.write(key, name, expected, asOf, content)
   local s = live(key)
   if not s then return {'gone'} end
+  if not isAsOf(s, asOf) then return {'superseded'} end
   local current = redis.call('HGET', s.at, 'c:' .. name)
   local revision = current and string.match(current, '^(%d+):')
   if current and not revision then error(corrupt) end
@@ -249,10 +395,34 @@ function ops.write(key, name, expected, content)
   return {'written', revision}
 end
 
-function ops.renew(key, from, to, grace, user, limit)
+-- By a uid of before a sign-in the same user gets a further one.
+local function renewFormer(s, was, change, user)
+  was = was or {key = s.key, till = now}
+  local isSame = was.key == s.key and s.user and s.user == user and now < was.till
+  local ids, before
+  if isSame then ids, before = idsAfterRenewal(idsOf(s), change.from, change.to, change.grace, change.isUnsent) end
+  if not ids then return former(was) end
+  rename(s, ids, before)
+  see(s)
+  outlast(s)
+  return record(s)
+end
+
+function ops.renew(key, from, to, grace, isUnsent, user, limit)
+  if user then refuseEvicting() end
   local s = live(key)
-  if not s or (user and s.user and s.user ~= user) then return record(s) end
-  if s.uid == from or (user and not s.user) then rename(s, to, tonumber(grace)) end
+  if not s then return {} end
+  local change = {from = from, to = to, grace = tonumber(grace), isUnsent = isUnsent == '1'}
+  local found, was = lookUp(from)
+  if not found or found.key ~= key then return renewFormer(s, was, change, user) end
+  if user and s.user and s.user ~= user then return record(s) end
+  local ids, before
+  if user then
+    ids, before = idsAfterSignIn(idsOf(s), from, to, change.grace, change.isUnsent)
+  else
+    ids, before = idsAfterRenewal(idsOf(s), from, to, change.grace, change.isUnsent)
+  end
+  if ids then rename(s, ids, before) end
   if user then signIn(s, user, tonumber(limit)) end
   see(s)
   schedule(s)
@@ -260,49 +430,103 @@ function ops.renew(key, from, to, grace, user, limit)
   return record(s)
 end
 
-function ops.setIdleTimeout(key, idle)
+function ops.setIdleTimeout(key, idle, asOf)
   local s = live(key)
-  if not s then return {} end
+  if not s or not isAsOf(s, asOf) then return {} end
   s.idle, s.seen = tonumber(idle), math.max(s.seen, now)
   redis.call('HSET', s.at, 'idle', idle, 'seen', text(s.seen))
   schedule(s)
   return record(s)
 end
 
-function ops.endOne(key, reason)
+function ops.endOne(key, reason, asOf)
   local s = live(key)
-  if s then finish(s, reason) end
-  return s and 1 or 0
+  if not s or not isAsOf(s, asOf) then return 0 end
+  finish(s, reason)
+  return 1
 end
 
-function ops.list(user)
-  local records = {}
-  for i, s in ipairs(sessionsOf(user)) do records[i] = record(s) end
-  return records
+-- A page of a list, from a mark of two places in it: the last of the page before, and the last when the first was asked for.
+-- Gives the mark of the next, if there may be one.
+local function page(list, most, mark, last)
+  local first, bound = string.match(mark, '^(%S+) (%S+)$')
+  bound = bound or last
+  local found = redis.call('ZRANGEBYSCORE', list, '(' .. (first or '-inf'), bound, 'WITHSCORES', 'LIMIT', 0, most)
+  local keys = {}
+  for i = 1, #found, 2 do keys[#keys + 1] = found[i] end
+  return keys, #keys < tonumber(most) and '' or found[#found] .. ' ' .. bound
 end
 
-function ops.endAll(user, reason, except)
-  local count = 0
-  for _, s in ipairs(sessionsOf(user)) do
-    if s.key ~= except then
+local function pageOf(user, most, mark)
+  local of = base .. 'of:' .. user
+  local last = redis.call('ZREVRANGE', of, 0, 0, 'WITHSCORES')[2]
+  return page(of, most, mark, last or '0')
+end
+
+-- A session with those of its components that are asked for.
+local function summary(s, names)
+  local flat, values = {}, redis.call('HMGET', s.at, unpack(names))
+  for i, name in ipairs(names) do
+    if values[i] then
+      flat[#flat + 1] = name
+      flat[#flat + 1] = values[i]
+    end
+  end
+  return {text(now), s.key, flat}
+end
+
+function ops.list(user, most, mark, ...)
+  local names = {'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'user', 'authenticated'}
+  for _, name in ipairs({...}) do names[#names + 1] = 'c:' .. name end
+  local records, keys, more = {}, pageOf(user, most, mark)
+  for _, key in ipairs(keys) do
+    local s = ofUser(user, key)
+    records[#records + 1] = s and summary(s, names)
+  end
+  return {more, records}
+end
+
+function ops.endAll(user, reason, most, mark, except)
+  local count, keys, more = 0, pageOf(user, most, mark)
+  for _, key in ipairs(keys) do
+    local s = key ~= except and ofUser(user, key)
+    if s then
       finish(s, reason)
       count = count + 1
     end
   end
-  return count
+  return {more, count}
+end
+
+function ops.endEveryone(reason, most, mark)
+  local count, keys, more = 0, page(base .. 'sessions', most, mark, redis.call('GET', base .. 'begun') or '0')
+  for _, key in ipairs(keys) do
+    local s, isCorrupt = attempt(live, key)
+    if s then
+      finish(s, reason)
+      count = count + 1
+    elseif not isCorrupt then
+      redis.call('ZREM', base .. 'sessions', key)
+    end
+  end
+  return {more, count}
 end
 
 -- What can't be read is taken off the list, and so is not in the way the next time; it stays where it is.
 local function sweep()
   local due = redis.call('ZRANGEBYSCORE', base .. 'deadlines', '-inf', text(now), 'LIMIT', 0, 100)
-  for _, key in ipairs(due) do
-    local s = attempt(load, key)
-    if not s then
-      redis.call('ZREM', base .. 'deadlines', key)
-    elseif now < idleDeadline(s) then
+  for _, member in ipairs(due) do
+    local key, user = string.match(member, '^(.*)\\n(.*)$')
+    key = key or member
+    local s, isCorrupt = attempt(load, key)
+    redis.call('ZREM', base .. 'deadlines', member)
+    if not s then redis.call('ZREM', base .. 'sessions', key) end
+    if s and now < idleDeadline(s) then
       schedule(s)
-    else
+    elseif s then
       finish(s, timeoutReason(s))
+    elseif user and not isCorrupt then
+      redis.call('ZREM', base .. 'of:' .. user, key)
     end
   end
   return #due
@@ -313,13 +537,41 @@ function ops.mark()
   return last and last[1] or '0-0'
 end
 
-function ops.tick(mark)
-  local swept = sweep()
-  return {swept, mark and redis.call('XRANGE', base .. 'ended', '(' .. mark, '+', 'COUNT', 1000) or {}}
+-- The ids of a stream never go back while it is there, even where the clock does: so it has no expiry. Then many of them are
+-- of one time for a while, and it is their number that is bounded.
+local function trim()
+  redis.call('PERSIST', base .. 'ended')
+  redis.call('XTRIM', base .. 'ended', 'MINID', '=', text(real - minute))
+  redis.call('XTRIM', base .. 'ended', 'MAXLEN', '~', '100000')
 end
 
+local function isBefore(id, other)
+  local time, count = string.match(id, '^(%d+)-(%d+)$')
+  local otherTime, otherCount = string.match(other, '^(%d+)-(%d+)$')
+  if time == otherTime then return tonumber(count) < tonumber(otherCount) end
+  return tonumber(time) < tonumber(otherTime)
+end
+
+-- What has ended since the mark. Where the mark is ahead of the log, that was emptied and begun anew, and all of it is news.
+local function news(mark)
+  local ended = base .. 'ended'
+  local last = redis.call('XREVRANGE', ended, '+', '-', 'COUNT', 1)[1]
+  if not last then return {} end
+  local isAnew = isBefore(last[1], mark)
+  local entries = redis.call('XRANGE', ended, isAnew and '-' or '(' .. mark, '+', 'COUNT', 1000)
+  return isAnew and {entries, 'anew'} or {entries}
+end
+
+function ops.tick(mark)
+  local swept = sweep()
+  trim()
+  return {swept, evictionPolicy(), mark and news(mark) or {}}
+end
+
+-- Asked for each second; written once a day.
 function ops.keepEnds()
-  redis.call('SET', base .. 'keep-ends', text(now + week), 'PX', week)
+  local kept = number(redis.call('GET', base .. 'keep-ends')) or 0
+  if kept < now + week - day then redis.call('SET', base .. 'keep-ends', text(now + week)) end
 end
 
 -- The fields of an entry by their place, or nothing if it is not there any more.
@@ -375,6 +627,9 @@ local isDone, result = pcall(ops[ARGV[1]], unpack(ARGV, 4))
 if isDone then return {text(real), 'done', result} end
 if result == corrupt then return {text(real), 'corrupt'} end
 if result == taken then return {text(real), 'taken'} end
+if result == evicting then return {text(real), 'evicting', evicting[1]} end
+-- What Redis refuses keeps its name, WRONGTYPE or NOPERM: thrown again, it would begin with the place in this script.
+if type(result) == 'string' and string.match(result, '^%u+ ') then return redis.error_reply(result) end
 error(result)
 `;
 
@@ -393,10 +648,17 @@ function partFor(operation: string): string {
 /** What makes a store grow: refused while Redis is at its memory limit. What is there can be found, and can end, even then. */
 const growing: ReadonlySet<string> = new Set(['create', 'write', 'renew']);
 
+const repeatable: ReadonlySet<string> = new Set(['find', 'touch', 'list', 'mark', 'tick', 'keepEnds']);
+
 function scriptFor(operation: string): RedisScript {
   // With a first line like this none of them runs on a replica, not even to read: what is there may have ended.
   const source = `#!lua${growing.has(operation) ? '' : ' flags=allow-oom'}\n${partFor(operation)}`;
-  return {operation, source, sha1: createHash('sha1').update(source).digest('hex')};
+  return {
+    operation,
+    source,
+    sha1: createHash('sha1').update(source).digest('hex'),
+    isRepeatable: repeatable.has(operation),
+  };
 }
 
 /** A script for each operation, by its name. */

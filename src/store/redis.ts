@@ -3,9 +3,14 @@ import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
 import {unlessCorrupt} from '../session/refusals.ts';
 import type {
+  EndedPage,
   EndedSession,
   EndOutcome,
+  EndPage,
   EndReason,
+  FormerId,
+  ListedPage,
+  ListPage,
   NewSession,
   Renewal,
   SessionRecord,
@@ -21,8 +26,9 @@ import {
   type RedisClient,
   type RedisConnection,
 } from './redis-connection.ts';
+import {RedisEviction} from './redis-eviction.ts';
 import {isAfter, RedisEnds} from './redis-ends.ts';
-import {componentOf, encode, endOf, recordOf, type Reply} from './redis-record.ts';
+import {componentOf, encode, endOf, foundOf, recordOf, type Reply} from './redis-record.ts';
 import {scripts} from './redis-script.ts';
 
 export type {RedisClient};
@@ -67,6 +73,7 @@ export class RedisStore implements SessionStore {
 
   readonly #connection: RedisConnection;
   readonly #caller: RedisCaller;
+  readonly #eviction: RedisEviction;
   readonly #clock: Clock | undefined;
   readonly #ends = new RedisEnds();
   #cancelTick: () => void;
@@ -78,7 +85,9 @@ export class RedisStore implements SessionStore {
     if (!/^[^{}]+$/.test(prefix)) throw invalid('prefix', 'one character or more, none of them a brace');
     if (!(timeout > 0 && timeout < 2 ** 31)) throw invalid('timeout', 'milliseconds, more than 0');
     this.#connection = connectionFor(options, timeout);
-    this.#caller = new RedisCaller(this.#connection, `{${prefix}}:`, timeout, logger);
+    this.#eviction = new RedisEviction(this.#connection.name, logger);
+    const parts = {connection: this.#connection, logger, eviction: this.#eviction};
+    this.#caller = new RedisCaller(parts, `{${prefix}}:`, timeout);
     this.#clock = clock;
     this.#cancelTick = this.#tickLater();
   }
@@ -89,42 +98,58 @@ export class RedisStore implements SessionStore {
     );
   }
 
-  async find(uid: string, isSeen: boolean): Promise<SessionRecord | undefined> {
+  async find(uid: string, isSeen: boolean): Promise<SessionRecord | FormerId | undefined> {
     return foundOf(await this.#call('find', uid, isSeen ? '1' : '0'));
   }
 
-  async touch(key: string): Promise<SessionRecord | undefined> {
-    return foundOf(await this.#call('touch', key));
+  async touch(key: string, asOf?: number): Promise<SessionRecord | undefined> {
+    return sessionOf(await this.#call('touch', key, textOf(asOf)));
   }
 
-  async write(key: string, name: string, expected: number, text: string | undefined): Promise<Written> {
+  async write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Promise<Written> {
     const content = text === undefined ? [] : [text];
-    const [state, value] = (await this.#call('write', key, encode(name), String(expected), ...content)) as string[];
-    if (state === 'gone') return {state};
+    const answer = await this.#call('write', key, encode(name), String(expected), textOf(asOf), ...content);
+    const [state, value] = answer as readonly string[];
+    if (state === 'gone' || state === 'superseded') return {state};
     if (state === 'written') return {state, revision: Number(value)};
     return {state: 'conflict', current: value ? componentOf(value) : undefined};
   }
 
-  async renew(key: string, {from, to, grace, signIn}: Renewal): Promise<SessionRecord | undefined> {
-    const user = signIn ? [encode(signIn.user), String(Math.min(signIn.limit, Number.MAX_SAFE_INTEGER))] : [];
-    return foundOf(await this.#call('renew', key, from, to, String(grace), ...user));
+  async renew(
+    key: string,
+    {from, to, grace, isUnsent = false, signIn}: Renewal,
+  ): Promise<SessionRecord | FormerId | undefined> {
+    const limit = signIn && Number.isFinite(signIn.limit) ? [String(signIn.limit)] : [];
+    const user = signIn ? [encode(signIn.user), ...limit] : [];
+    return foundOf(await this.#call('renew', key, from, to, String(grace), isUnsent ? '1' : '0', ...user));
   }
 
-  async setIdleTimeout(key: string, idleTimeout: number): Promise<SessionRecord | undefined> {
-    return foundOf(await this.#call('setIdleTimeout', key, String(idleTimeout)));
+  async setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Promise<SessionRecord | undefined> {
+    return sessionOf(await this.#call('setIdleTimeout', key, String(idleTimeout), textOf(asOf)));
   }
 
-  async end(key: string, reason: EndReason): Promise<boolean> {
-    return (await this.#call('endOne', key, reason)) === '1';
+  async end(key: string, reason: EndReason, asOf?: number): Promise<boolean> {
+    return (await this.#call('endOne', key, reason, textOf(asOf))) === '1';
   }
 
-  async list(user: string): Promise<readonly SessionRecord[]> {
-    const records = (await this.#call('list', encode(user))) as readonly Reply[];
-    return records.map(record => unlessCorrupt(() => recordOf(record))).filter(record => record !== undefined);
+  async list(user: string, {most, components, after = ''}: ListPage): Promise<ListedPage> {
+    const names = components.map(encode);
+    const [next, page] = (await this.#call('list', encode(user), String(most), after, ...names)) as [string, Reply[]];
+    const records = page.map(record => unlessCorrupt(() => recordOf(record))).filter(record => record !== undefined);
+    return {records, next: next || undefined};
   }
 
-  async endAll(user: string, reason: EndReason, except?: string): Promise<number> {
-    return Number(await this.#call('endAll', encode(user), reason, ...(except === undefined ? [] : [except])));
+  async endAll(
+    user: string,
+    reason: EndReason,
+    {most, after = '', except}: EndPage & {readonly except?: string},
+  ): Promise<EndedPage> {
+    const spared = except === undefined ? [] : [except];
+    return endedOf(await this.#call('endAll', encode(user), reason, String(most), after, ...spared));
+  }
+
+  async endEveryone(reason: EndReason, {most, after = ''}: EndPage): Promise<EndedPage> {
+    return endedOf(await this.#call('endEveryone', reason, String(most), after));
   }
 
   onEnd(listener: StoreListener): () => void {
@@ -186,14 +211,26 @@ export class RedisStore implements SessionStore {
   /** End what is past its deadline, and hear of what has ended. Whether there is more of either. */
   async #look(): Promise<boolean> {
     const {mark} = this.#ends;
-    const [swept, entries] = (await this.#call('tick', ...(mark === undefined ? [] : [mark]))) as [string, Reply[]];
+    const answer = await this.#call('tick', ...(mark === undefined ? [] : [mark]));
+    const [swept, policy, [entries = [], isAnew]] = answer as [string, string, [Reply[]?, string?]];
+    this.#eviction.hear(policy);
+    if (isAnew) this.#ends.beginAnew();
     for (const entry of entries) this.#ends.hear(entry);
     return swept !== '0' || entries.length > 0;
   }
 }
 
-function foundOf(reply: Reply): SessionRecord | undefined {
+function sessionOf(reply: Reply): SessionRecord | undefined {
   return reply.length > 0 ? recordOf(reply) : undefined;
+}
+
+function endedOf(reply: Reply): EndedPage {
+  const [next, count] = reply as readonly [string, string];
+  return {count: Number(count), next: next || undefined};
+}
+
+function textOf(asOf: number | undefined): string {
+  return asOf === undefined ? '' : String(asOf);
 }
 
 function invalid(option: string, expected: string): EspalierError {

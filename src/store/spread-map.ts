@@ -15,6 +15,9 @@ export class SpreadMap<T extends Numbered> {
   #size = 0;
   #count = 0;
 
+  /** The next that come before all others, the first of them last; some may have gone, or moved, since they were noted. */
+  #heads: {readonly key: string; readonly number: number}[] = [];
+
   get size(): number {
     return this.#size;
   }
@@ -30,6 +33,18 @@ export class SpreadMap<T extends Numbered> {
     part.set(key, value);
     if (part.size === size) return;
     this.#size += 1;
+    this.#number(value);
+  }
+
+  /** Have what is there by this key come after all others. */
+  moveToEnd(key: string, value: T): void {
+    const part = this.#partOf(key);
+    part.delete(key);
+    part.set(key, value);
+    this.#number(value);
+  }
+
+  #number(value: T): void {
     this.#count += 1;
     value.number = this.#count;
   }
@@ -38,8 +53,22 @@ export class SpreadMap<T extends Numbered> {
     if (this.#partOf(key).delete(key)) this.#size -= 1;
   }
 
-  /** The keys of some that came before all others, in their order. Of one at least, if there is one. */
-  firstKeys(): string[] {
+  /** What came before all others. */
+  first(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const head = this.#heads.pop();
+    const value = head && this.get(head.key);
+    if (value && value.number === head.number) {
+      this.#heads.push(head);
+      return value;
+    }
+    // A map leads through all that was deleted to its first entry, so the way is made for many at once.
+    if (this.#heads.length === 0) this.#heads = this.#firstOfAll().toReversed();
+    return this.first();
+  }
+
+  /** Some that came before all others, in their order. One at least, if there is one. */
+  #firstOfAll(): {key: string; number: number}[] {
     const heads = this.#parts.map(part => part.entries().take(few).toArray());
     // Of a part that has more, nobody knows how soon after the last of these it came.
     const ends = heads.filter(head => head.length === few).map(head => head.at(-1)![1].number);
@@ -47,8 +76,18 @@ export class SpreadMap<T extends Numbered> {
     return heads
       .flat()
       .filter(([, {number}]) => number <= last)
-      .toSorted(([, one], [, other]) => one.number - other.number)
-      .map(([key]) => key);
+      .map(([key, {number}]) => ({key, number}))
+      .toSorted((one, other) => one.number - other.number);
+  }
+
+  /** How many parts it has, for those who go through it step by step. */
+  get parts(): number {
+    return this.#parts.length;
+  }
+
+  /** At most so many of those in one part that are wanted. */
+  inPart(place: number, most: number, isWanted: (value: T) => boolean): T[] {
+    return this.#parts[place]!.values().filter(isWanted).take(most).toArray();
   }
 
   // By two characters of what is a hash already.

@@ -67,6 +67,19 @@ const schema = `
   PRAGMA user_version = ${version};
 `;
 
+/** What was added since 0.1.0, whose processes may have the file open as well: they know nothing of it, and it does them no harm. */
+const additions = `
+  ALTER TABLE session ADD COLUMN ids TEXT;
+  ALTER TABLE session ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE former (
+    uid TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    until REAL NOT NULL,
+    forget_at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX former_forget_at ON former (forget_at);
+`;
+
 /** Open a file of ours, or a new one. SQLite waits for other processes meanwhile, for `patience` milliseconds. */
 export function open(path: string, patience: number): Opened {
   let database: DatabaseSync | undefined;
@@ -112,10 +125,11 @@ function setUp(database: DatabaseSync, patience: number): void {
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA synchronous = NORMAL');
   // What is deleted is overwritten.
   database.exec('PRAGMA secure_delete = ON');
-  if (!hasSchema(database)) {
+  if (!hasSchema(database) || !hasAdditions(database)) {
     database.exec('BEGIN IMMEDIATE');
     // Another process may have been first.
     if (!hasSchema(database)) database.exec(schema);
+    if (!hasAdditions(database)) database.exec(additions);
     database.exec('COMMIT');
   }
   // From here on whoever waits does so off the event loop.
@@ -143,6 +157,10 @@ function hasSchema(database: DatabaseSync): boolean {
   if (!isOurs && !(isEmpty && found === 0)) throw new Error('It is the database of another application.');
   if (found > version) throw new Error(`It was written by a later version, and has the format ${found}.`);
   return isOurs;
+}
+
+function hasAdditions(database: DatabaseSync): boolean {
+  return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'former'").get() !== undefined;
 }
 
 function unusable(file: string, error: unknown): EspalierError {

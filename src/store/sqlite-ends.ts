@@ -8,6 +8,8 @@ interface End {
 }
 
 const minute = 60_000;
+/** How many ends are read, or forgotten, in one step: a millisecond's worth. */
+const portion = 500;
 
 /**
  * The log of ends by which each process hears of all of them. Writers come one after the other, so an end's number is
@@ -18,6 +20,7 @@ export class SqliteEnds {
   readonly #add: SqliteStatement;
   readonly #last: SqliteStatement;
   readonly #since: SqliteStatement;
+  readonly #oldest: SqliteStatement;
   readonly #trim: SqliteStatement;
   #heard = 0;
   #trimAt = 0;
@@ -25,8 +28,9 @@ export class SqliteEnds {
   constructor(file: SqliteFile) {
     this.#add = file.prepare('INSERT INTO ended VALUES (NULL, ?, ?, ?)');
     this.#last = file.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'ended'");
-    this.#since = file.prepare('SELECT id, key, reason FROM ended WHERE id > ? ORDER BY id');
-    this.#trim = file.prepare('DELETE FROM ended WHERE ended_at <= ?');
+    this.#since = file.prepare(`SELECT id, key, reason FROM ended WHERE id > ? ORDER BY id LIMIT ${portion}`);
+    this.#oldest = file.prepare(`SELECT id, ended_at AS endedAt FROM ended ORDER BY id LIMIT ${portion}`);
+    this.#trim = file.prepare('DELETE FROM ended WHERE id <= ?');
   }
 
   add(key: string, reason: EndReason, now: number): void {
@@ -35,7 +39,7 @@ export class SqliteEnds {
 
   /** `listener` hears of what ends from now on; the others hear of what ended before at once. */
   listen(listener: StoreListener): () => void {
-    if (this.#listeners.size > 0) this.hear();
+    if (this.#listeners.size > 0) while (this.hear());
     else this.skip();
     const tell: StoreListener = (key, reason) => listener(key, reason);
     this.#listeners.add(tell);
@@ -47,23 +51,27 @@ export class SqliteEnds {
     this.#heard = Number(this.#last.get()?.['seq'] ?? 0);
   }
 
-  /** Tell of the ends since the last time. */
-  hear(): void {
-    if (this.#listeners.size === 0) return;
-    for (const {id, key, reason} of this.#since.all(this.#heard) as unknown as End[]) {
+  /** Tell of ends since the last time. Whether there are more. */
+  hear(): boolean {
+    if (this.#listeners.size === 0) return false;
+    const ends = this.#since.all(this.#heard) as unknown as End[];
+    for (const {id, key, reason} of ends) {
       this.#heard = id;
       for (const listener of this.#listeners) listener(key, reason);
     }
+    return ends.length === portion;
   }
 
-  /** Whether to `trim`. It reads the whole log, so it is done now and then. */
+  /** Whether to `trim`, which is done now and then. */
   isLong(now: number): boolean {
     return now >= this.#trimAt;
   }
 
-  /** Forget ends that everybody has heard of. */
+  /** Forget ends that everybody has heard of, some at a time. */
   trim(now: number): void {
-    this.#trim.run(now - minute);
-    this.#trimAt = now + minute / 2;
+    const oldest = this.#oldest.all() as {id: number; endedAt: number}[];
+    const last = oldest.findLast(({endedAt}) => endedAt <= now - minute);
+    if (last) this.#trim.run(last.id);
+    if (last?.id !== oldest.at(-1)?.id || oldest.length < portion) this.#trimAt = now + minute / 2;
   }
 }

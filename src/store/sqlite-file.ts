@@ -2,7 +2,7 @@ import {resolve} from 'node:path';
 import type {DatabaseSync, SQLInputValue, StatementSync} from 'node:sqlite';
 import type {Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
-import type {OutageLog} from './outage-log.ts';
+import type {OutageLog} from '../outage-log.ts';
 import {identityOf, logOf, makeFile, open, type Opened} from './sqlite-database.ts';
 import {isFull, SqliteLine} from './sqlite-line.ts';
 import {SqliteReserve} from './sqlite-reserve.ts';
@@ -73,6 +73,8 @@ export class SqliteFile {
   #main: string | undefined;
   /** Why it is not open. */
   #failure = '';
+  /** Whether the file was deleted or replaced, and none was opened since. */
+  #isLost = false;
   #readingSince = 0;
   #sync: Sync = 'NORMAL';
 
@@ -90,7 +92,7 @@ export class SqliteFile {
 
   get database(): DatabaseSync {
     if (this.#opened) return this.#opened.database;
-    throw new Error(this.#failure);
+    throw this.#refusal();
   }
 
   prepare(sql: string): SqliteStatement {
@@ -159,6 +161,7 @@ export class SqliteFile {
   }
 
   close(): void {
+    this.#isLost = false;
     this.#letGo('The SQLite store is closed.');
   }
 
@@ -172,8 +175,16 @@ export class SqliteFile {
 
   #lose(why: string): void {
     this.#letGo(`The SQLite store can't use ${this.#path}. ${why}`);
+    this.#isLost = true;
+    this.#refusal();
+  }
+
+  /** The error for a call while there is no file to ask. An operator is told once. */
+  #refusal(): Error {
+    const error = new Error(this.#failure);
     const wayOn = 'Until there is a file, every call fails: put it back, or begin a process anew, which makes one.';
-    this.#outages.fail(`${this.#failure} ${wayOn}`);
+    if (this.#isLost) this.#outages.fail(`${this.#failure} ${wayOn}`, error);
+    return error;
   }
 
   #letGo(failure: string): void {
@@ -194,6 +205,7 @@ export class SqliteFile {
     }
     const isAnother = this.#opened.main !== this.#main;
     this.#main = this.#opened.main;
+    this.#isLost = false;
     const which = isAnother ? 'another file, with the sessions that are in it' : 'the file of before';
     this.#outages.recover(`The SQLite store works again: ${this.#path} is ${which}.`);
     return isAnother ? 'another' : 'same';

@@ -1,21 +1,39 @@
 import {EspalierError} from '../errors.ts';
+import type {SessionId} from '../session/session-ids.ts';
 import type {SessionRecord, StoredComponent} from '../session/session-store.ts';
 
 /** A session as its row has it, without what is in it. */
 export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'> {
   readonly id: number;
+  /** The uids that find it, as `encodeIds` gives them; `null` as long as it has none but its key. */
+  readonly ids: string | null;
+  /** Whether there is one whose grace begins when a later one is seen. */
+  readonly isWaiting: boolean;
 }
 
 /** The columns of a session, in the order in which they are decoded. */
 export const sessionColumns =
-  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user';
+  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_waiting';
 /** The same of a component. */
 export const componentColumns = 'name, revision, text';
 
 const firstOfComponent = sessionColumns.split(',').length;
 
 /** Those of `sessionColumns`. */
-type SessionValues = [number, string, string, number, number, number, number, number, number | null, string | null];
+type SessionValues = [
+  id: number,
+  key: string,
+  uid: string,
+  isSecure: number,
+  idleTimeout: number,
+  absoluteTimeout: number,
+  createdAt: number,
+  lastSeenAt: number,
+  authenticatedAt: number | null,
+  user: string | null,
+  ids: string | null,
+  isWaiting: number,
+];
 
 /** The values of its columns; or with their names, which takes twice as long, but Node 22.15 knows nothing else. */
 type Row = readonly unknown[] | Readonly<Record<string, unknown>>;
@@ -35,7 +53,8 @@ export function readable<T>(read: () => T): T {
 /** A row of `sessionColumns`. The table is a strict one, so that each value has its type at least. */
 export function decodeSession(row: Row): SqliteSession {
   const values = valuesOf(row) as SessionValues;
-  const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, authenticatedAt, user] = values;
+  const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, ...rest] = values;
+  const [authenticatedAt, user, ids, isWaiting] = rest;
   const session: SqliteSession = {
     id,
     key,
@@ -47,15 +66,18 @@ export function decodeSession(row: Row): SqliteSession {
     lastSeenAt,
     authenticatedAt: authenticatedAt ?? undefined,
     user: user ?? undefined,
+    ids,
+    isWaiting: isWaiting === 1,
   };
   if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
   return session;
 }
 
 /** Rows of both, as one statement reads a session whole: one for each component, of which there may be none. */
-export function decodeWhole(rows: readonly Row[], now: number): SessionRecord {
+export function decodeWhole(rows: readonly Row[], now: number): {session: SqliteSession; record: SessionRecord} {
+  const session = decodeSession(rows[0]!);
   const components = rows.map(row => valuesOf(row).slice(firstOfComponent));
-  return recordOf(decodeSession(rows[0]!), components[0]![0] === null ? [] : components, now);
+  return {session, record: recordOf(session, components[0]![0] === null ? [] : components, now)};
 }
 
 /** A session as a store gives it. `components` are rows of `componentColumns`. */
@@ -81,6 +103,24 @@ export function decodeComponent(key: string, row: Row): [string, StoredComponent
   const decoded = parse(name);
   if (typeof decoded !== 'string' || !(revision >= 1)) throw corrupt(key);
   return [decoded, {revision, text}];
+}
+
+/** The uids of a session, in the order in which they were given. */
+export function encodeIds(ids: readonly SessionId[]): string {
+  return JSON.stringify(ids);
+}
+
+/** What `encodeIds` made of them. */
+export function decodeIds({key, ids}: SqliteSession): readonly SessionId[] {
+  const value = ids === null ? [] : parse(ids);
+  if (!Array.isArray(value) || !value.every(isId)) throw corrupt(key);
+  return value;
+}
+
+function isId(value: unknown): value is SessionId {
+  const {uid, issuedAt, grace, until} = Object(value) as Partial<SessionId>;
+  const isMoment = until === undefined || typeof until === 'number';
+  return typeof uid === 'string' && typeof issuedAt === 'number' && typeof grace === 'number' && isMoment;
 }
 
 // As JSON, since a name may have a NUL in it, which a text in SQLite may not.

@@ -2,23 +2,32 @@ import {proceed, type Awaitable} from '../awaitable.ts';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {report, type Logger} from '../logger.ts';
-import {gainsEnough, idleDeadline, timeoutReason} from '../session/lifetime.ts';
+import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/lifetime.ts';
 import {sessionTaken, unlessCorrupt} from '../session/refusals.ts';
-import type {
-  EndedSession,
-  EndOutcome,
-  EndReason,
-  NewSession,
-  Renewal,
-  SessionRecord,
-  SessionStore,
-  StoreListener,
-  Written,
+import {finds, idsAfterRenewal, idsAfterSignIn, leavesFormerIds, type ChangedIds} from '../session/session-ids.ts';
+import {
+  keepsEndsLongEnough,
+  mostReplaced,
+  type EndedPage,
+  type EndedSession,
+  type EndOutcome,
+  type EndPage,
+  type EndReason,
+  type FormerId,
+  type ListedPage,
+  type ListPage,
+  type NewSession,
+  type Renewal,
+  type SessionRecord,
+  type SessionStore,
+  type StoreListener,
+  type Written,
 } from '../session/session-store.ts';
-import {OutageLog} from './outage-log.ts';
+import {OutageLog} from '../outage-log.ts';
 import {SqliteEnds} from './sqlite-ends.ts';
 import {SqliteFile, type SqliteStatement, type Sync} from './sqlite-file.ts';
 import {isBusy} from './sqlite-line.ts';
+import {SqliteIds} from './sqlite-ids.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
 import {SqliteTime} from './sqlite-time.ts';
 import {
@@ -66,6 +75,7 @@ export class SqliteStore implements SessionStore {
 
   readonly #file: SqliteFile;
   readonly #sql: Statements;
+  readonly #ids: SqliteIds;
   readonly #outbox: SqliteOutbox;
   readonly #clock: Clock;
   readonly #time: SqliteTime;
@@ -75,6 +85,8 @@ export class SqliteStore implements SessionStore {
   #cancelLook: () => void;
   /** How far the sweep has come. */
   #swept = beginning;
+  /** Whether there may be former uids to forget. */
+  #hasFormer = false;
   #isFailing = false;
   #isClosed = false;
 
@@ -92,9 +104,10 @@ export class SqliteStore implements SessionStore {
     this.#file = new SqliteFile(path, new OutageLog(logger));
     this.#time = new SqliteTime(this.#file, clock);
     this.#sql = prepareStatements(this.#file);
+    this.#ids = new SqliteIds(this.#file);
     this.#outbox = new SqliteOutbox(this.#file);
     this.#ends = new SqliteEnds(this.#file);
-    this.#cancelLook = clock.after(lookEvery, () => this.#look());
+    this.#cancelLook = clock.after(lookEvery, () => this.#lookAfterAll());
   }
 
   create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): Awaitable<SessionRecord> {
@@ -106,71 +119,94 @@ export class SqliteStore implements SessionStore {
     });
   }
 
-  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
-    return this.#found(isSeen, () => {
-      const rows = this.#sql.wholeByUid.all(uid, uid);
-      return rows.length > 0 ? rows : this.#sql.wholeByAlias.all(uid, this.#now());
+  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined> {
+    const found = this.#file.read(() => this.#look(uid));
+    return proceed(found, ({session, record, former}) => {
+      if (!session) return former;
+      const isGain = isSeen && gainsEnough(session, record.now);
+      return isGain || this.#ids.isNews(session, uid, record.now) ? this.#foundNow(uid, isSeen) : record;
     });
   }
 
-  touch(key: string): Awaitable<SessionRecord | undefined> {
-    return this.#found(true, () => this.#sql.wholeByKey.all(key));
+  touch(key: string, asOf?: number): Awaitable<SessionRecord | undefined> {
+    const found = this.#file.read(() => this.#whole(this.#sql.wholeByKey, key));
+    return proceed(found, ({session, record}) => {
+      if (!session || !isAsOf(session, asOf)) return undefined;
+      return gainsEnough(session, record.now) ? this.#touchNow(key, asOf) : record;
+    });
   }
 
-  write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
+  write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Awaitable<Written> {
     return this.#file.write(this.#sync, () => {
       const session = this.#live(key, this.#now());
-      return session ? this.#put(session, encodeName(name), expected, text) : {state: 'gone'};
+      if (!session) return {state: 'gone'};
+      return isAsOf(session, asOf) ? this.#put(session, encodeName(name), expected, text) : {state: 'superseded'};
     });
   }
 
-  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | undefined> {
-    const {from, signIn} = renewal;
+  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined> {
     return this.#file.write('FULL', () => {
       const now = this.#now();
       const session = this.#live(key, now);
       if (!session) return undefined;
+      const {from, signIn} = renewal;
+      const ids = this.#ids.of(session);
+      if (!ids.some(id => id.uid === from && finds(id, now))) return this.#renewFormer(session, renewal, now);
       const {user} = session;
       if (signIn && user !== undefined && user !== signIn.user) return this.#record(session, now);
-      const isFirst = session.uid === from || (signIn !== undefined && user === undefined);
-      if (isFirst) this.#rename(session, renewal, now);
+      const change = signIn ? idsAfterSignIn : idsAfterRenewal;
+      const changed = change(ids, renewal, now);
+      if (changed) this.#rename(session, changed, now);
       if (signIn) this.#signIn(session, signIn, now);
       return this.#seen(this.#byKey(key)!, now);
     });
   }
 
-  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
+  setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined> {
     return this.#file.write('FULL', () => {
       const now = this.#now();
       const session = this.#live(key, now);
-      if (!session) return undefined;
+      if (!session || !isAsOf(session, asOf)) return undefined;
       this.#sql.setIdleTimeout.run(idleTimeout, now, session.id);
       return this.#record(this.#byKey(key)!, now);
     });
   }
 
-  end(key: string, reason: EndReason): Awaitable<boolean> {
+  end(key: string, reason: EndReason, asOf?: number): Awaitable<boolean> {
     return this.#file.erase('FULL', () => {
       const now = this.#now();
       const session = this.#live(key, now);
-      if (session) this.#drop(session, reason, now);
-      return session !== undefined;
+      if (!session || !isAsOf(session, asOf)) return false;
+      return this.#drop(session, reason, now);
     });
   }
 
-  list(user: string): Awaitable<readonly SessionRecord[]> {
+  list(user: string, {most, components, after}: ListPage): Awaitable<ListedPage> {
     return this.#file.read(() => {
       const now = this.#now();
-      const sessions = this.#sessionsOf(user).filter(session => now < idleDeadline(session));
-      return sessions.flatMap(session => unlessCorrupt(() => this.#record(session, now)) ?? []);
+      const page = this.#sql.pageOf.all(user, Number(after ?? 0), Number.MAX_SAFE_INTEGER, most) as unknown as Placed[];
+      const records = page.flatMap(({key}) => unlessCorrupt(() => this.#listed(key, components, now)) ?? []);
+      return {records, next: nextOf(page, most)};
     });
   }
 
-  endAll(user: string, reason: EndReason, except?: string): Awaitable<number> {
-    return this.#file.erase('FULL', () => {
-      const now = this.#now();
-      const ending = this.#liveOf(user, now).filter(({key}) => key !== except);
-      return ending.filter(session => this.#dropIfReadable(session, reason, now)).length;
+  endAll(
+    user: string,
+    reason: EndReason,
+    {most, except, after}: EndPage & {readonly except?: string},
+  ): Awaitable<EndedPage> {
+    const {pageOf, lastOf} = this.#sql;
+    return this.#endPage(after, reason, most, except, {
+      last: () => lastOf.get(user),
+      page: (first, last) => pageOf.all(user, first, last, most),
+    });
+  }
+
+  endEveryone(reason: EndReason, {most, after}: EndPage): Awaitable<EndedPage> {
+    const {pageOfAll, lastOfAll} = this.#sql;
+    return this.#endPage(after, reason, most, undefined, {
+      last: () => lastOfAll.get(),
+      page: (first, last) => pageOfAll.all(first, last, most),
     });
   }
 
@@ -179,6 +215,7 @@ export class SqliteStore implements SessionStore {
   }
 
   keepEnds(): Awaitable<void> {
+    if (this.#outbox.isKept(this.#now() + keepsEndsLongEnough)) return;
     return this.#file.write('NORMAL', () => this.#outbox.keep(this.#now()));
   }
 
@@ -205,25 +242,37 @@ export class SqliteStore implements SessionStore {
     return this.#time.now();
   }
 
-  /** Only what gains enough by being seen is written; all else reads alone, and waits for nobody. */
-  #found(isSeen: boolean, read: () => ReturnType<SqliteStatement['all']>): Awaitable<SessionRecord | undefined> {
-    const found = this.#file.read(() => {
-      const rows = readable(read);
-      const record = rows.length > 0 ? decodeWhole(rows, this.#now()) : undefined;
-      return record && record.now < idleDeadline(record) ? record : undefined;
+  #look(uid: string): Found {
+    const found = this.#whole(this.#sql.wholeByUid, uid, uid);
+    if (found.session) return found;
+    const now = this.#now();
+    const other = this.#whole(this.#sql.wholeByAlias, uid, now);
+    return other.session ? other : {former: this.#ids.former(uid, now)};
+  }
+
+  #whole(statement: SqliteStatement, ...values: (string | number)[]): Found {
+    const rows = readable(() => statement.all(...values));
+    const now = this.#now();
+    const found = rows.length > 0 ? decodeWhole(rows, now) : undefined;
+    return found && now < idleDeadline(found.session) ? found : {};
+  }
+
+  // What gains nothing by being seen is read alone, and waits for nobody who writes.
+  #foundNow(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined> {
+    return this.#file.write('NORMAL', () => {
+      const now = this.#now();
+      const session = this.#byUid(uid, now);
+      if (!session || now >= idleDeadline(session)) return this.#ids.former(uid, now);
+      this.#ids.see(session, uid, now);
+      return isSeen ? this.#seen(session, now) : this.#record(session, now);
     });
-    return isSeen ? proceed(found, record => this.#seenIfWorth(record)) : found;
   }
 
-  #seenIfWorth(record: SessionRecord | undefined): Awaitable<SessionRecord | undefined> {
-    return record && gainsEnough(record, record.now) ? this.#seenByKey(record.key) : record;
-  }
-
-  #seenByKey(key: string): Awaitable<SessionRecord | undefined> {
+  #touchNow(key: string, asOf: number | undefined): Awaitable<SessionRecord | undefined> {
     return this.#file.write('NORMAL', () => {
       const now = this.#now();
       const session = this.#live(key, now);
-      return session && this.#seen(session, now);
+      return session && isAsOf(session, asOf) ? this.#seen(session, now) : undefined;
     });
   }
 
@@ -272,41 +321,68 @@ export class SqliteStore implements SessionStore {
     return {state: 'written', revision: text === undefined ? 0 : revision};
   }
 
-  #rename({id, uid}: SqliteSession, {to, grace}: Renewal, now: number): void {
-    this.#refuseTaken(to, now);
-    this.#sql.forget.run(id, now);
-    this.#sql.name.run(uid, id, now + grace);
-    this.#sql.name.run(to, id, null);
-    this.#sql.rename.run(to, id);
+  /** By a uid of before a sign-in the same user gets a further one. */
+  #renewFormer(session: SqliteSession, renewal: Renewal, now: number): SessionRecord | FormerId {
+    const {key, user} = session;
+    const former = this.#ids.former(renewal.from, now) ?? {isFormer: true, key, until: now, now};
+    const isSame = former.key === key && user !== undefined && user === renewal.signIn?.user;
+    const changed = isSame && now < former.until ? idsAfterRenewal(this.#ids.of(session), renewal, now) : undefined;
+    if (!changed) return former;
+    this.#rename(session, changed, now);
+    return this.#seen(this.#byKey(key)!, now);
+  }
+
+  #rename(session: SqliteSession, changed: ChangedIds, now: number): void {
+    this.#refuseTaken(changed.ids.at(-1)!.uid, now);
+    this.#ids.put(session, changed, now);
   }
 
   #signIn(session: SqliteSession, {user, limit}: NonNullable<Renewal['signIn']>, now: number): void {
-    const at = Math.max(now, session.authenticatedAt ?? session.createdAt);
-    this.#sql.signIn.run(user, at, user, session.id);
-    for (const oldest of this.#liveOf(user, now).slice(0, -limit)) this.#dropIfReadable(oldest, 'replaced', now);
+    this.#sql.signIn.run(user, nextSignIn(session, now), user, session.id);
+    const past = limit === Infinity ? undefined : (this.#sql.firstPast.get(user, now, limit) as Placed | undefined);
+    if (!past) return;
+    const surplus = this.#sql.pageOfLive.all(user, past.place, now, mostReplaced) as unknown as Placed[];
+    this.#endLive(surplus, 'replaced', now);
   }
 
-  /** Those that can be read. */
-  #sessionsOf(user: string): SqliteSession[] {
-    const keys = this.#sql.keysOf.all(user) as {key: string}[];
-    return keys.flatMap(({key}) => unlessCorrupt(() => this.#byKey(key)) ?? []);
+  #listed(key: string, names: readonly string[], now: number): SessionRecord | undefined {
+    const session = this.#byKey(key);
+    if (!session || now >= idleDeadline(session)) return undefined;
+    const rows = names.map(name => readable(() => this.#sql.component.get(session.id, encodeName(name))));
+    const isThere = (row: (typeof rows)[number]) => row !== undefined && decodeComponent(key, row)[1].text !== null;
+    return recordOf(session, rows.filter(isThere) as NonNullable<(typeof rows)[number]>[], now);
   }
 
-  /** Those of them that live; the others end here. */
-  #liveOf(user: string, now: number): SqliteSession[] {
-    return this.#sessionsOf(user).filter(session => {
-      const isLive = now < idleDeadline(session);
-      if (!isLive) this.#dropIfReadable(session, timeoutReason(session), now);
-      return isLive;
+  /** A page's mark is where the next begins, and the last of those that were there when the first one was asked for. */
+  #endPage(
+    after: string | undefined,
+    reason: EndReason,
+    most: number,
+    except: string | undefined,
+    of: {last(): unknown; page(first: number, last: number): unknown},
+  ): Awaitable<EndedPage> {
+    return this.#file.erase('FULL', () => {
+      const now = this.#now();
+      const [first, last] = after?.split(' ').map(Number) ?? [0, (of.last() as Placed).place];
+      const page = of.page(first!, last!) as Placed[];
+      const ending = page.filter(({key}) => key !== except);
+      const next = nextOf(page, most);
+      return {count: this.#endLive(ending, reason, now), next: next && `${next} ${last}`};
     });
   }
 
-  #dropIfReadable(session: SqliteSession, reason: EndReason, now: number): boolean {
-    return unlessCorrupt(() => this.#drop(session, reason, now)) ?? false;
+  /** Those that live and can be read; gives how many. */
+  #endLive(page: readonly Placed[], reason: EndReason, now: number): number {
+    const end = ({key}: Placed) => {
+      const session = this.#live(key, now);
+      return session !== undefined && this.#drop(session, reason, now);
+    };
+    return page.filter(placed => unlessCorrupt(() => end(placed))).length;
   }
 
   #drop(session: SqliteSession, reason: EndReason, now: number): boolean {
     const kept = this.#outbox.isKept(now) ? this.#record(session, now) : undefined;
+    if (leavesFormerIds(reason)) this.#ids.leave(session, now);
     // First, since it makes the room that the others need.
     this.#sql.drop.run(session.id);
     if (kept) this.#outbox.add(reason, kept);
@@ -319,23 +395,23 @@ export class SqliteStore implements SessionStore {
     return recordOf(session, components, now);
   }
 
-  #look(): void {
-    const hasMore = this.#lookAfterAll();
-    if (!this.#isClosed) this.#cancelLook = this.#clock.after(hasMore ? 0 : lookEvery, () => this.#look());
+  #lookAfterAll(): void {
+    const hasMore = this.#tryToLook();
+    if (!this.#isClosed) this.#cancelLook = this.#clock.after(hasMore ? 0 : lookEvery, () => this.#lookAfterAll());
   }
 
   /** Whether there is more to do. Others who are writing just now may well be doing it. */
-  #lookAfterAll(): boolean {
+  #tryToLook(): boolean {
     try {
       const found = this.#file.restore();
       if (found === 'nothing') return false;
       if (found === 'another') this.#ends.skip();
       this.#time.follow();
       const hasMore = this.#sweep(this.#now());
-      this.#ends.hear();
+      const hasMoreEnds = this.#ends.hear();
       this.#file.reserve();
       this.#isFailing = false;
-      return hasMore;
+      return hasMore || hasMoreEnds;
     } catch (error) {
       if (!isBusy(error)) this.#reportOnce(error);
       return false;
@@ -350,19 +426,40 @@ export class SqliteStore implements SessionStore {
   #sweep(now: number): boolean {
     const {deadline, id} = this.#swept;
     const due = this.#sql.due.all(deadline, now, deadline, id, batch) as unknown as Due[];
-    const isTidy = !this.#ends.isLong(now) && !this.#time.isSet();
-    if (due.length > 0 || !isTidy) this.#file.eraseNow('NORMAL', () => this.#endAllDue(due, now));
+    const isTidy = !this.#ends.isLong(now) && !this.#time.isSet() && !this.#hasFormer;
+    if (due.length > 0 || !isTidy) this.#file.eraseNow('NORMAL', () => this.#tidy(due, now));
     const hasMore = due.length === batch;
     // One that can't be read stays where it is, and the others come behind it.
     this.#swept = hasMore ? due.at(-1)! : beginning;
-    return hasMore;
+    return hasMore || this.#hasFormer || this.#ends.isLong(now);
   }
 
-  #endAllDue(due: readonly Due[], now: number): void {
+  #tidy(due: readonly Due[], now: number): void {
     for (const {key} of due) unlessCorrupt(() => this.#live(key, now));
-    if (this.#ends.isLong(now)) this.#ends.trim(now);
+    const isLong = this.#ends.isLong(now);
+    if (isLong) this.#ends.trim(now);
+    if (isLong || this.#hasFormer) this.#hasFormer = this.#ids.forget(now, batch) === batch;
     this.#time.note();
   }
+}
+
+/** What is there by a uid or a key: a live session, read whole; a uid that found one; or nothing. */
+type Found =
+  | {readonly session: SqliteSession; readonly record: SessionRecord; readonly former?: undefined}
+  | {readonly session?: undefined; readonly record?: undefined; readonly former?: FormerId | undefined};
+
+/** A session, and its place in the order in which a page is made. */
+interface Placed {
+  readonly key: string;
+  readonly place: number;
+}
+
+function nextOf(page: readonly Placed[], most: number): string | undefined {
+  return page.length < most ? undefined : String(page.at(-1)!.place);
+}
+
+function isAsOf({authenticatedAt = 0}: SqliteSession, asOf: number | undefined): boolean {
+  return asOf === undefined || asOf === authenticatedAt;
 }
 
 interface Due {
@@ -389,7 +486,15 @@ function prepareStatements(file: SqliteFile) {
     wholeByKey: file.prepareRows(`${whole} ${hasKey}`),
     wholeByUid: file.prepareRows(`${whole} ${hasUid}`),
     wholeByAlias: file.prepareRows(`${whole} ${hasAlias}`),
-    keysOf: file.prepare('SELECT key FROM session WHERE user = ? ORDER BY sign_in'),
+    pageOf: file.prepare(`SELECT key, sign_in AS place FROM session
+      WHERE user = ? AND sign_in > ? AND sign_in <= ? ORDER BY sign_in LIMIT ?`),
+    lastOf: file.prepare('SELECT coalesce(max(sign_in), 0) AS place FROM session WHERE user = ?'),
+    pageOfAll: file.prepare('SELECT key, id AS place FROM session WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
+    lastOfAll: file.prepare('SELECT coalesce(max(id), 0) AS place FROM session'),
+    firstPast: file.prepare(`SELECT sign_in AS place FROM session WHERE user = ? AND deadline > ?
+      ORDER BY sign_in DESC LIMIT 1 OFFSET ?`),
+    pageOfLive: file.prepare(`SELECT key, sign_in AS place FROM session
+      WHERE user = ? AND sign_in <= ? AND deadline > ? ORDER BY sign_in LIMIT ?`),
     due: file.prepare(`SELECT id, key, deadline FROM session
       WHERE deadline >= ? AND deadline <= ? AND (deadline > ? OR id > ?) ORDER BY deadline, id LIMIT ?`),
     components: file.prepareRows(`SELECT ${componentColumns} FROM component WHERE session = ? AND text IS NOT NULL`),
@@ -402,10 +507,6 @@ function prepareStatements(file: SqliteFile) {
     ),
     signIn: file.prepare(`UPDATE session SET user = ?, authenticated_at = ?,
       sign_in = (SELECT coalesce(max(sign_in), 0) + 1 FROM session WHERE user = ?) WHERE id = ?`),
-    rename: file.prepare('UPDATE session SET uid = ? WHERE id = ?'),
-    name: file.prepare(`INSERT INTO alias VALUES (?, ?, ?)
-      ON CONFLICT DO UPDATE SET session = excluded.session, until = excluded.until`),
-    forget: file.prepare('DELETE FROM alias WHERE session = ? AND until <= ?'),
     drop: file.prepare('DELETE FROM session WHERE id = ?'),
   };
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {NewSession, SessionRecord} from '../../../src/session/session-store.ts';
+import {isLive, type NewSession, type SessionRecord} from '../../../src/session/session-store.ts';
 import {beginning} from '../../../src/testing/store-contract/beginning.ts';
 import {findsFault, Handle} from './stores.ts';
 
@@ -19,7 +19,10 @@ test('a store that puts a new session in the place of a live one is found at fau
 test('a store that gives what is there to who would begin it is found at fault', async t => {
   class Generous extends Handle {
     override create(session: NewSession) {
-      return this.ask(memory => memory.find(session.uid, true) ?? memory.create(session));
+      return this.ask(memory => {
+        const found = memory.find(session.uid, true);
+        return isLive(found) ? found : memory.create(session);
+      });
     }
   }
   await findsFault(t, beginning, 'create() refuses a uid that a live session has taken by a renewal', Generous);
@@ -31,7 +34,7 @@ test('a store that gives the record that it holds, to be changed by anyone, is f
 
     override async find(uid: string, isSeen: boolean) {
       const found = await super.find(uid, isSeen);
-      if (found && !this.#records.has(uid)) this.#records.set(uid, found);
+      if (isLive(found) && !this.#records.has(uid)) this.#records.set(uid, found);
       return this.#records.get(uid);
     }
   }

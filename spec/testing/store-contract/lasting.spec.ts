@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {NewSession} from '../../../src/session/session-store.ts';
+import {isLive, type NewSession} from '../../../src/session/session-store.ts';
 import type {MemoryStore} from '../../../src/store/memory.ts';
 import {lasting} from '../../../src/testing/store-contract/lasting.ts';
 import {findsFault, Handle} from './stores.ts';
@@ -25,7 +25,8 @@ test('a store in which a busy session lasts for ever is found at fault', async t
       return this.ask(memory => {
         const found = memory.touch(key);
         const signIn = {user: key, limit: 1};
-        return found && memory.renew(key, {from: found.uid, to: `${found.uid}'`, grace: 0, signIn});
+        const renewed = found && memory.renew(key, {from: found.uid, to: `${found.uid}'`, grace: 0, signIn});
+        return isLive(renewed) ? renewed : undefined;
       });
     }
   }

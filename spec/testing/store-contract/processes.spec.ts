@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {EndReason, SessionRecord, StoreListener} from '../../../src/session/session-store.ts';
+import {isLive, type EndReason, type SessionRecord, type StoreListener} from '../../../src/session/session-store.ts';
 import {processes} from '../../../src/testing/store-contract/processes.ts';
 import {findsFault, Handle} from './stores.ts';
 
@@ -27,7 +27,7 @@ test('a store that remembers sessions in its own process is found at fault', asy
 
     override async find(uid: string, isSeen: boolean) {
       const found = this.#found.get(uid) ?? (await super.find(uid, isSeen));
-      if (found) this.#found.set(uid, found);
+      if (isLive(found)) this.#found.set(uid, found);
       return found;
     }
   }

@@ -2,9 +2,14 @@ import type {ExecutionContext} from 'ava';
 import type {Awaitable} from '../../../src/awaitable.ts';
 import type {Clock} from '../../../src/clock.ts';
 import type {
+  EndedPage,
   EndedSession,
   EndOutcome,
+  EndPage,
   EndReason,
+  FormerId,
+  ListedPage,
+  ListPage,
   NewSession,
   Renewal,
   SessionRecord,
@@ -38,36 +43,40 @@ export class Handle implements SessionStore {
     return this.ask(memory => memory.create(session));
   }
 
-  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | undefined> {
+  find(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined> {
     return this.ask(memory => memory.find(uid, isSeen));
   }
 
-  touch(key: string): Awaitable<SessionRecord | undefined> {
-    return this.ask(memory => memory.touch(key));
+  touch(key: string, asOf?: number): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.touch(key, asOf));
   }
 
-  write(key: string, name: string, expected: number, text: string | undefined): Awaitable<Written> {
-    return this.ask(memory => memory.write(key, name, expected, text));
+  write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Awaitable<Written> {
+    return this.ask(memory => memory.write(key, name, expected, text, asOf));
   }
 
-  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | undefined> {
+  renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined> {
     return this.ask(memory => memory.renew(key, renewal));
   }
 
-  setIdleTimeout(key: string, idleTimeout: number): Awaitable<SessionRecord | undefined> {
-    return this.ask(memory => memory.setIdleTimeout(key, idleTimeout));
+  setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.setIdleTimeout(key, idleTimeout, asOf));
   }
 
-  end(key: string, reason: EndReason): Awaitable<boolean> {
-    return this.ask(memory => memory.end(key, reason));
+  end(key: string, reason: EndReason, asOf?: number): Awaitable<boolean> {
+    return this.ask(memory => memory.end(key, reason, asOf));
   }
 
-  list(user: string): Awaitable<readonly SessionRecord[]> {
-    return this.ask(memory => memory.list(user));
+  list(user: string, page: ListPage): Awaitable<ListedPage> {
+    return this.ask(memory => memory.list(user, page));
   }
 
-  endAll(user: string, reason: EndReason, except?: string): Awaitable<number> {
-    return this.ask(memory => memory.endAll(user, reason, except));
+  endAll(user: string, reason: EndReason, page: EndPage & {readonly except?: string}): Awaitable<EndedPage> {
+    return this.ask(memory => memory.endAll(user, reason, page));
+  }
+
+  endEveryone(reason: EndReason, page: EndPage): Awaitable<EndedPage> {
+    return this.ask(memory => memory.endEveryone(reason, page));
   }
 
   onEnd(listener: StoreListener): () => void {

@@ -40,7 +40,7 @@ export const beginning: readonly Law[] = [
     title: 'create() refuses a uid that a live session has taken by a renewal',
     async holds(world) {
       await world.begin('a');
-      await world.store.renew('a', {from: 'a', to: 'b', grace: 0});
+      await world.renew('a', {from: 'a', to: 'b', grace: 0});
       await assert.rejects(world.begin('b'), taken);
       assert.equal((await world.peek('b')).key, 'a');
     },
@@ -49,7 +49,7 @@ export const beginning: readonly Law[] = [
     title: 'create() refuses the key of a live session that has had another uid for long',
     async holds(world) {
       await world.begin('a');
-      await world.store.renew('a', {from: 'a', to: 'b', grace: 10});
+      await world.renew('a', {from: 'a', to: 'b', grace: 10});
       world.clock.advance(1000);
       await assert.rejects(world.begin('a'), taken);
       assert.equal((await world.peek('b')).key, 'a');
@@ -82,7 +82,7 @@ export const beginning: readonly Law[] = [
         [createdAt, user, authenticatedAt, components.size],
         [world.clock.now(), undefined, undefined, 0],
       );
-      assert.deepEqual(await world.store.list('ada'), []);
+      assert.deepEqual(await world.list('ada'), []);
     },
   },
   {

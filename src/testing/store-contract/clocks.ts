@@ -14,20 +14,21 @@ export const clocks: readonly Law[] = [
       const {store, clock} = world;
       await world.begin('a', long);
       clock.advance(10 * minutes);
-      await store.renew('a', {from: 'a', to: 'b', grace: 0, signIn: {user: 'ada', limit: 5}});
+      await world.renew('a', {from: 'a', to: 'b', grace: 0, signIn: {user: 'ada', limit: 5}});
       const {lastSeenAt, authenticatedAt} = await world.peek('b');
       clock.set(-5 * minutes);
       const seen = [
-        await store.find('b', true),
+        await world.find('b', true),
         await store.touch('a'),
-        await store.renew('a', {from: 'b', to: 'c', grace: 0}),
+        await world.renew('a', {from: 'b', to: 'c', grace: 0}),
         await store.setIdleTimeout('a', 30 * minutes),
-        await store.renew('a', {from: 'c', to: 'd', grace: 0, signIn: {user: 'ada', limit: 5}}),
-        await store.find('d', false),
       ];
       for (const record of seen) {
         assert.deepEqual([record?.lastSeenAt, record?.authenticatedAt], [lastSeenAt, authenticatedAt]);
       }
+      const again = await world.renew('a', {from: 'c', to: 'd', grace: 0, signIn: {user: 'ada', limit: 5}});
+      assert.deepEqual([again?.lastSeenAt, again?.authenticatedAt], [lastSeenAt, authenticatedAt! + 1]);
+      assert.deepEqual(await world.peek('d'), again);
     },
   },
   {
@@ -36,7 +37,7 @@ export const clocks: readonly Law[] = [
       const {createdAt} = await world.begin('a', long);
       world.clock.set(-5 * minutes);
       const signIn = {user: 'ada', limit: 5};
-      const signedIn = await world.store.renew('a', {from: 'a', to: 'b', grace: 0, signIn});
+      const signedIn = await world.renew('a', {from: 'a', to: 'b', grace: 0, signIn});
       assert.equal(signedIn?.authenticatedAt, createdAt);
     },
   },
@@ -93,10 +94,10 @@ export const clocks: readonly Law[] = [
       for (let i = 0; i < 6; i += 1) {
         for (const [j, store] of [ahead.store, here].entries()) {
           const to = `a ${i} ${j}`;
-          given.push(await store.touch('a'), await store.find(from, true));
+          given.push(await store.touch('a'), await world.find(from, true, store));
           given.push(await store.setIdleTimeout('a', long.idleTimeout));
-          given.push(await store.renew('a', {from, to, grace: 0, signIn: {user: 'ada', limit: 5}}));
-          given.push(await here.find(to, false), await ahead.store.find(to, false));
+          given.push(await world.renew('a', {from, to, grace: 0, signIn: {user: 'ada', limit: 5}}, store));
+          given.push(await world.find(to, false, here), await world.find(to, false, ahead.store));
           from = to;
         }
         for (const clock of [world.clock, ahead.clock]) clock.advance(4 * minutes);
@@ -122,7 +123,7 @@ export const clocks: readonly Law[] = [
       if (ahead.store === here) world.clock.advance(10 * minutes);
       assert.equal(await ahead.store.touch('idle'), undefined);
       for (const key of ['idle', 'logged out']) {
-        assert.equal(await here.find(key, true), undefined, key);
+        assert.equal(await world.find(key, true, here), undefined, key);
         assert.equal(await here.touch(key), undefined, key);
         assert.deepEqual(await here.write(key, 'cart', 0, '1'), {state: 'gone'}, key);
         assert.equal(await here.setIdleTimeout(key, long.absoluteTimeout), undefined, key);

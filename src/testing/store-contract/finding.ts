@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {absoluteTimeout, idleTimeout, type Law} from './world.ts';
+import {absoluteTimeout, idleTimeout, type Law, listAll, endAllOf} from './world.ts';
 
 /** How a session is found, and what being seen does. */
 export const finding: readonly Law[] = [
@@ -31,8 +31,8 @@ export const finding: readonly Law[] = [
       assert.equal(await store.renew('nobody', {from: 'nobody', to: 'b', grace: 1000, signIn}), undefined);
       assert.equal(await store.setIdleTimeout('nobody', 1000), undefined);
       assert.equal(await store.end('nobody', 'logout'), false);
-      assert.equal(await store.endAll('ada', 'logout'), 0);
-      assert.deepEqual(await store.list('ada'), []);
+      assert.equal(await endAllOf(store, 'ada', 'logout'), 0);
+      assert.deepEqual(await listAll(store, 'ada'), []);
       assert.deepEqual([await world.isLive('nobody'), await world.isLive('b')], [false, false]);
       await world.quiet();
       assert.deepEqual(told, []);
@@ -53,7 +53,7 @@ export const finding: readonly Law[] = [
     async holds(world) {
       await world.begin('a');
       world.clock.advance(idleTimeout - 1);
-      assert.equal((await world.store.find('a', true))?.lastSeenAt, world.clock.now());
+      assert.equal((await world.find('a', true))?.lastSeenAt, world.clock.now());
       world.clock.advance(idleTimeout - 1);
       assert.equal(await world.isLive('a'), true);
       world.clock.advance(1);
@@ -76,11 +76,11 @@ export const finding: readonly Law[] = [
       const {lastSeenAt} = await world.begin('a');
       world.clock.advance(idleTimeout / 20);
       assert.equal((await world.store.touch('a'))?.lastSeenAt, lastSeenAt);
-      assert.equal((await world.store.find('a', true))?.lastSeenAt, lastSeenAt);
+      assert.equal((await world.find('a', true))?.lastSeenAt, lastSeenAt);
       world.clock.advance(1);
       assert.equal((await world.store.touch('a'))?.lastSeenAt, world.clock.now());
       world.clock.advance(idleTimeout / 20 + 1);
-      assert.equal((await world.store.find('a', true))?.lastSeenAt, world.clock.now());
+      assert.equal((await world.find('a', true))?.lastSeenAt, world.clock.now());
     },
   },
   {
@@ -95,7 +95,7 @@ export const finding: readonly Law[] = [
         await store.touch('a'),
         await store.renew('a', renewal),
         await store.setIdleTimeout('a', idleTimeout),
-        ...(await store.list('ada')),
+        ...(await listAll(store, 'ada')),
       ];
       assert.deepEqual(
         records.map(record => record?.now),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type {EndedSession, SessionStore} from '../../session/session-store.ts';
-import {assertSame, idleTimeout, type Law, type World} from './world.ts';
+import {assertSame, idleTimeout, type Law, type World, endAllOf} from './world.ts';
 
 const lease = 10_000;
 const week = 7 * 24 * 60 * 60 * 1000;
@@ -43,7 +43,7 @@ export const keeping: readonly Law[] = [
       await store.keepEnds();
       for (const key of ['replaced', 'signed in']) await world.signIn(key, 'eve', 1);
       for (const key of ['revoked', 'spared']) await world.signIn(key, 'ada');
-      await store.endAll('ada', 'revoked', 'spared');
+      await endAllOf(store, 'ada', 'revoked', 'spared');
       await world.begin('absolute', {absoluteTimeout: 5000});
       for (const key of ['found idle', 'swept']) await world.begin(key, {idleTimeout: 5000});
       await world.begin('logout');
@@ -86,7 +86,7 @@ export const keeping: readonly Law[] = [
     async holds(world) {
       await world.store.keepEnds();
       await world.begin('a');
-      await world.store.renew('a', {from: 'a', to: 'b', grace: 1000});
+      await world.renew('a', {from: 'a', to: 'b', grace: 1000});
       await world.store.end('a', 'logout');
       const [end] = await world.store.takeEnds(10, lease);
       assert.deepEqual([end?.key, end?.session?.key, end?.session?.uid], ['a', 'a', 'b']);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {formerIdsFor} from '../../session/session-store.ts';
 import {absoluteTimeout, idleTimeout, type Law, type World} from './world.ts';
 
 const grace = 5000;
@@ -9,15 +10,25 @@ export const renewing: readonly Law[] = [
     title: 'renew() gives the session by its new uid, with the key that it always had',
     async holds(world) {
       const created = await world.begin('a', {isSecure: true});
-      const renewed = await world.store.renew('a', {from: 'a', to: 'b', grace});
+      const renewed = await world.renew('a', {from: 'a', to: 'b', grace});
       assert.deepEqual(renewed, {...created, uid: 'b'});
       assert.deepEqual(await world.peek('b'), renewed);
     },
   },
   {
-    title: 'the old uid finds the session until the last millisecond of its grace, and not past it',
+    title: 'the old uid finds the session until the new one is seen, however long that takes',
     async holds(world) {
       await renewedFrom(world, 'a', 'b');
+      await world.beBusy('a', 10 * grace);
+      assert.equal((await world.peek('a')).key, 'a');
+    },
+  },
+  {
+    title: 'once the new uid is seen, the old one goes on until the last millisecond of its grace, and not past it',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      world.clock.advance(grace);
+      await world.peek('b');
       world.clock.advance(grace - 1);
       assert.deepEqual(await world.peek('a'), await world.peek('b'));
       world.clock.advance(1);
@@ -25,19 +36,33 @@ export const renewing: readonly Law[] = [
     },
   },
   {
-    title: 'without grace the old uid finds nothing at once',
+    title: 'without grace the old uid finds nothing once the new one is seen',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b', 0);
+      assert.equal(await world.isLive('a'), true);
+      assert.deepEqual([await world.isLive('b'), await world.isLive('a')], [true, false]);
+    },
+  },
+  {
+    title: 'a uid that was never sent to anybody is forgotten at once',
     async holds(world) {
       await world.begin('a');
-      await world.store.renew('a', {from: 'a', to: 'b', grace: 0});
-      assert.deepEqual([await world.isLive('a'), await world.isLive('b')], [false, true]);
+      await world.store.renew('a', {from: 'a', to: 'b', grace, isUnsent: true});
+      assert.deepEqual([await world.store.find('a', false), await world.isLive('b')], [undefined, true]);
+      await world.store.renew('a', {from: 'b', to: 'c', grace});
+      await world.store.renew('a', {from: 'c', to: 'd', grace, isUnsent: true});
+      const live = await Promise.all(['b', 'c', 'd'].map(async uid => world.isLive(uid)));
+      assert.deepEqual(live, [true, false, true]);
     },
   },
   {
     title: 'of two renewals in a row each old uid has a grace of its own',
     async holds(world) {
       await renewedFrom(world, 'a', 'b');
+      await world.peek('b');
       world.clock.advance(2000);
       await world.store.renew('a', {from: 'b', to: 'c', grace});
+      await world.peek('c');
       const live = async () => Promise.all(['a', 'b', 'c'].map(async uid => world.isLive(uid)));
       world.clock.advance(2999);
       assert.deepEqual(await live(), [true, true, true]);
@@ -50,11 +75,48 @@ export const renewing: readonly Law[] = [
     },
   },
   {
+    title:
+      'when the answer to a renewal is lost, a renewal by the old uid gives a further one, and whichever is seen lasts',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      assert.equal((await world.renew('a', {from: 'a', to: 'c', grace}))?.uid, 'c');
+      assert.equal((await world.peek('b')).uid, 'c');
+      world.clock.advance(grace);
+      const live = await Promise.all(['a', 'b', 'c'].map(async uid => world.isLive(uid)));
+      assert.deepEqual(live, [false, true, true]);
+      world.clock.advance(grace);
+      assert.deepEqual([await world.isLive('b'), await world.isLive('c')], [false, true]);
+    },
+  },
+  {
+    title: 'a session is found by four uids at most: of renewals in a row the oldest goes first',
+    async holds(world) {
+      await world.begin('a');
+      const uids = ['a', 'b', 'c', 'd', 'e', 'f'];
+      for (const [i, from] of uids.slice(0, -1).entries()) {
+        world.clock.advance(1);
+        assert.equal((await world.renew('a', {from, to: uids[i + 1]!, grace}))?.uid, uids[i + 1]);
+      }
+      const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
+      assert.deepEqual(live, [false, false, true, true, true, true]);
+    },
+  },
+  {
+    title: 'hundreds of renewals in a row leave a session that is found by its last four uids',
+    async holds(world) {
+      await world.begin('a');
+      for (let i = 0; i < 300; i += 1) {
+        assert.equal((await world.renew('a', {from: i ? `a${i - 1}` : 'a', to: `a${i}`, grace}))?.uid, `a${i}`);
+      }
+      assert.deepEqual([await world.isLive('a296'), await world.isLive('a295')], [true, false]);
+    },
+  },
+  {
     title: 'found by its old uid a session gives the one it has now, and can be seen',
     async holds(world) {
       await renewedFrom(world, 'a', 'b', 2 * idleTimeout);
       world.clock.advance(idleTimeout - 1);
-      const found = await world.store.find('a', true);
+      const found = await world.find('a', true);
       assert.deepEqual([found?.key, found?.uid, found?.lastSeenAt], ['a', 'b', world.clock.now()]);
       world.clock.advance(idleTimeout - 1);
       assert.equal(await world.isLive('b'), true);
@@ -64,7 +126,7 @@ export const renewing: readonly Law[] = [
     title: 'the old uid dies with the session, however much of its grace is left',
     async holds(world) {
       await renewedFrom(world, 'a', 'b', 10 * idleTimeout);
-      await world.store.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
+      await world.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
       await world.store.end('a', 'logout');
       for (const uid of ['a', 'b', 'c']) assert.equal(await world.isLive(uid), false, uid);
       await renewedFrom(world, 'x', 'y', 10 * idleTimeout);
@@ -76,7 +138,7 @@ export const renewing: readonly Law[] = [
     title: 'no uid of an ended session finds the one that is begun by its key later',
     async holds(world) {
       await renewedFrom(world, 'a', 'b', 10 * idleTimeout);
-      await world.store.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
+      await world.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
       await world.store.end('a', 'logout');
       await world.begin('a');
       assert.deepEqual(
@@ -90,13 +152,14 @@ export const renewing: readonly Law[] = [
     async holds(world) {
       const {store} = world;
       await renewedFrom(world, 'a', 'b');
+      await world.peek('b');
       world.clock.advance(grace);
-      assert.equal(await store.find('a', true), undefined);
+      assert.equal(await world.find('a', true), undefined);
       assert.equal((await store.touch('a'))?.uid, 'b');
       await world.put('a', 'cart', '1');
       assert.equal((await store.setIdleTimeout('a', idleTimeout))?.uid, 'b');
-      assert.equal((await store.renew('a', {from: 'b', to: 'c', grace}))?.uid, 'c');
-      assert.equal(await store.find('a', true), undefined);
+      assert.equal((await world.renew('a', {from: 'b', to: 'c', grace}))?.uid, 'c');
+      assert.equal(await world.find('a', true), undefined);
       assert.equal(await store.end('a', 'logout'), true);
     },
   },
@@ -114,18 +177,24 @@ export const renewing: readonly Law[] = [
     },
   },
   {
-    title: 'who renews from a uid that the session has no more gets it with the uid that it has',
+    title: 'who renews from a uid whose grace is over changes nothing, and is told that the uid is a former one',
     async holds(world) {
       await renewedFrom(world, 'a', 'b');
+      const before = await world.peek('b');
+      world.clock.advance(grace);
+      const until = world.clock.now();
+      world.clock.advance(1000);
       const late = await world.store.renew('a', {from: 'a', to: 'c', grace});
-      assert.deepEqual([late?.key, late?.uid], ['a', 'b']);
-      assert.deepEqual([await world.isLive('b'), await world.isLive('c')], [true, false]);
+      assert.deepEqual(late, {isFormer: true, key: 'a', until, now: world.clock.now()});
+      assert.deepEqual(await world.peek('b'), {...before, now: world.clock.now()});
+      assert.equal(await world.isLive('c'), false);
     },
   },
   {
-    title: 'who renews from a uid that the session has no more does not lengthen its grace',
+    title: 'who renews from a uid in its grace does not lengthen that',
     async holds(world) {
       await renewedFrom(world, 'a', 'b');
+      await world.peek('b');
       world.clock.advance(grace - 1);
       await world.store.renew('a', {from: 'a', to: 'c', grace});
       world.clock.advance(1);
@@ -133,18 +202,53 @@ export const renewing: readonly Law[] = [
     },
   },
   {
-    title: 'fifty renewals from one uid at once give the session one new uid, the same to all',
+    title: 'fifty renewals from one uid at once give at most three new ones, and each of those lasts',
     async holds(world) {
       await world.begin('a');
       const uids = Array.from({length: 50}, (_, i) => `b${i}`);
-      const renewed = await Promise.all(uids.map(async to => world.store.renew('a', {from: 'a', to, grace})));
-      const given = new Set(renewed.map(record => record?.uid));
-      assert.equal(given.size, 1);
+      const renewed = await Promise.all(uids.map(async to => world.renew('a', {from: 'a', to, grace})));
+      const given = uids.filter((uid, i) => renewed[i]?.uid === uid);
+      assert.equal(given.length, 3);
+      world.clock.advance(grace);
       const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
       assert.deepEqual(
         uids.filter((_, i) => live[i]),
-        [...given],
+        given,
       );
+      assert.equal(await world.isLive('a'), true);
+    },
+  },
+  {
+    title: 'answers that are lost for longer than the grace keep nobody from a new uid',
+    async holds(world) {
+      await world.begin('a');
+      for (let i = 0; i < 10; i += 1) {
+        assert.equal((await world.renew('a', {from: 'a', to: `b${i}`, grace}))?.uid, `b${i}`);
+        world.clock.advance(grace);
+      }
+      assert.deepEqual(
+        [await world.isLive('a'), await world.isLive('b9'), await world.isLive('b0')],
+        [true, true, false],
+      );
+    },
+  },
+  {
+    title: 'a uid whose grace is over is a former one for five minutes, and then as good as unknown',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      await world.peek('b');
+      world.clock.advance(grace);
+      const until = world.clock.now();
+      assert.deepEqual(await world.store.find('a', true), {isFormer: true, key: 'a', until, now: until});
+      await world.beBusy('a', formerIdsFor - 1);
+      assert.deepEqual(await world.store.find('a', false), {
+        isFormer: true,
+        key: 'a',
+        until,
+        now: until + formerIdsFor - 1,
+      });
+      world.clock.advance(1);
+      assert.equal(await world.store.find('a', false), undefined);
     },
   },
   {
@@ -152,20 +256,20 @@ export const renewing: readonly Law[] = [
     async holds(world) {
       await world.begin('a');
       const revision = await world.put('a', 'cart', '1');
-      await world.store.renew('a', {from: 'a', to: 'b', grace});
+      await world.renew('a', {from: 'a', to: 'b', grace});
       assert.deepEqual((await world.peek('b')).components, new Map([['cart', {revision, text: '1'}]]));
       await world.put('a', 'cart', '2', revision);
       assert.equal((await world.peek('b')).components.get('cart')?.text, '2');
     },
   },
   {
-    title: 'a renewal counts as being seen, whether it gives a new uid or not, and moves no absolute deadline',
+    title: 'a renewal counts as being seen, and moves no absolute deadline',
     async holds(world) {
       const {createdAt} = await world.begin('a');
       for (const to of ['b', 'c']) {
         world.clock.advance(idleTimeout / 2);
-        const {uid, lastSeenAt, ...renewed} = (await world.store.renew('a', {from: 'a', to, grace}))!;
-        assert.deepEqual([uid, lastSeenAt], ['b', world.clock.now()]);
+        const {uid, lastSeenAt, ...renewed} = (await world.renew('a', {from: 'a', to, grace}))!;
+        assert.deepEqual([uid, lastSeenAt], [to, world.clock.now()]);
         assert.deepEqual([renewed.createdAt, renewed.authenticatedAt], [createdAt, undefined]);
       }
     },
@@ -175,7 +279,7 @@ export const renewing: readonly Law[] = [
     async holds(world) {
       await world.begin('a');
       for (let i = 0; i < absoluteTimeout / 50_000; i += 1) {
-        assert.ok(await world.store.renew('a', {from: i === 0 ? 'a' : `a${i - 1}`, to: `a${i}`, grace: 0}));
+        assert.ok(await world.renew('a', {from: i === 0 ? 'a' : `a${i - 1}`, to: `a${i}`, grace: 0}));
         world.clock.advance(50_000);
       }
       assert.equal(await world.store.touch('a'), undefined);
@@ -186,7 +290,7 @@ export const renewing: readonly Law[] = [
     async holds(world) {
       await world.begin('a');
       await world.store.end('a', 'logout');
-      assert.equal(await world.store.renew('a', {from: 'a', to: 'b', grace}), undefined);
+      assert.equal(await world.renew('a', {from: 'a', to: 'b', grace}), undefined);
       assert.deepEqual([await world.isLive('a'), await world.isLive('b')], [false, false]);
       assert.equal(await world.store.touch('a'), undefined);
     },
@@ -196,15 +300,15 @@ export const renewing: readonly Law[] = [
     async holds(world) {
       const a = await world.begin('a');
       await world.begin('b');
-      await world.store.renew('b', {from: 'b', to: 'c', grace: 0});
+      await world.renew('b', {from: 'b', to: 'c', grace: 0, isUnsent: true});
       const c = await world.peek('c');
       const signIn = {user: 'ada', limit: 5};
       const taken = {code: 'SESSION_TAKEN'};
-      await assert.rejects(async () => world.store.renew('a', {from: 'a', to: 'c', grace}), taken);
-      await assert.rejects(async () => world.store.renew('a', {from: 'a', to: 'c', grace, signIn}), taken);
+      await assert.rejects(async () => world.renew('a', {from: 'a', to: 'c', grace}), taken);
+      await assert.rejects(async () => world.renew('a', {from: 'a', to: 'c', grace, signIn}), taken);
       assert.deepEqual([await world.peek('a'), await world.peek('c')], [a, c]);
-      assert.deepEqual(await world.store.list('ada'), []);
-      assert.equal((await world.store.renew('a', {from: 'a', to: 'd', grace}))?.uid, 'd');
+      assert.deepEqual(await world.list('ada'), []);
+      assert.equal((await world.renew('a', {from: 'a', to: 'd', grace}))?.uid, 'd');
     },
   },
   {
@@ -212,7 +316,7 @@ export const renewing: readonly Law[] = [
     async holds(world) {
       const keys = ['a', 'b'];
       await world.beginMany(keys);
-      const renewals = keys.map(async key => world.store.renew(key, {from: key, to: 'c', grace}));
+      const renewals = keys.map(async key => world.renew(key, {from: key, to: 'c', grace}));
       const answers = await Promise.allSettled(renewals);
       assert.deepEqual(answers.map(({status}) => status).toSorted(), ['fulfilled', 'rejected']);
       const winner = keys[answers.findIndex(({status}) => status === 'fulfilled')];
@@ -232,5 +336,5 @@ export const renewing: readonly Law[] = [
 
 async function renewedFrom(world: World, from: string, to: string, lasting = grace): Promise<void> {
   await world.begin(from);
-  assert.ok(await world.store.renew(from, {from, to, grace: lasting}));
+  assert.ok(await world.renew(from, {from, to, grace: lasting}));
 }

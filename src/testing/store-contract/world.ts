@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import {setImmediate, setTimeout} from 'node:timers/promises';
 import type {Awaitable} from '../../awaitable.ts';
-import type {EndedSession, EndReason, NewSession, SessionRecord, SessionStore} from '../../session/session-store.ts';
+import {
+  isLive,
+  type EndedSession,
+  type EndReason,
+  type NewSession,
+  type Renewal,
+  type SessionRecord,
+  type SessionStore,
+} from '../../session/session-store.ts';
 import {TestClock} from '../test-clock.ts';
 
 /** One body of data, which several stores may be opened on as several processes would. */
@@ -99,9 +107,25 @@ export class World {
   /** Begin a session and sign its visitor in. Its uid is its key and a `'`. */
   async signIn(key: string, user: string, limit = 1000, store = this.store): Promise<SessionRecord> {
     await this.begin(key, {}, store);
-    const record = await store.renew(key, {from: key, to: `${key}'`, grace: 0, signIn: {user, limit}});
+    const record = await this.renew(key, {from: key, to: `${key}'`, grace: 0, signIn: {user, limit}}, store);
     assert.ok(record, 'renew() of a live session gives it');
     return record;
+  }
+
+  /** Give a session another uid, and the session, if it is alive and was found by `from`. */
+  async renew(key: string, renewal: Renewal, store = this.store): Promise<SessionRecord | undefined> {
+    const found = await store.renew(key, renewal);
+    return isLive(found) ? found : undefined;
+  }
+
+  /** All live sessions of a user, page after page, with these of their components. */
+  async list(user: string, components: readonly string[] = [], store = this.store): Promise<SessionRecord[]> {
+    return listAll(store, user, components);
+  }
+
+  /** End all sessions of a user, page after page. */
+  async endAll(user: string, reason: EndReason, except?: string, store = this.store): Promise<number> {
+    return endAllOf(store, user, reason, except);
   }
 
   /** Write a component whose revision is `expected`, and give its new one. */
@@ -113,13 +137,19 @@ export class World {
 
   /** The live session, without being seen, found by its uid. */
   async peek(uid: string, store = this.store): Promise<SessionRecord> {
-    const record = await store.find(uid, false);
-    assert.ok(record, `find() gives the live session by its uid ${uid}`);
-    return record;
+    const found = await store.find(uid, false);
+    assert.ok(isLive(found), `find() gives the live session by its uid ${uid}`);
+    return found;
+  }
+
+  /** The live session by its uid, if there is one. */
+  async find(uid: string, isSeen: boolean, store = this.store): Promise<SessionRecord | undefined> {
+    const found = await store.find(uid, isSeen);
+    return isLive(found) ? found : undefined;
   }
 
   async isLive(uid: string, store = this.store): Promise<boolean> {
-    return (await store.find(uid, false)) !== undefined;
+    return isLive(await store.find(uid, false));
   }
 
   /** Touch a session again and again, while the clock turns by so many milliseconds. */
@@ -193,6 +223,42 @@ export class World {
     await this.#fixture.dispose();
     for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }
+}
+
+/** All live sessions of a user, page after page, with these of their components. */
+export async function listAll(
+  store: SessionStore,
+  user: string,
+  components: readonly string[] = [],
+  most = 100,
+): Promise<SessionRecord[]> {
+  const all: SessionRecord[] = [];
+  for (let after: string | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
+    const {records, next} = await store.list(user, {most, components, ...(after !== undefined && {after})});
+    assert.ok(records.length <= most, `a page of ${records.length} sessions`);
+    all.push(...records);
+    after = next;
+  }
+  return all;
+}
+
+/** End all sessions of a user, page after page; gives how many. */
+export async function endAllOf(
+  store: SessionStore,
+  user: string,
+  reason: EndReason,
+  except?: string,
+  most = 100,
+): Promise<number> {
+  let total = 0;
+  const spared = except === undefined ? {} : {except};
+  for (let after: string | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
+    const page = await store.endAll(user, reason, {most, ...spared, ...(after !== undefined && {after})});
+    assert.ok(page.count <= most, `a page of ${page.count} ends`);
+    total += page.count;
+    after = page.next;
+  }
+  return total;
 }
 
 /** See that the same is in both lists, in any order, and say in a few words what is not. */

@@ -1,0 +1,87 @@
+import {StatementSync} from 'node:sqlite';
+import test, {type ExecutionContext} from 'ava';
+import {formerIdsFor} from '../../src/session/session-store.ts';
+import {lifetime, SqliteFolder} from './sqlite-folder.ts';
+
+const grace = 5000;
+
+/** Hear of each statement that is run, of whichever store in this process, until the spec is over. */
+function statements(t: ExecutionContext): string[] {
+  const ran: string[] = [];
+  const {prototype} = StatementSync;
+  for (const name of ['run', 'get', 'all'] as const) {
+    const act = Reflect.get(prototype, name) as (...values: unknown[]) => unknown;
+    const hearing = function (this: StatementSync, ...values: unknown[]) {
+      ran.push(this.sourceSQL.trim().replace(/\s+/g, ' '));
+      return act.apply(this, values);
+    };
+    Object.assign(prototype, {[name]: hearing});
+    t.teardown(() => Object.assign(prototype, {[name]: act}));
+  }
+  return ran;
+}
+
+const without = (ran: readonly string[]) => ran.filter(sql => !/^(BEGIN|COMMIT)$/.test(sql));
+
+test.serial(
+  'a session that was renewed is found by one query and without a write, once its new uid was seen',
+  async t => {
+    const folder = new SqliteFolder(t);
+    const store = folder.open();
+    await store.create({uid: 'a', ...lifetime});
+    await store.renew('a', {from: 'a', to: 'b', grace});
+    await store.find('b', true);
+    const ran = statements(t);
+    t.like(await store.find('b', true), {uid: 'b'});
+    t.deepEqual(
+      without(ran).map(sql => sql.slice(0, 6)),
+      // By the key first, which most are found by.
+      ['SELECT', 'SELECT'],
+    );
+    ran.length = 0;
+    t.like(await store.find('a', true), {uid: 'b'});
+    t.is(without(ran).length, 2);
+  },
+);
+
+test('a session that was renewed a thousand times has four uids, and four rows for them', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await store.create({uid: '0', ...lifetime});
+  for (let i = 0; i < 1000; i += 1) await store.renew('0', {from: `${i}`, to: `${i + 1}`, grace});
+  t.is(folder.look().prepare('SELECT * FROM alias').all().length, 4);
+});
+
+test('uids that find nothing any more are forgotten when nobody can come with them any more, some at a time', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  for (let i = 0; i < 130; i += 1) {
+    await store.create({uid: `${i}`, ...lifetime});
+    await store.end(`${i}`, 'logout');
+  }
+  const left = () => folder.look().prepare('SELECT * FROM former').all().length;
+  t.is(left(), 130);
+  folder.clock.advance(formerIdsFor - 1);
+  t.is(left(), 130);
+  folder.clock.advance(31_000);
+  t.is(left(), 0);
+});
+
+for (const [what, ids] of [
+  ['no JSON', '['],
+  ['no list', '{}'],
+  ['a uid that is none', '[{"uid":1,"issuedAt":1,"grace":1}]'],
+] as const) {
+  test(`a session in whose row the uids are ${what} is corrupt, and left as it is`, async t => {
+    const folder = new SqliteFolder(t);
+    const store = folder.open();
+    await store.create({uid: 'a', ...lifetime});
+    await store.renew('a', {from: 'a', to: 'b', grace});
+    folder.look().prepare('UPDATE session SET ids = ?').run(ids);
+    await t.throwsAsync(async () => store.find('b', true), {code: 'SESSION_CORRUPT'});
+    await t.throwsAsync(async () => store.renew('a', {from: 'b', to: 'c', grace}), {code: 'SESSION_CORRUPT'});
+    await t.throwsAsync(async () => store.end('a', 'logout'), {code: 'SESSION_CORRUPT'});
+    const {ids: left} = folder.look().prepare('SELECT ids FROM session').get() as {ids: string};
+    t.is(left, ids);
+  });
+}
