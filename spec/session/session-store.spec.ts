@@ -65,7 +65,7 @@ test('a site keeps its sessions in the store that is bound', async t => {
   const someone = visitor();
   const uid = await (await someone.get('/')).text();
   t.is(await (await someone.get('/')).text(), uid);
-  t.true(isLive(await store.find(uid, false)));
+  t.true(isLive(await Promise.resolve(store.find(uid, false))));
 });
 
 test('S72: a store that fails is a 503 with Retry-After, never a visitor without a session or with a second one', async t => {
