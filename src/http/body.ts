@@ -1,9 +1,9 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import type {Readable} from 'node:stream';
-import {finished} from 'node:stream/promises';
 import {parse as parseContentType, type ContentType} from 'content-type';
 import createError from 'http-errors';
 import {getRawBody} from 'raw-body';
+import {incomplete, partsOf} from './multipart.ts';
 
 /** A request body that is still on its way, with the headers that describe it. */
 export interface Incoming {
@@ -12,16 +12,17 @@ export interface Incoming {
 }
 
 /** The whole body. Throws a 413 past `limit` bytes, a 400 when it ends early, a 415 when it is compressed. */
-export async function readBytes({stream, headers}: Incoming, limit: number): Promise<Buffer> {
+export async function readBytes({stream, headers}: Incoming, limit: number): Promise<Buffer<ArrayBuffer>> {
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding.toLowerCase() !== 'identity') throw createError(415, 'A compressed body is not accepted.');
   const length = headers['transfer-encoding'] === undefined ? headers['content-length'] : undefined;
   // Node's server has ended a body that was never to come (`optimizeEmptyRequests`).
   if (stream.readableEnded && length === undefined && headers['transfer-encoding'] === undefined)
     return Buffer.alloc(0);
-  return getRawBody(stream, {limit, length: length ?? null}).catch((error: Error & {type?: string}) => {
+  const body = getRawBody(stream, {limit, length: length ?? null}).catch((error: Error & {type?: string}) => {
     throw error.type === 'entity.too.large' ? tooLarge(limit) : error;
   });
+  return body as Promise<Buffer<ArrayBuffer>>;
 }
 
 function tooLarge(limit: number): Error {
@@ -58,10 +59,10 @@ export function decodeJson(bytes: Uint8Array, headers: IncomingHttpHeaders): unk
 }
 
 /** The body as the fields and files of a form, URL-encoded or multipart. Throws a 415 for another type, a 400 for a broken one. */
-export async function decodeForm(bytes: Uint8Array, headers: IncomingHttpHeaders): Promise<FormData> {
-  const {type} = contentType(headers);
+export function decodeForm(bytes: Buffer<ArrayBuffer>, headers: IncomingHttpHeaders): FormData {
+  const {type, parameters} = contentType(headers);
   if (type === 'application/x-www-form-urlencoded') return urlEncodedForm(decodeText(bytes, headers));
-  if (type === 'multipart/form-data') return multipartForm(bytes, headers['content-type']!);
+  if (type === 'multipart/form-data') return multipartForm(bytes, parameters['boundary']);
   throw wrongType('application/x-www-form-urlencoded or multipart/form-data');
 }
 
@@ -69,56 +70,25 @@ export async function decodeForm(bytes: Uint8Array, headers: IncomingHttpHeaders
 const fieldLimit = 1000;
 
 function urlEncodedForm(text: string): FormData {
+  // Counted before they are looked at. What stands between two separators may be nothing, and counts.
+  if (text.split('&', fieldLimit + 1).length > fieldLimit) {
+    throw createError(413, `The form has more than ${fieldLimit} fields.`);
+  }
   const form = new FormData();
-  const fields = [...new URLSearchParams(text)];
-  if (fields.length > fieldLimit) throw tooManyFields();
-  for (const [name, value] of fields) form.append(name, value);
+  for (const [name, value] of new URLSearchParams(text)) form.append(name, value);
   return form;
 }
 
-function tooManyFields(): Error {
-  return createError(413, `The form has more than ${fieldLimit} fields.`);
-}
-
-async function multipartForm(bytes: Uint8Array, type: string): Promise<FormData> {
+function multipartForm(bytes: Buffer<ArrayBuffer>, boundary: string | undefined): FormData {
+  if (!boundary) throw incomplete();
   const form = new FormData();
-  try {
-    const entries = await multipartEntries(bytes, type);
-    if (entries.length > fieldLimit) throw tooManyFields();
-    for (const {name, value} of entries) form.append(name, value);
-  } catch (error) {
-    throw createError.isHttpError(error)
-      ? error
-      : createError(400, 'The body is not a complete multipart form.', {cause: error});
+  for (const {name, filename, type = 'text/plain', bytes: content} of partsOf(bytes, boundary, fieldLimit)) {
+    const {type: mediaType} = parseContentType(type);
+    if (filename === undefined && mediaType !== 'application/octet-stream') {
+      form.append(name, decodeText(content, {'content-type': type}));
+    } else form.append(name, new File([content], filename ?? '', {type: mediaType}));
   }
   return form;
-}
-
-interface Entry {
-  readonly name: string;
-  value: string | File;
-}
-
-async function multipartEntries(bytes: Uint8Array, type: string): Promise<Entry[]> {
-  const {Busboy} = await import('@fastify/busboy');
-  // The body's limit is the only one: Busboy would cut a long field short and say nothing.
-  const parser = new Busboy({headers: {'content-type': type}, limits: {fieldSize: Infinity, parts: fieldLimit + 1}});
-  const entries: Entry[] = [];
-  parser.on('field', (name: string | undefined, value) => {
-    if (name === undefined) parser.destroy(new Error('A part has no name.'));
-    else entries.push({name, value});
-  });
-  parser.on('file', (name: string | undefined, stream, filename: string | undefined, _encoding, mimeType) => {
-    const chunks: Buffer<ArrayBuffer>[] = [];
-    // Its place among the fields is that of its beginning; its content comes in pieces.
-    const entry: Entry = {name: name ?? '', value: ''};
-    entries.push(entry);
-    stream.on('data', (chunk: Buffer<ArrayBuffer>) => chunks.push(chunk));
-    stream.on('end', () => (entry.value = new File(chunks, filename ?? '', {type: mimeType})));
-    stream.on('error', error => parser.destroy(error));
-  });
-  await finished(parser.end(bytes));
-  return entries;
 }
 
 function contentType(headers: IncomingHttpHeaders): ContentType {

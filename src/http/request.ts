@@ -103,7 +103,7 @@ export class Request {
   #captured: string[] | undefined;
   #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
-  #bytes: Promise<Buffer> | undefined;
+  #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
   #signal: AbortSignal | undefined;
 
   /** Used by the server. To make a request without a socket call `Request.from`. */
@@ -287,7 +287,7 @@ export class Request {
    * The body, read once and kept. `limit` is in bytes (default: the site's `bodyLimit`) and counts at the first reading.
    * Throws a 413 past the limit, a 400 when the body ends early, a 415 when it is compressed.
    */
-  bytes({limit = this.#settings.bodyLimit}: {limit?: number} = {}): Promise<Buffer> {
+  bytes({limit = this.#settings.bodyLimit}: {limit?: number} = {}): Promise<Buffer<ArrayBuffer>> {
     return (this.#bytes ??= readBytes({stream: this.#message, headers: this.headers}, limit));
   }
 
