@@ -23,6 +23,12 @@ test('the root has no segments, and a trailing slash is a last, empty one', t =>
   t.deepEqual(decodePath('//evil.example/a'), ['', 'evil.example', 'a']);
 });
 
+test('a path of more than 1,000 segments is a 414', t => {
+  t.is(decodePath('/a'.repeat(1000)).length, 1000);
+  t.deepEqual(refusal('/a'.repeat(1001)), [414, 'The path has more than 1000 segments.']);
+  t.deepEqual(refusal(`${'/a'.repeat(1000)}/`), [414, 'The path has more than 1000 segments.']);
+});
+
 test('an encoded slash stays inside its segment', t => {
   t.deepEqual(decodePath('/a%2Fb/c%2f..%2fd'), ['a/b', 'c/../d']);
 });

@@ -298,6 +298,38 @@ test('three dots are an ordinary name', async t => {
   t.like(await walked(Archive, '/.../..a'), {params: {year: '...', month: '..a'}});
 });
 
+/** A folder in a folder without an end. */
+@Resource()
+class Folder {
+  @Get()
+  depth({prepath, params}: Request) {
+    return [prepath.length, params['name']];
+  }
+  @Child(':name', () => Folder)
+  open(): Folder | Promise<Folder> {
+    return new Folder();
+  }
+}
+
+@Resource()
+class SlowFolder extends Folder {
+  @Child(':name', () => SlowFolder)
+  override async open() {
+    return new SlowFolder();
+  }
+}
+
+test('a path of 1,000 segments is walked, made children all the way; one more is a 414', async t => {
+  for (const Root of [Folder, SlowFolder]) {
+    t.deepEqual(await walked(Root, `${'/a'.repeat(999)}/b`), [1000, 'b']);
+    t.is(await answer(Root, '/a'.repeat(1001)), 414);
+  }
+  for (const Root of [Folder, Leaf, Walked]) {
+    for (const url of ['/'.repeat(1002), '/%41'.repeat(1001), '/a'.repeat(8000)])
+      t.is(await answer(Root, url), 414, url);
+  }
+});
+
 test('an empty segment anywhere but at the end is a 404, and never captured', async t => {
   for (const url of ['//', '//a', '/a//', '/a//b', '///', '//a/b']) t.is(await answer(Archive, url), 404, url);
 });

@@ -217,7 +217,7 @@ const refused: Record<string, [unknown, RegExp]> = {
   ],
   'a nest without a floor': [
     Array.from({length: 50_000}).reduce<unknown>(inner => [inner], 'hunter2'),
-    /has too deep a nest/,
+    /has a nest of more than 500 levels/,
   ],
 };
 
@@ -234,6 +234,45 @@ for (const [what, [value, message]] of Object.entries(refused)) {
     t.is(await visit(session => session.get(Box).it), 'before');
   });
 }
+
+/** The deepest nest of each kind that a component takes, in how many levels, and one that has a level more. */
+const nests: Record<string, (inner: unknown) => unknown> = {
+  lists: inner => [inner],
+  objects: inner => ({inner}),
+  maps: inner => new Map([['inner', inner]]),
+  'the keys of maps': inner => new Map([[inner, 'outer']]),
+  sets: inner => new Set([inner]),
+  'objects that know the one they are in': inner => {
+    const outer = {inner};
+    if (typeof inner === 'object') Object.assign(inner!, {outer});
+    return outer;
+  },
+};
+
+for (const [what, wrap] of Object.entries(nests)) {
+  test(`a component takes 500 levels of a nest, and each process reads them; one more is refused: ${what}`, async t => {
+    const {store} = openStore();
+    const {look, visit} = visitedSite({store});
+    const nest = (levels: number) => {
+      let whole: unknown = 'floor';
+      for (let level = 0; level < levels; level += 1) whole = wrap(whole);
+      return whole;
+    };
+    // The instance itself is the first level.
+    t.is((await look(session => session.update(Box, box => void (box.it = nest(499))))).error, undefined);
+    t.true(await visit(session => typeof session.get(Box).it === 'object'));
+    const {error} = await look(session => session.update(Box, box => void (box.it = nest(500))));
+    t.like(error, {code: 'COMPONENT_INVALID'});
+    t.regex(String(error), /has a nest of more than 500 levels/);
+  });
+}
+
+test('what many hold is a nest no deeper for that: a thousand objects, each of which knows the first', async t => {
+  const {look} = visitedSite();
+  const first = {};
+  const many = Array.from({length: 1000}, () => ({first}));
+  t.is((await look(session => session.update(Box, box => void (box.it = [many])))).error, undefined);
+});
 
 test('S78: names like __proto__ and constructor in what a client sends are data or refused, and pollute nothing', async t => {
   const {look, visit} = visitedSite();

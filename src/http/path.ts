@@ -1,5 +1,8 @@
 import createError from 'http-errors';
 
+/** The most segments that a path may have: each can cost as much as the application likes. */
+const segmentLimit = 1000;
+
 const none: readonly string[] = Object.freeze([]);
 
 /**
@@ -21,7 +24,7 @@ function splitOrigin(host: string | undefined, origin: string): ReturnType<typeo
 /**
  * The segments of a path: split at `/` first, then each percent-decoded once, as UTF-8, so that `%2F` stays inside its
  * segment. `/` has none; a trailing slash is a last, empty segment. Throws a 400 for what can't be decoded and for
- * segments that would mean something to a file system: `.`, `..` and NUL, encoded or not.
+ * segments that would mean something to a file system: `.`, `..` and NUL, encoded or not; a 414 for more than 1,000 segments.
  */
 export function decodePath(path: string): readonly string[] {
   if (path === '/') return none;
@@ -32,6 +35,7 @@ export function decodePath(path: string): readonly string[] {
   const segments: string[] = [];
   // Not by split(), which takes half as long again.
   for (let start = 1, end = 0; end < path.length; start = end + 1) {
+    if (segments.length === segmentLimit) throw createError(414, `The path has more than ${segmentLimit} segments.`);
     const slash = path.indexOf('/', start);
     end = slash < 0 ? path.length : slash;
     const segment = path.slice(start, end);

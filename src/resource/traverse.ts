@@ -1,4 +1,4 @@
-import {proceed, type Awaitable} from '../awaitable.ts';
+import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
 import type {Branch, Node} from './tree.ts';
 
@@ -36,7 +36,10 @@ export class Traversal {
     return known;
   }
 
-  /** Go on from a resource, `at` so many segments. `isFixed` is whether the path alone has led there. */
+  /**
+   * Go on from a resource, `at` so many segments. `isFixed` is whether the path alone has led there. A loop, for a path may have
+   * more segments than the stack has room for calls.
+   */
   #walk(from: Node, resource: object, at: number, request: Request, isFixed: boolean): Awaitable<Found | undefined> {
     const {segments} = request;
     let node = from;
@@ -47,27 +50,38 @@ export class Traversal {
       const isLast = depth === segments.length - 1;
       const branch = branchFor(node, segment, isLast);
       if (!branch) return isLast && segment === '' ? {node, instance, hasExcessSlash: true, depth} : undefined;
-      request.walk();
-      if (branch.capture !== undefined) request.capture(branch.capture, segment);
-      if (branch.instance === undefined) return this.#make(branch, instance, depth, request);
-      isFixed &&= branch.capture === undefined;
-      ({node, instance} = branch);
+      const child = childBy(branch, instance, segment, request);
+      if (isPromised(child)) return this.#walkLater(branch.node, child, depth + 1, request);
+      if (!child) return undefined;
+      isFixed &&= branch.capture === undefined && branch.instance !== undefined;
+      node = branch.node;
+      instance = child;
     }
     const found = {node, instance, hasExcessSlash: false, depth};
     if (isFixed && depth === segments.length) this.#remember(request, found);
     return found;
   }
 
-  /** Go on from a child that is made for the request. */
-  #make({method, node}: Branch, parent: object, at: number, request: Request): Awaitable<Found | undefined> {
-    const child = (parent as Record<PropertyKey, MakeChild>)[method!]!(request.segments[at]!, request);
-    return proceed(child, made => made && this.#walk(node, made, at + 1, request, false));
+  async #walkLater(
+    node: Node,
+    child: PromiseLike<object | undefined>,
+    at: number,
+    request: Request,
+  ): Promise<Found | undefined> {
+    const made = await child;
+    return made && this.#walk(node, made, at, request, false);
   }
 
   // By a copy: a part of a text keeps the whole, here with its query. What is encoded can be so in many ways.
   #remember({path, segments}: Request, found: Found): void {
     if (this.#known.size < knownLimit && !path.includes('%')) this.#known.set(`/${segments.join('/')}`, found);
   }
+}
+
+function childBy(branch: Branch, parent: object, segment: string, request: Request): Awaitable<object | undefined> {
+  request.walk();
+  if (branch.capture !== undefined) request.capture(branch.capture, segment);
+  return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!]!(segment, request);
 }
 
 /** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */

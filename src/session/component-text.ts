@@ -1,7 +1,7 @@
 import {DevalueError, parse, stringify} from 'devalue';
 import {describe, EspalierError} from '../errors.ts';
 import type {ComponentDeclaration, Fields} from './component.ts';
-import {isJson} from './json.ts';
+import {isJson, nestLimit} from './json.ts';
 import type {StoredComponent} from './session-store.ts';
 
 /** What a component's text says: the fields of an instance, and the version of the class that stored them. */
@@ -43,12 +43,38 @@ export function contentOf(stored: StoredComponent): ComponentContent {
 export function writeContent(component: ComponentDeclaration, {version, fields}: ComponentContent): string {
   try {
     if (isJson(fields)) return JSON.stringify({version, fields});
+    if (nestsTooDeep(fields)) throw new RangeError();
     const buffers: Buffer[] = [];
     return stringify([version, fields, buffers], undefined, {operations: operationsFor(buffers)});
   } catch (error) {
     if (error instanceof DevalueError) throw unstorable(component, placeOf(error), kindOf(error));
-    throw unstorable(component, 'some place', error instanceof RangeError ? 'too deep a nest' : "what can't be read");
+    throw unstorable(component, 'some place', error instanceof RangeError ? tooDeep : "what can't be read");
   }
+}
+
+const tooDeep = `a nest of more than ${nestLimit} levels`;
+
+/** Whether there are too many levels, on the way that devalue goes through what can hold itself. */
+function nestsTooDeep(whole: object): boolean {
+  const seen = new Set<unknown>([whole]);
+  const open = [itemsOf(whole)[Symbol.iterator]()];
+  for (let holder = open[0]; holder; holder = open.at(-1)) {
+    const {done, value} = holder.next();
+    if (done) open.pop();
+    else if (typeof value === 'object' && value !== null && !seen.has(value)) {
+      if (open.length === nestLimit) return true;
+      seen.add(value);
+      open.push(itemsOf(value)[Symbol.iterator]());
+    }
+  }
+  return false;
+}
+
+/** What can be stored holds others in these ways. */
+function itemsOf(holder: object): unknown[] {
+  if (holder instanceof Map) return [...holder].flat();
+  if (holder instanceof Set) return [...holder];
+  return Array.isArray(holder) || isPlain(holder) ? Object.values(holder) : [];
 }
 
 /** What a text of `writeContent` says. Throws `SESSION_CORRUPT` for any other. */
