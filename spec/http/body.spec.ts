@@ -3,7 +3,7 @@ import test from 'ava';
 import {Post, Resource, type Request} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {isHttpError} from 'http-errors';
-import {decodeForm, decodeJson, decodeText, readBytes} from '../../src/http/body.ts';
+import {decodeForm, decodeJson as decodeJsonOf, decodeText, readBytes} from '../../src/http/body.ts';
 
 /** A body that comes in these chunks, with these headers. */
 function incoming(chunks: readonly string[], headers: Record<string, string> = {}) {
@@ -28,12 +28,21 @@ async function multipart(entries: readonly (readonly [string, string | File])[])
   return {bytes: Buffer.from(await sent.arrayBuffer()), headers: {'content-type': sent.headers.get('content-type')!}};
 }
 
+const decodeJson = (bytes: Uint8Array, headers: Record<string, string>) => decodeJsonOf(bytes, headers, 1024 * 1024);
+
 const json = {'content-type': 'application/json'};
 const urlEncoded = {'content-type': 'application/x-www-form-urlencoded'};
 
 test('a body is all of its chunks', async t => {
   t.is(String(await readBytes(incoming(['Hel', '', 'lo']), 5)), 'Hello');
   t.is((await readBytes(incoming([]), 5)).length, 0);
+});
+
+test('a body is a Buffer, also where it comes as other bytes', async t => {
+  const stream = Readable.from([new TextEncoder().encode('Hello').subarray(1)]);
+  const body = await readBytes({stream, headers: {}}, 5);
+  t.true(Buffer.isBuffer(body));
+  t.is(String(body), 'ello');
 });
 
 test('a length past the limit is a 413 before anything is read', async t => {
@@ -242,6 +251,32 @@ test('a form of more than 1,000 fields is a 413, however small', async t => {
   t.is([...decodeForm(most.bytes, most.headers)].length, 1000);
   const more = await multipart(entries(1001));
   t.deepEqual(await refusal(() => decodeForm(more.bytes, more.headers)), tooMany);
+});
+
+test('a field of a URL-encoded form has a blank for each plus, a million too', t => {
+  t.is(decodeForm(Buffer.from('a+b=c+%2B+é'), urlEncoded).get('a b'), 'c + é');
+  t.is(decodeForm(Buffer.from(`a=${'+'.repeat(1_000_000)}`), urlEncoded).get('a'), ' '.repeat(1_000_000));
+});
+
+test('a body that somebody else has read is an error, and never an empty one', async t => {
+  const body = incoming(['Hello'], {'content-length': '5'});
+  for await (const chunk of body.stream) t.truthy(chunk);
+  await t.throwsAsync(readBytes(body, 5), {message: 'The body has been read already, by somebody else.'});
+});
+
+test('a body that is broken off is a 400, and the error of a stream is its own', async t => {
+  const broken = new Readable({
+    read() {
+      this.push('Hel');
+      this.destroy(Object.assign(new Error('aborted'), {code: 'ECONNRESET'}));
+    },
+  });
+  t.deepEqual(await refusal(() => readBytes({stream: broken, headers: {}}, 5)), [
+    400,
+    'The body ends before it is whole.',
+  ]);
+  const failing = new Readable({read: () => failing.destroy(new Error('disk'))});
+  await t.throwsAsync(readBytes({stream: failing, headers: {}}, 5), {message: 'disk'});
 });
 
 test('a field of a multipart form is text in the charset that it names', async t => {

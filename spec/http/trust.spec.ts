@@ -1,6 +1,6 @@
 import test from 'ava';
 import {createSite, Get, Resource} from 'espalier';
-import {compileTrust} from '../../src/http/trust.ts';
+import {compileTrust, visitorAddress} from '../../src/http/trust.ts';
 
 test('false and an empty list believe no proxy', t => {
   t.false(compileTrust(false)('127.0.0.1', 0));
@@ -61,4 +61,27 @@ test('a site with a wrong trustProxy is not made', t => {
     show() {}
   }
   t.throws(() => createSite(Root, {trustProxy: 'everyone'}), {code: 'OPTION_INVALID'});
+});
+
+test('the visitor has the nearest address that no trusted proxy has', t => {
+  const trust = compileTrust(['10.0.0.0/8']);
+  t.is(visitorAddress('10.0.0.1', '192.0.2.7, 198.51.100.1, 10.0.0.2', trust), '198.51.100.1');
+  t.is(visitorAddress('10.0.0.1', '10.0.0.3,10.0.0.2', trust), '10.0.0.3', 'the last, where all are trusted');
+  t.is(visitorAddress('10.0.0.1', undefined, trust), '10.0.0.1');
+  t.is(visitorAddress('192.0.2.1', '198.51.100.1', trust), '192.0.2.1');
+});
+
+test('a port that a proxy tells with an address is not part of it', t => {
+  const told = (address: string) => visitorAddress('10.0.0.1', address, at => at === '10.0.0.1');
+  t.is(told('192.0.2.1:4711'), '192.0.2.1');
+  t.is(told('[2001:db8::1]:4711'), '2001:db8::1');
+  t.is(told('[2001:db8::1]'), '2001:db8::1');
+  t.is(told('2001:db8::1'), '2001:db8::1');
+  t.is(told('unknown'), 'unknown');
+});
+
+test('a request is followed back by 100 proxies at most, however many its header names', t => {
+  let asked = 0;
+  visitorAddress('10.0.0.1', Array(5000).fill('10.0.0.2').join(), () => (asked += 1) > 0);
+  t.is(asked, 100);
 });

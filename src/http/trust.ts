@@ -24,3 +24,22 @@ export function compileTrust(option: TrustProxy): Trust {
     );
   }
 }
+
+/** The most proxies that a request is followed back by: a header can name thousands, and each is looked for in a list. */
+const hopLimit = 100;
+
+/** Where a request comes from: the nearest address, of those that proxies tell, which is no trusted proxy's. */
+export function visitorAddress(remote: string, forwardedFor: string | string[] | undefined, trust: Trust): string {
+  const told = String(forwardedFor ?? '').split(',');
+  let address = remote;
+  for (let distance = 0; distance < hopLimit && told.length > 0 && trust(address, distance); distance += 1) {
+    address = withoutPort(told.pop()!.trim()) || address;
+  }
+  return address;
+}
+
+/** An address without the port that some proxies tell with it: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(text: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/.exec(text) ?? [];
+  return bracketed ?? plain ?? text;
+}
