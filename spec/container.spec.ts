@@ -497,6 +497,43 @@ test('a resource that the application has bound itself is taken as it is, and ke
   t.is(container.get(Page), own);
 });
 
+test('an asynchronous @postConstruct is refused by its name, with the way out, however far down', t => {
+  @injectable()
+  class Slow {
+    @postConstruct()
+    async warmUp() {
+      await Promise.resolve();
+    }
+  }
+  @Resource()
+  class Waiting {
+    constructor(@inject(Slow) readonly slow: Slow) {}
+  }
+  const container = new Container();
+  container.bind(Slow).toSelf();
+  t.throws(() => createSite(Waiting, {container}), {
+    code: 'DEPENDENCY_FAILED',
+    message:
+      'Waiting → Slow: its @postConstruct() method warmUp() is asynchronous, and a site is made at once. Make it and await it before createSite(), and bind it by toConstantValue(). [DEPENDENCY_FAILED]',
+  });
+});
+
+test('what has a method called then() is refused by its name, for the container takes it for a promise', t => {
+  @Resource()
+  class Thenable {
+    @Get()
+    // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+    then() {
+      return 'then';
+    }
+  }
+  t.throws(() => createSite(Thenable), {
+    code: 'DEPENDENCY_FAILED',
+    message:
+      'Thenable: it has a method called then(), so it is taken for a promise. Give the method another name. [DEPENDENCY_FAILED]',
+  });
+});
+
 test('a resource is made ready by @postConstruct', async t => {
   @Resource()
   class Ready {

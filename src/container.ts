@@ -191,6 +191,8 @@ export class SiteContainer {
         const fault = this.#faultBelow(dependency, chain, sound);
         if (fault) return fault;
       }
+      const [reason] = bindings.flatMap(latenessOf);
+      if (reason !== undefined) return {code: 'DEPENDENCY_FAILED', chain, reason};
     } catch (error) {
       return {code: 'DEPENDENCY_FAILED', chain, reason: messageOf(error)};
     }
@@ -217,6 +219,22 @@ function dependenciesOf(binding: Binding<unknown>): Token[] {
   return elements.flatMap(element =>
     'value' in element && !element.optional && !('chained' in element) ? [unwrapped(element.value)] : [],
   );
+}
+
+/** Why what is bound would be there later only, as the container sees it. */
+function latenessOf(binding: Binding<unknown>): string[] {
+  if (binding.type !== bindingTypeValues.Instance) return [];
+  const {implementationType: type} = binding;
+  const methods = type.prototype as Record<PropertyKey, unknown>;
+  if (typeof methods['then'] === 'function') {
+    return ['it has a method called then(), so it is taken for a promise. Give the method another name.'];
+  }
+  return [...getClassMetadata(type).lifecycle.postConstructMethodNames]
+    .filter(name => Object.prototype.toString.call(methods[name]) === '[object AsyncFunction]')
+    .map(
+      name =>
+        `its @postConstruct() method ${String(name)}() is asynchronous, and a site is made at once. Make it and await it before createSite(), and bind it by toConstantValue().`,
+    );
 }
 
 /** A binding of something that may be the same for all who ask for it. */

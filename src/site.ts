@@ -186,7 +186,7 @@ export class Site {
   #problem(error: unknown, request: Request): Response {
     const instance = isOutageTold(error) ? undefined : `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
-    if (problem.instance !== undefined) {
+    if (problem.instance !== undefined && !request.isDeparture(error)) {
       report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
     }
     const response = problemResponse(problem, request);

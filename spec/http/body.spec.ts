@@ -74,6 +74,11 @@ for (const encoding of ['gzip', 'deflate', 'br', 'zstd', 'GZIP', 'identity, gzip
   });
 }
 
+test('the answer to a compressed body says what is accepted', async t => {
+  const body = incoming(['x'], {'content-encoding': 'gzip'});
+  t.like(await t.throwsAsync(readBytes(body, 5)), {headers: {'Accept-Encoding': 'identity'}});
+});
+
 test('identity is no compression', async t => {
   t.is(String(await readBytes(incoming(['x'], {'content-encoding': 'Identity'}), 5)), 'x');
 });

@@ -95,9 +95,22 @@ test('a target is split at its first question mark', t => {
 
 test('the absolute form of a target is its host, path and query', t => {
   t.deepEqual(splitTarget('http://example.org/a/b?c'), {host: 'example.org', path: '/a/b', query: 'c'});
-  t.deepEqual(splitTarget('HTTPS://user@example.org:8443/'), {host: 'example.org:8443', path: '/', query: ''});
+  t.deepEqual(splitTarget('HTTPS://example.org:8443/'), {host: 'example.org:8443', path: '/', query: ''});
   t.deepEqual(splitTarget('http://example.org'), {host: 'example.org', path: '/', query: ''});
   t.deepEqual(splitTarget('http://example.org?c'), {host: 'example.org', path: '/', query: 'c'});
+});
+
+test('a target with a user or a password is no path, and so a 400', t => {
+  for (const target of ['http://user@example.org/', 'http://user:secret@example.org/a?b', 'http://@example.org/']) {
+    const {host, path} = splitTarget(target);
+    t.is(host, undefined);
+    t.is(refusal(path)?.[0], 400);
+  }
+});
+
+test('a target of which an outer server has left nothing, or the query, is the root', t => {
+  t.deepEqual(splitTarget(''), {host: undefined, path: '/', query: ''});
+  t.deepEqual(splitTarget('?a=/b'), {host: undefined, path: '/', query: 'a=/b'});
 });
 
 test('a path that only holds a URL is left as it is', t => {

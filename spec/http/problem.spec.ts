@@ -140,3 +140,11 @@ test('an error with a header of the connection is a logged 500, and no end of th
   t.is(problemOf(createError(503, {headers: {Connection: 'close'}}), 'urn:x').status, 500);
   t.is(problemOf(createError(426, {headers: {Upgrade: 'h2c'}}), 'urn:x').status, 426);
 });
+
+test('each of several cookies of an error is a header of its own', async t => {
+  const error = createError(403, 'No.', {headers: {'Set-Cookie': ['a=1', 'b=2'], Allow: 'GET'}});
+  const response = await failing(error).visitor().get('/');
+  t.deepEqual([response.status, response.headers.getSetCookie()], [403, ['a=1', 'b=2']]);
+  const bad = createError(403, 'No.', {headers: {'Set-Cookie': ['a=1', 'b\r\n=2']}});
+  t.is((await failing(bad).visitor().get('/')).status, 500);
+});

@@ -2,7 +2,7 @@ import {once} from 'node:events';
 import {createServer, get} from 'node:http';
 import {connect as connectHttp2, constants, createServer as createHttp2Server} from 'node:http2';
 import {connect, type AddressInfo, type Server as NetServer} from 'node:net';
-import {setImmediate} from 'node:timers/promises';
+import {setImmediate, setTimeout as later} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import express from 'express';
 import {isHttpError} from 'http-errors';
@@ -340,4 +340,54 @@ test('where nobody has a say in them nobody has to wait', t => {
   const request = Request.from({});
   t.is(request.settle(new Response()), undefined);
   t.true(request.isAnswered);
+});
+
+test('url is path and query, of a target in absolute form too', t => {
+  t.is(Request.from({url: 'http://example.org/a?b'}).url, '/a?b');
+  t.is(Request.from({url: 'http://example.org'}).url, '/');
+  t.is(Request.from({url: '/a?'}).url, '/a?');
+});
+
+test('where an outer server leaves nothing of the path, the root answers', async t => {
+  const {site} = answering(() => undefined);
+  const outer = createServer((message, out) => {
+    message.url = message.url!.replace(/^\/app/, '');
+    site.handler(message, out);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => outer.close());
+  await once(outer, 'listening');
+  const base = `http://127.0.0.1:${(outer.address() as AddressInfo).port}`;
+  for (const path of ['/app', '/app?a', '/app/']) t.is((await fetch(base + path)).status, 204);
+});
+
+test('what is asked for in advance says so in one of five headers', t => {
+  const asked = (headers: Record<string, string>) => Request.from({headers}).isPrefetch;
+  for (const name of ['Sec-Purpose', 'X-Sec-Purpose', 'Purpose', 'X-Moz']) t.true(asked({[name]: 'prefetch'}), name);
+  t.true(asked({'Sec-Purpose': 'prefetch;prerender'}));
+  t.true(asked({'X-Purpose': 'preview'}));
+  t.false(asked({}));
+  t.false(asked({Purpose: 'navigation'}));
+});
+
+test('an error that only says that the client has gone is none of the site', async t => {
+  const wrapped = (cause: unknown) => Promise.reject(new Error('Upstream.', {cause}));
+  for (const wait of [later, (...args: Parameters<typeof later>) => later(...args).catch(wrapped)]) {
+    const {promise, resolve} = Promise.withResolvers<void>();
+    const {site, log} = answering(async ({signal}) => {
+      resolve();
+      await wait(60_000, undefined, {signal});
+    });
+    const url = await site.listen({port: 0, host: '127.0.0.1'});
+    const client = get(url).on('error', () => {});
+    await promise;
+    client.destroy();
+    await site.close();
+    t.deepEqual(log, []);
+  }
+});
+
+test('an AbortError while the client is there is an error of the site', async t => {
+  const {site, log} = answering(() => later(60_000, undefined, {signal: AbortSignal.abort()}));
+  t.is((await site.handle({})).status, 500);
+  t.is(log.length, 1);
 });

@@ -107,6 +107,19 @@ test('a cookie is forgotten where it was set', t => {
   t.is(response.header('Set-Cookie'), 'a=; Max-Age=0; Domain=example.org; Path=/b; HttpOnly; SameSite=Lax');
 });
 
+test('what no URL can hold as it is, is encoded in a redirect, and nothing else', t => {
+  const to = (location: string) => {
+    const response = answer();
+    response.redirect(location);
+    return response.header('Location');
+  };
+  t.is(to('/café/☃/🌳 "<>^`{|}'), '/caf%C3%A9/%E2%98%83/%F0%9F%8C%B3%20%22%3C%3E%5E%60%7B%7C%7D');
+  t.is(to('/\\evil.example'), '/%5Cevil.example');
+  t.is(to('/\ud800'), '/%EF%BF%BD');
+  const asItIs = "https://[::1]:8080/a%20b/%E9?a=b&c=d;e,f+g#h/!$'()*@~";
+  t.is(to(asItIs), asItIs);
+});
+
 test('a redirect is a 303 unless told otherwise', t => {
   const response = answer();
   response.redirect('/a');

@@ -574,3 +574,26 @@ test('a stream may read the body of its request after its first chunk', async t 
   post.end('ond');
   t.is(await textOf(answer), 'first second');
 });
+
+test('CONNECT is answered with a 501, over HTTP/1.1 with and without TLS and over HTTP/2', async t => {
+  const {server} = served(t);
+  const plain = connect(portIn(await server.listen({port: 0, host: '127.0.0.1'})), '127.0.0.1');
+  const url = await server.listen({port: 0, host: '127.0.0.1', tls});
+  const secure = connectTls({port: portIn(url), host: '127.0.0.1', rejectUnauthorized});
+  for (const socket of [plain, secure]) {
+    socket.write('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n');
+    t.regex(await textOf(socket), /^HTTP\/1.1 501 Not Implemented\r\n/);
+  }
+  const client = http2Client(url);
+  t.teardown(() => client.destroy());
+  const [headers] = await once(client.request({':method': 'CONNECT', ':authority': 'a:1'}), 'response');
+  t.is(headers[':status'], 501);
+});
+
+test('130 cookies, each a header of its own as browsers send them over HTTP/2, all arrive', async t => {
+  const {server} = served(t, (response, {cookies}) => (response.body = String(Object.keys(cookies).length)));
+  const client = http2Client(await server.listen({port: 0, host: '127.0.0.1', tls}));
+  t.teardown(() => client.destroy());
+  const cookie = Array.from({length: 130}, (_, i) => `c${i}=1`) as unknown as string;
+  t.is(await textOf(client.request({cookie})), '130');
+});

@@ -1,4 +1,5 @@
 import {Readable} from 'node:stream';
+import {parse as parseQuery} from 'node:querystring';
 import test from 'ava';
 import {Get, Resource, Response, createError, html, type Request} from 'espalier';
 import {testSite} from 'espalier/testing';
@@ -39,6 +40,7 @@ const kinds: [kind: string, make: () => unknown, status: number, type: string | 
   ['html`…`', () => html`<p>${'<b>'}</p>`, 200, 'text/html; charset=utf-8', '<p>&lt;b&gt;</p>'],
   ['a plain object', () => ({a: [1, null]}), 200, 'application/json', '{"a":[1,null]}'],
   ['an object without prototype', () => Object.assign(Object.create(null), {a: 1}), 200, 'application/json', '{"a":1}'],
+  ['what a parser of queries gives', () => parseQuery('a=1'), 200, 'application/json', '{"a":"1"}'],
   ['an array', () => [1, 'b'], 200, 'application/json', '[1,"b"]'],
   ['a Uint8Array', () => bytes, 200, 'application/octet-stream', 'bytes'],
   ['a part of a buffer', () => bytes.subarray(1, 3), 200, 'application/octet-stream', 'yt'],
@@ -199,12 +201,63 @@ test('a stream that fails before its first chunk is answered as that failure', a
   t.like(await response.json(), {detail: 'Not now.'});
 });
 
-test('a stream is not read for HEAD, and gives back what it holds', async t => {
+test('HEAD of a stream has the type that GET has, by its first chunk; the stream then gives back what it holds', async t => {
+  let given = 0;
+  async function* endlessText() {
+    try {
+      while (true) yield 'text';
+    } finally {
+      given += 1;
+    }
+  }
+  for (const make of [
+    endlessText,
+    () => Readable.from([bytes]),
+    () => new globalThis.Response(new Blob(['a']).stream()),
+  ]) {
+    const [got, headed] = [await giving(make).visitor().fetch('/', {}), await giving(make).visitor().head('/')];
+    t.is(headed.headers.get('Content-Type'), got.headers.get('Content-Type'));
+    await got.body?.cancel();
+  }
+  t.is(given, 2);
+});
+
+test('cookies can be handed to the visitor as they are: they are a plain object', async t => {
+  @Resource()
+  class Jar {
+    @Get()
+    show(request: Request) {
+      return request.cookies;
+    }
+  }
+  const answered = await testSite(Jar)
+    .visitor()
+    .get('/', {headers: {Cookie: 'a=1; b=%C3%A9'}});
+  t.deepEqual(await answered.json(), {a: '1', b: 'é'});
+});
+
+for (const status of [204, 205, 304]) {
+  test(`a ${status} has no type, for it has no body`, async t => {
+    for (const make of [() => '', () => ({}), () => generated()]) {
+      const response = await answer(ours => {
+        ours.status = status;
+        return make();
+      });
+      t.deepEqual([response.status, response.headers.get('Content-Type')], [status, null]);
+    }
+  });
+}
+
+test('a stream whose type is known is not read for HEAD, and gives back what it holds', async t => {
   const node = Readable.from(['a']);
   let cancelled = 0;
   const web = () => new ReadableStream({cancel: () => void (cancelled += 1)});
   for (const make of [() => node, web, () => new globalThis.Response(web())]) {
-    const response = await giving(make).visitor().head('/');
+    const typed = (response: Response) => {
+      response.setHeader('Content-Type', 'text/a');
+      return make();
+    };
+    const response = await giving(typed).visitor().head('/');
     t.deepEqual([response.status, await response.text()], [200, '']);
   }
   t.true(node.destroyed);

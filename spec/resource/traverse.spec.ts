@@ -288,11 +288,30 @@ for (const url of [
   });
 }
 
-for (const url of ['', '?a', 'a', 'ftp://localhost/a']) {
+for (const url of ['a', 'ftp://localhost/a']) {
   test(`the target ${JSON.stringify(url)} is a 400, for it is no path`, async t => {
     t.is(await answer(Walked, url), 400);
   });
 }
+
+test('a handler may be called `then`, of a child that a method makes', async t => {
+  @Resource()
+  class Thenable {
+    @Get()
+    // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+    then() {
+      return 'then';
+    }
+  }
+  @Resource()
+  class Home {
+    @Child('made', Thenable)
+    make() {
+      return new Thenable();
+    }
+  }
+  t.is(await answer(Home, '/made'), 'then');
+});
 
 test('three dots are an ordinary name', async t => {
   t.like(await walked(Archive, '/.../..a'), {params: {year: '...', month: '..a'}});

@@ -948,7 +948,10 @@ test('S34: peeking, and what a browser fetches in advance, put off no deadline',
     clock.advance(60_000);
     t.is(await pageOf(someone, '/left'), String((15 - i) * 60_000));
     await someone.get('/begin', {headers: {'Sec-Purpose': 'prefetch;prerender'}});
-    await someone.get('/find', {headers: {'Sec-Purpose': 'prefetch'}});
+    for (const name of ['Sec-Purpose', 'X-Sec-Purpose', 'Purpose', 'X-Moz']) {
+      await someone.get('/find', {headers: {[name]: 'prefetch'}});
+    }
+    await someone.get('/find', {headers: {'X-Purpose': 'preview'}});
   }
   clock.advance(60_000);
   t.is(await pageOf(someone, '/left'), 'undefined');

@@ -14,7 +14,7 @@ export interface Incoming {
 /** The whole body. Throws a 413 past `limit` bytes, a 400 when it ends early, a 415 when it is compressed. */
 export async function readBytes({stream, headers}: Incoming, limit: number): Promise<Buffer<ArrayBuffer>> {
   const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity') throw createError(415, 'A compressed body is not accepted.');
+  if (encoding.toLowerCase() !== 'identity') throw compressed();
   const isChunked = headers['transfer-encoding'] !== undefined;
   const length = isChunked ? undefined : headers['content-length'];
   if (Number(length) > limit) throw tooLarge(limit);
@@ -47,6 +47,10 @@ async function gather(stream: Incoming['stream'], limit: number): Promise<Buffer
 function isBreak(error: unknown): boolean {
   const {code} = error as NodeJS.ErrnoException;
   return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+function compressed(): Error {
+  return createError(415, 'A compressed body is not accepted.', {headers: {'Accept-Encoding': 'identity'}});
 }
 
 function endsEarly(): Error {

@@ -7,11 +7,14 @@ const none: readonly string[] = Object.freeze([]);
 
 /**
  * The parts of a request target (RFC 9112, section 3.2): the path as sent, and the query without its `?`. A server must
- * also accept the absolute form, `http://host/path`, whose host then counts.
+ * also accept the absolute form, `http://host/path`, whose host then counts. One with a user and password is left whole, which
+ * is no path (RFC 9110, section 4.2.4).
  */
 export function splitTarget(target: string): {host: string | undefined; path: string; query: string} {
   if (target.startsWith('/')) return splitOrigin(undefined, target);
-  const [, host, rest] = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)(.*)$/i.exec(target) ?? [];
+  // An outer server that has cut off all of the path may have left the slash out.
+  if (target === '' || target.startsWith('?')) return splitOrigin(undefined, `/${target}`);
+  const [, host, rest] = /^https?:\/\/([^/?#@]+)(?![^/?#])(.*)$/i.exec(target) ?? [];
   return splitOrigin(host, rest === undefined ? target : rest.replace(/^(?!\/)/, '/'));
 }
 

@@ -12,7 +12,7 @@ export interface Problem {
   readonly detail?: string | undefined;
   /** Names this failure in the log. */
   readonly instance?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
 }
 
 /**
@@ -31,7 +31,7 @@ function canBeSent({status, headers = {}}: HttpError): boolean {
     for (const [name, value] of Object.entries(headers)) {
       if (connectionHeaders.has(name.toLowerCase())) return false;
       validateHeaderName(name);
-      validateHeaderValue(name, value);
+      for (const each of [value].flat()) validateHeaderValue(name, each);
     }
   } catch {
     return false;
@@ -43,7 +43,8 @@ function canBeSent({status, headers = {}}: HttpError): boolean {
 export function problemResponse(problem: Problem, request: Request): Response {
   const response = new Response();
   response.status = problem.status;
-  for (const [name, value] of Object.entries(problem.headers ?? {})) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(problem.headers ?? {}))
+    for (const each of [value].flat()) response.appendHeader(name, each);
   response.vary('Accept');
   if (prefersHtml(request)) {
     response.setHeader('Content-Type', 'text/html; charset=utf-8');

@@ -63,6 +63,8 @@ export class RequestKey<T> {
 
 /** What holds for a request of no site: no proxy is trusted. */
 const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false, now: Date.now};
+/** Chromium's, Turbo's, Safari's and older Chromium's, older Firefox's, and that of Safari's Top Sites. */
+const purposeHeaders = ['sec-purpose', 'x-sec-purpose', 'purpose', 'x-moz', 'x-purpose'];
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
 
 /**
@@ -115,8 +117,9 @@ export class Request {
     this.#isEncrypted = message.socket.encrypted === true;
     this.#remoteAddress = message.socket.remoteAddress ?? '';
     this.method = message.method ?? 'GET';
-    this.url = message.url ?? '/';
-    const {host, path, query} = splitTarget(this.url);
+    const target = message.url ?? '/';
+    const {host, path, query} = splitTarget(target);
+    this.url = target.startsWith('/') ? target : path + (query && `?${query}`);
     this.path = path;
     this.#targetHost = host;
     this.#query = query;
@@ -208,7 +211,8 @@ export class Request {
 
   /** Where the site hangs in an outer framework's paths: `/app` below `app.use('/app', site.handler)`, otherwise empty. */
   get mountPath(): string {
-    const {originalUrl = this.url} = this.#message;
+    const {originalUrl: original = this.url} = this.#message;
+    const originalUrl = original.startsWith('/') ? original : original.replace(/^https?:\/\/[^/?#]*/i, '');
     // Express gives the root of what it mounts a slash that the visitor's URL need not have: '/app?x' becomes '/?x'.
     const url = originalUrl.endsWith(this.url) ? this.url : this.url.replace(/^\/(?=\?|$)/, '');
     const mounted = originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : '';
@@ -239,6 +243,11 @@ export class Request {
   /** Every value the client sent for one cookie, as sent, without parsing the others. */
   cookieValues(name: string): string[] {
     return cookieValues(this.headers.cookie, name);
+  }
+
+  /** @internal Whether the browser asks in advance, for what its visitor may want: that is not their doing. */
+  get isPrefetch(): boolean {
+    return purposeHeaders.some(name => /\b(?:prefetch|prerender|preview)\b/i.test(String(this.headers[name] ?? '')));
   }
 
   /** The host the client asked for, with its port, as sent; that of an absolute target first (RFC 9112, section 3.2.2). */
@@ -279,6 +288,14 @@ export class Request {
   /** Aborted when the client goes before it has the whole answer, and when a closing site will not wait any longer. */
   get signal(): AbortSignal {
     return (this.#signal ??= signalOf(this.#outgoing));
+  }
+
+  /** @internal Whether this error says no more than that the client has gone, which the handler was told by `signal`. */
+  isDeparture(error: unknown): boolean {
+    if (!this.#signal?.aborted) return false;
+    let cause = error;
+    while (cause instanceof Error && cause.name !== 'AbortError') ({cause} = cause);
+    return cause instanceof Error;
   }
 
   /**

@@ -76,13 +76,13 @@ export class Response {
   }
 
   /**
-   * Send the visitor elsewhere. `status` is 303 by default: ask for it with GET, whatever the method was. `location` goes
-   * out as it is: encode it, and never take it unchecked from the visitor (CWE-601). Throws a TypeError for what no header
-   * can hold.
+   * Send the visitor elsewhere. `status` is 303 by default: ask for it with GET, whatever the method was. What no URL can hold
+   * as it is, like a letter beyond ASCII, is percent-encoded in `location`. Never take it unchecked from the visitor (CWE-601).
+   * Throws a TypeError for what no header can hold.
    */
   redirect(location: string, status: 301 | 302 | 303 | 307 | 308 = 303): void {
     this.status = status;
-    this.setHeader('Location', location);
+    this.setHeader('Location', encodeLocation(location));
   }
 
   /** Tell caches that the answer depends on this request header. */
@@ -117,6 +117,8 @@ export class Response {
     const length = this.#length();
     if (length !== undefined) this.#set('Content-Length', String(length));
     else if (this.status === 204) this.removeHeader('Content-Length');
+    // There is nothing that it could be the type of.
+    if (hasNoBody(this.status)) this.removeHeader('Content-Type');
     return this.#headers;
   }
 
@@ -133,8 +135,7 @@ export class Response {
 
   /** @internal The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
   get sentBody(): Body | undefined {
-    const {status} = this;
-    return this.isHead || status === 204 || status === 205 || status === 304 ? undefined : this.body;
+    return this.isHead || hasNoBody(this.status) ? undefined : this.body;
   }
 
   /** @internal The body as far as it is sent, where that is a stream. */
@@ -167,6 +168,15 @@ export class Response {
     for (let at = from; at < this.#headers.length; at += 2) if (isSameName(this.#headers[at]!, name)) return at;
     return -1;
   }
+}
+
+function hasNoBody(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
+// Control characters are left for the header to refuse. A backslash would be a slash for browsers.
+function encodeLocation(location: string): string {
+  return location.toWellFormed().replace(/[ "<>\\^`{|}]|[^\0-\x7f]+/g, encodeURIComponent);
 }
 
 function isSameName(one: string, other: string): boolean {

@@ -7,7 +7,7 @@ import {
   type ServerHttp2Session,
 } from 'node:http2';
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
-import {Readable} from 'node:stream';
+import {Readable, type Duplex} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
@@ -95,6 +95,7 @@ export class Server {
     const server = tls ? this.#secureServer(tls) : createHttpServer({optimizeEmptyRequests: true}, this.#ownListener);
     const {promise, resolve, reject} = Promise.withResolvers<void>();
     server.on('connection', (socket: Socket) => this.#track(socket));
+    server.on('connect', refuseTunnel);
     // Node ends the connection of a client that says no more; what is ready for it goes out before.
     server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) =>
       socket.prependListener('end', this.#turnEnd.come),
@@ -110,7 +111,8 @@ export class Server {
   }
 
   #secureServer(tls: NonNullable<ListenOptions['tls']>): NetServer {
-    const server = createSecureServer({...tls, allowHTTP1: true}, this.#ownListener);
+    // Browsers send each cookie as a header of its own; Node takes 2,000 over HTTP/1.1, but 128 here.
+    const server = createSecureServer({...tls, allowHTTP1: true, maxHeaderListPairs: 2000}, this.#ownListener);
     return server.on('session', session => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
@@ -189,6 +191,12 @@ export class Server {
   #cutOff(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+/** No site is a proxy. Node would end the connection without an answer. */
+function refuseTunnel(_request: unknown, out: Duplex | Http2ServerResponse): void {
+  if ('stream' in out) out.writeHead(501).end();
+  else out.end('HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
 }
 
 function isHttp1(out: ServerResponse): boolean {

@@ -35,16 +35,20 @@ async function renderWeb(web: globalThis.Response, response: Response, method: s
 
 async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
   response.body = source as Body;
-  if (response.sentBody === undefined) return dismiss(source);
+  // Of what type it is, the first chunk tells; HEAD is to have it too.
+  const isTyped = !response.isHead || response.header('Content-Type') !== undefined;
+  if (response.sentBody === undefined && isTyped) return dismiss(source);
   const {first, chunks} = await primed(source, () => response.onStreamEnd?.());
   fill(response, chunks, typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
+  if (response.isHead) await chunks.return?.();
 }
 
 function isPlain(value: unknown): value is object {
   if (Array.isArray(value)) return true;
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value) as object | null;
-  return prototype === null || prototype === Object.prototype;
+  // Parsers of cookies and queries give objects whose prototype has nothing either.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function toJson(value: object, method: string): string {

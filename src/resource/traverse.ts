@@ -51,7 +51,7 @@ export class Traversal {
       const branch = branchFor(node, segment, isLast);
       if (!branch) return isLast && segment === '' ? {node, instance, hasExcessSlash: true, depth} : undefined;
       const child = childBy(branch, instance, segment, request);
-      if (isPromised(child)) return this.#walkLater(branch.node, child, depth + 1, request);
+      if (comesLater(child, branch.node)) return this.#walkLater(branch.node, child, depth + 1, request);
       if (!child) return undefined;
       isFixed &&= branch.capture === undefined && branch.instance !== undefined;
       node = branch.node;
@@ -82,6 +82,11 @@ function childBy(branch: Branch, parent: object, segment: string, request: Reque
   request.walk();
   if (branch.capture !== undefined) request.capture(branch.capture, segment);
   return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!]!(segment, request);
+}
+
+/** Whether a child is promised. One that is there may have a handler called `then`. */
+function comesLater(child: Awaitable<object | undefined>, {resource}: Node): child is PromiseLike<object | undefined> {
+  return !(child instanceof resource) && isPromised(child);
 }
 
 /** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */

@@ -319,8 +319,7 @@ export class Visit extends Keeper {
 
   // What a browser fetches in advance is not the visitor's doing.
   #isPrefetch(): boolean {
-    const purpose = this.#request.headers['sec-purpose'];
-    return purpose !== undefined && /\bprefetch\b/.test(String(purpose));
+    return this.#request.isPrefetch;
   }
 }
 
