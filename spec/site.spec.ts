@@ -1,6 +1,7 @@
 import {createServer, request as httpRequest} from 'node:http';
-import type {AddressInfo} from 'node:net';
+import {connect, type AddressInfo} from 'node:net';
 import {once} from 'node:events';
+import {text} from 'node:stream/consumers';
 import {setImmediate} from 'node:timers/promises';
 import express from 'express';
 import test, {type ExecutionContext} from 'ava';
@@ -151,13 +152,50 @@ test('a body past the limit is a 413, at the default limit of 1 MiB and at anoth
 });
 
 test('only a trusted proxy is believed whom it speaks for', async t => {
-  const ask = async (trustProxy: SiteOptions['trustProxy']) => {
+  const ask = async (trustProxy: SiteOptions['trustProxy'], ip?: string) => {
     const headers = {'X-Forwarded-For': '203.0.113.7'};
-    const asked = {url: '/body', method: 'POST', headers};
+    const asked = {url: '/body', method: 'POST', headers, ...(ip && {ip})};
     return String((await site({trustProxy: trustProxy!}).handle(asked)).body);
   };
-  t.regex(await ask(false), /"ip":"127\.0\.0\.1"/);
-  t.regex(await ask('loopback'), /"ip":"203\.0\.113\.7"/);
+  t.regex(await ask(false, '127.0.0.1'), /"ip":"127\.0\.0\.1"/);
+  t.regex(await ask('loopback', '127.0.0.1'), /"ip":"203\.0\.113\.7"/);
+  t.regex(await ask('loopback'), /"ip":""/, 'what comes from nowhere comes from no proxy');
+});
+
+test('fetch takes the address of the client, and without one believes nobody', async t => {
+  const {fetch} = site({trustProxy: ['10.0.0.1']});
+  const asked = () => {
+    const headers = {'X-Forwarded-For': '203.0.113.7'};
+    return new globalThis.Request('http://localhost/body', {method: 'POST', headers});
+  };
+  const ip = async (options?: {ip?: string}) => ((await (await fetch(asked(), options)).json()) as {ip: string}).ip;
+  t.is(await ip({ip: '192.0.2.1'}), '192.0.2.1');
+  t.is(await ip({ip: '10.0.0.1'}), '203.0.113.7');
+  t.is(await ip(), '');
+  t.is(await ip({ip: {} as never}), '', 'what a runtime hands over besides is no address');
+});
+
+test('who takes upgrades has the request, and with it the session of the visitor who asks', async t => {
+  const ours = site({trustProxy: 'loopback', sessions: {insecure: true}});
+  const sessions = ours.container.get(SessionService);
+  const server = createServer(ours.handler);
+  server.on('upgrade', (message, socket) => {
+    const request = ours.request(message);
+    void sessions.findSession(request).then(session => socket.end(`${session?.uid} ${request.ip}`));
+  });
+  const url = await serving(t, server);
+  const begun = await fetch(url);
+  const [, uid] = (await begun.text()).split(', ');
+  const headers = {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    Cookie: begun.headers.getSetCookie()[0]!.split(';')[0]!,
+    'X-Forwarded-For': '203.0.113.7',
+  };
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  const lines = Object.entries({Host: 'localhost', ...headers}).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`GET / HTTP/1.1\r\n${lines.join('')}\r\n`);
+  t.is(await text(socket), `${uid} 203.0.113.7`);
 });
 
 test('a site that does not come about leaves the container as it was', async t => {

@@ -6,7 +6,7 @@ import {SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
 import {problemOf, problemResponse} from './http/problem.ts';
-import {Request, type RequestInit, type RequestSettings} from './http/request.ts';
+import {Request, type Message, type RequestInit, type RequestSettings} from './http/request.ts';
 import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
@@ -138,9 +138,23 @@ export class Site {
     return new Promise(resolve => this.#answer(anew, resolve));
   }
 
-  /** Answer a WHATWG `Request`. It has no address of its own, so it counts as coming from 127.0.0.1. */
-  readonly fetch = async (request: globalThis.Request): Promise<globalThis.Response> =>
-    toWebResponse(await this.handle(fromWebRequest(request)));
+  /**
+   * Answer a WHATWG `Request`, which comes from the address `ip`: that of the client, or of the proxy before us. Without one no
+   * proxy is believed.
+   */
+  readonly fetch = async (
+    request: globalThis.Request,
+    {ip}: {readonly ip?: string} = {},
+  ): Promise<globalThis.Response> =>
+    toWebResponse(await this.handle({...fromWebRequest(request), ...(typeof ip === 'string' && {ip})}));
+
+  /**
+   * A request as this site would make it of a message, with its settings and not answered by it: for whoever takes upgrades to
+   * WebSockets, and asks `sessions.findSession(request)` who is there.
+   */
+  request(message: Parameters<Listener>[0]): Request {
+    return new Request(message as Message, this.#parts.settings);
+  }
 
   /** A listener for another Node server: `http.createServer(site.handler)`, `app.use(site.handler)`. */
   get handler(): Listener {

@@ -3,6 +3,10 @@ import {createServer, get} from 'node:http';
 import {connect as connectHttp2, constants, createServer as createHttp2Server} from 'node:http2';
 import {connect, type AddressInfo, type Server as NetServer} from 'node:net';
 import {setImmediate, setTimeout as later} from 'node:timers/promises';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {json} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
 import express from 'express';
 import {isHttpError} from 'http-errors';
@@ -52,11 +56,11 @@ async function portOf(t: ExecutionContext, server: NetServer): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('a request that says nothing is a GET of the root, from this machine', async t => {
+test('a request that says nothing is a GET of the root, from nowhere', async t => {
   const request = Request.from({});
   t.is(request.method, 'GET');
   t.is(request.url, '/');
-  t.is(request.ip, '127.0.0.1');
+  t.is(request.ip, '');
   t.false(request.secure);
   t.is(request.host, undefined);
   t.is(await request.text(), '');
@@ -390,4 +394,37 @@ test('an AbortError while the client is there is an error of the site', async t 
   const {site, log} = answering(() => later(60_000, undefined, {signal: AbortSignal.abort()}));
   t.is((await site.handle({})).status, 500);
   t.is(log.length, 1);
+});
+
+test('what comes from nowhere has no proxy that could be trusted', t => {
+  const headers = {'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https'};
+  const {ip, secure} = Request.from({headers}, {bodyLimit: 1, trust: () => true});
+  t.deepEqual([ip, secure], ['', false]);
+});
+
+test('a proxy at a Unix socket is trusted where trustProxy says so, and only there', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'socket-'));
+  t.teardown(() => rm(folder, {recursive: true}));
+  const ask = async (trustProxy: SiteOptions['trustProxy'], name: string) => {
+    const {site} = answering(({ip, secure}) => ({ip, secure}), {trustProxy: trustProxy!});
+    const socketPath = join(folder, name);
+    const outer = createServer(site.handler).listen(socketPath);
+    t.teardown(() => outer.close());
+    await once(outer, 'listening');
+    const headers = {'X-Forwarded-For': '203.0.113.7, unix', 'X-Forwarded-Proto': 'https'};
+    const far = {...headers, 'X-Forwarded-For': '203.0.113.7'};
+    const tell = async (sent: Record<string, string>) => {
+      const [answer] = (await once(get({socketPath, path: '/', headers: sent}), 'response')) as [NodeJS.ReadableStream];
+      return json(answer);
+    };
+    return [await tell(far), await tell(headers)];
+  };
+  const believed = {secure: true};
+  t.deepEqual(await ask(['loopback', 'unix'], 'a'), [
+    {ip: '203.0.113.7', ...believed},
+    {ip: 'unix', ...believed},
+  ]);
+  const doubted = {ip: 'unix', secure: false};
+  t.deepEqual(await ask('loopback', 'b'), [doubted, doubted]);
+  t.deepEqual(await ask(false, 'c'), [doubted, doubted]);
 });

@@ -19,9 +19,14 @@ test('from this machine is what comes from one of its loopback addresses to one 
 });
 
 test('what comes from another address is not, a container’s bridge and a Unix socket among them', t => {
-  for (const ip of ['172.17.0.1', '10.0.0.1', '::ffff:10.0.0.1', '128.0.0.1', '::2', '']) {
+  for (const ip of ['172.17.0.1', '10.0.0.1', '::ffff:10.0.0.1', '128.0.0.1', '::2', '', 'unix']) {
     t.is(why({}, {ip}), 'the connection comes from elsewhere', ip);
   }
+});
+
+test('of what has no connection, as site.fetch and site.handle are asked without an address, the host and the headers decide', t => {
+  t.is(whyNotThisMachine(Request.from({headers: {host: 'localhost'}})), undefined);
+  t.is(why({Via: '1.1 a'}), 'a proxy has sent it on, as its header Via says');
 });
 
 test('nor is what asks for another host, or for none', t => {

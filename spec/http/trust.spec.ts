@@ -54,6 +54,15 @@ for (const option of ['', 'localhost', '10.0.0.0/33', '300.0.0.1', '127.0.0.1, 1
   });
 }
 
+test('a trustProxy that means something elsewhere is refused with all ways there are', t => {
+  for (const option of [true, 1, 'all', null]) {
+    const {message} = t.throws(() => compileTrust(option as never), {code: 'OPTION_INVALID'});
+    for (const way of ['"10.0.0.0/8"', '"loopback"', '"uniquelocal"', '"unix"', '() => true', 'distance < 1']) {
+      t.true(message.includes(way), message);
+    }
+  }
+});
+
 test('a site with a wrong trustProxy is not made', t => {
   @Resource()
   class Root {

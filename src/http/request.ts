@@ -6,7 +6,7 @@ import {decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
 import {cookieValues} from './cookie.ts';
 import {decodePath, splitTarget} from './path.ts';
 import type {Response} from './response.ts';
-import {visitorAddress, type Trust} from './trust.ts';
+import {unixAddress, visitorAddress, type Trust} from './trust.ts';
 
 /** What a request is read from: `IncomingMessage` and `Http2ServerRequest` are such, and so is what `Request.from` makes. */
 export interface Message extends Readable {
@@ -16,7 +16,12 @@ export interface Message extends Readable {
   readonly originalUrl?: string;
   readonly headers: IncomingHttpHeaders;
   readonly httpVersion?: string;
-  readonly socket: {readonly remoteAddress?: string | undefined; readonly encrypted?: boolean | undefined};
+  readonly socket: {
+    readonly remoteAddress?: string | undefined;
+    readonly encrypted?: boolean | undefined;
+    /** Node notes at a socket which server has accepted it. */
+    readonly server?: {address?(): unknown} | undefined;
+  };
 }
 
 /** Where the answer goes, as far as a request cares: whether the client is still there. */
@@ -49,7 +54,7 @@ export interface RequestInit {
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** Whether it came over TLS. Default: no. */
   readonly secure?: boolean;
-  /** The address it came from. Default: `127.0.0.1`. */
+  /** The address it came from. Default: none, and then no proxy is believed. */
   readonly ip?: string;
   /** Aborted when the client goes. */
   readonly signal?: AbortSignal;
@@ -89,7 +94,8 @@ export class Request {
 
   readonly #message: Message;
   #isEncrypted: boolean;
-  #remoteAddress: string;
+  /** Nothing where there is no connection. */
+  #remoteAddress: string | undefined;
   readonly #targetHost: string | undefined;
   readonly #query: string;
   readonly #settings: RequestSettings;
@@ -115,7 +121,7 @@ export class Request {
     this.arrivedAt = settings.now();
     // Taken at once: a socket whose client has gone forgets them, and a logout would not find its session.
     this.#isEncrypted = message.socket.encrypted === true;
-    this.#remoteAddress = message.socket.remoteAddress ?? '';
+    this.#remoteAddress = addressOf(message.socket);
     this.method = message.method ?? 'GET';
     const target = message.url ?? '/';
     const {host, path, query} = splitTarget(target);
@@ -134,9 +140,10 @@ export class Request {
       method: method ?? 'GET',
       url: url ?? '/',
       headers: lowerCased(headers ?? {}),
-      socket: {remoteAddress: ip ?? '127.0.0.1', encrypted: secure ?? false},
+      socket: {encrypted: secure ?? false},
     });
     const request = new Request(message, settings);
+    request.#remoteAddress = ip;
     request.#signal = signal;
     return request;
   }
@@ -266,8 +273,8 @@ export class Request {
     return proto !== undefined && /^https *(?:,|$)/i.test(String(proto));
   }
 
-  /** @internal The address at the other end of the connection, whoever is behind it; empty where it has none, as a Unix socket's. */
-  get remoteAddress(): string {
+  /** @internal The address at the other end of the connection, whoever is behind it; `unix` for a Unix socket, nothing without a connection. */
+  get remoteAddress(): string | undefined {
     return this.#remoteAddress;
   }
 
@@ -277,12 +284,15 @@ export class Request {
   }
 
   #proxyIsTrusted(): boolean {
-    return this.#settings.trust(this.#remoteAddress, 0);
+    return Boolean(this.#remoteAddress) && this.#settings.trust(this.#remoteAddress!, 0);
   }
 
-  /** The visitor's address: the nearest one in `X-Forwarded-For` that is no trusted proxy, or the socket's. */
+  /**
+   * The visitor's address: the nearest one in `X-Forwarded-For` that is no trusted proxy, or the socket's. Of a Unix socket it is
+   * `unix`, without a socket and an address that was given it is empty.
+   */
   get ip(): string {
-    return visitorAddress(this.#remoteAddress, this.headers['x-forwarded-for'], this.#settings.trust);
+    return visitorAddress(this.#remoteAddress ?? '', this.headers['x-forwarded-for'], this.#settings.trust);
   }
 
   /** Aborted when the client goes before it has the whole answer, and when a closing site will not wait any longer. */
@@ -323,6 +333,12 @@ export class Request {
   async form(options?: {limit?: number}): Promise<FormData> {
     return decodeForm(await this.bytes(options), this.headers);
   }
+}
+
+function addressOf({remoteAddress, server}: Message['socket']): string {
+  if (remoteAddress !== undefined) return remoteAddress;
+  // A connection that is closed already has no address either.
+  return typeof server?.address?.() === 'string' ? unixAddress : '';
 }
 
 function namedSegments(captured: readonly string[]): Record<string, string> {

@@ -5,7 +5,9 @@ import type {Request} from './request.ts';
  * it is one. A proxy on this machine sends those of the whole world, and often with the host that it was told to send them to.
  */
 export function whyNotThisMachine(request: Request): string | undefined {
-  if (!isLoopbackAddress(request.remoteAddress)) return 'the connection comes from elsewhere';
+  const {remoteAddress} = request;
+  // Without a connection the host and the headers decide.
+  if (remoteAddress !== undefined && !isLoopbackAddress(remoteAddress)) return 'the connection comes from elsewhere';
   if (!isLoopbackHost(request.host ?? '')) return 'the host that it asks for is another';
   if (request.isHttp10) return 'it comes in HTTP/1.0, as from a proxy';
   const header = proxyHeaderOf(request);

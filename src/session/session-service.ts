@@ -245,7 +245,7 @@ export class SessionService {
     this.#hasWarned = true;
     warn(
       this.#parts.logger,
-      `A proxy at ${request.ip} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
+      `A proxy${request.ip && ` at ${request.ip}`} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
     );
   }
 }

@@ -1,9 +1,13 @@
 import {CookieJar} from 'tough-cookie';
 import type {Site} from '../site.ts';
 
-/** What a request says besides its method and path. A plain object or array as `json` is sent as JSON. */
+/**
+ * What a request says besides its method and path. A plain object or array as `json` is sent as JSON; `ip` is the address that it
+ * comes from, none by default.
+ */
 export interface ClientInit extends Omit<globalThis.RequestInit, 'method'> {
   readonly json?: unknown;
+  readonly ip?: string;
 }
 
 /**
@@ -25,12 +29,12 @@ export class Client {
   /** Send a request to a path, and give the answer. */
   async fetch(
     path: string,
-    {json, ...init}: ClientInit & {readonly method?: string} = {},
+    {json, ip, ...init}: ClientInit & {readonly method?: string} = {},
   ): Promise<globalThis.Response> {
     const request = new Request(new URL(path, this.#origin), withJson(init, json));
     const cookies = await this.jar.getCookieString(request.url);
     if (cookies && !request.headers.has('Cookie')) request.headers.set('Cookie', cookies);
-    const response = await this.#site.fetch(request);
+    const response = await this.#site.fetch(request, {...(ip !== undefined && {ip})});
     for (const cookie of response.headers.getSetCookie()) await this.#keep(cookie, request.url);
     return response;
   }
