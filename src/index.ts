@@ -11,6 +11,7 @@ export {Logger} from './logger.ts';
 export type {ResourceClass, ResourceOptions} from './resource/declarations.ts';
 export {inject} from './resource/inject.ts';
 export {Child, Resource} from './resource/resource.ts';
+export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put} from './resource/verbs.ts';
 export {serve, type ServeOptions} from './serve.ts';
 export {SessionComponent, type ComponentClass, type ComponentOptions, type Fields} from './session/component.ts';

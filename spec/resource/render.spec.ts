@@ -268,7 +268,7 @@ test('the method that is named in the log is that of the class in the tree', asy
   class Base {
     @Get()
     show() {
-      return 1;
+      return 1 as unknown;
     }
   }
   @Resource()

@@ -3,11 +3,22 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {EspalierError} from '../errors.ts';
 import {declarationsOn, type Verb} from './declarations.ts';
+import type {Unsendable} from './result.ts';
 
 /** A method that answers requests: what it returns, or promises, becomes the body. */
-type Handler = (request: Request, response: Response) => unknown;
+type Handler<R> = (request: Request, response: Response) => R;
 
-type HandlerDecorator = (target: object, name: PropertyKey, descriptor: {value?: Handler}) => void;
+/** Refuses a method that returns what can't be sent, as far as its type tells. */
+type HandlerDecorator = <R>(
+  target: object,
+  name: PropertyKey,
+  descriptor: {value?: Handler<R>} & ([Unsendable<Awaited<R>>] extends [never] ? unknown : CannotBeSent<Awaited<R>>),
+) => void;
+
+/** What stands in the compiler's message. */
+interface CannotBeSent<T> {
+  readonly 'this handler can return what is not a string, html, a plain object, a list, bytes, a stream, a Response or nothing': Unsendable<T>;
+}
 
 function verb(method: Verb): () => HandlerDecorator {
   const decorator = `@${method[0]}${method.slice(1).toLowerCase()}`;
