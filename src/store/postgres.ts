@@ -199,9 +199,9 @@ export class PostgresStore implements SessionStore {
   }
 
   #call(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
-    const until = soon();
     return this.#told(async () => {
       await this.#begin();
+      const until = soon();
       try {
         return await this.#callOnce(name, values, until);
       } catch (error) {
