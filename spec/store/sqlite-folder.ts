@@ -3,7 +3,7 @@ import {once} from 'node:events';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {DatabaseSync} from 'node:sqlite';
+import {DatabaseSync, StatementSync} from 'node:sqlite';
 import type {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {fileURLToPath} from 'node:url';
@@ -107,4 +107,20 @@ function ignore(act: () => void): void {
   } catch {
     // It was closed before.
   }
+}
+
+/** Hear of each statement that is run, of whichever store in this process, until the spec is over. */
+export function statements(t: ExecutionContext): string[] {
+  const ran: string[] = [];
+  const {prototype} = StatementSync;
+  for (const name of ['run', 'get', 'all'] as const) {
+    const act = Reflect.get(prototype, name) as (...values: unknown[]) => unknown;
+    const hearing = function (this: StatementSync, ...values: unknown[]) {
+      ran.push(this.sourceSQL.trim().replace(/\s+/g, ' '));
+      return act.apply(this, values);
+    };
+    Object.assign(prototype, {[name]: hearing});
+    t.teardown(() => Object.assign(prototype, {[name]: act}));
+  }
+  return ran;
 }

@@ -1,25 +1,8 @@
-import {StatementSync} from 'node:sqlite';
-import test, {type ExecutionContext} from 'ava';
+import test from 'ava';
 import {formerIdsFor} from '../../src/session/session-store.ts';
-import {lifetime, SqliteFolder} from './sqlite-folder.ts';
+import {lifetime, SqliteFolder, statements} from './sqlite-folder.ts';
 
 const grace = 5000;
-
-/** Hear of each statement that is run, of whichever store in this process, until the spec is over. */
-function statements(t: ExecutionContext): string[] {
-  const ran: string[] = [];
-  const {prototype} = StatementSync;
-  for (const name of ['run', 'get', 'all'] as const) {
-    const act = Reflect.get(prototype, name) as (...values: unknown[]) => unknown;
-    const hearing = function (this: StatementSync, ...values: unknown[]) {
-      ran.push(this.sourceSQL.trim().replace(/\s+/g, ' '));
-      return act.apply(this, values);
-    };
-    Object.assign(prototype, {[name]: hearing});
-    t.teardown(() => Object.assign(prototype, {[name]: act}));
-  }
-  return ran;
-}
 
 const without = (ran: readonly string[]) => ran.filter(sql => !/^(BEGIN|COMMIT)$/.test(sql));
 

@@ -7,7 +7,6 @@ import {sessionTaken, unlessCorrupt} from '../session/refusals.ts';
 import {finds, idsAfterRenewal, idsAfterSignIn, leavesFormerIds, type ChangedIds} from '../session/session-ids.ts';
 import {
   keepsEndsLongEnough,
-  mostReplaced,
   type EndedPage,
   type EndedSession,
   type EndOutcome,
@@ -29,6 +28,7 @@ import {SqliteFile, type SqliteStatement, type Sync} from './sqlite-file.ts';
 import {isBusy} from './sqlite-line.ts';
 import {SqliteIds} from './sqlite-ids.ts';
 import {SqliteOutbox} from './sqlite-outbox.ts';
+import {nextOf, SqlitePages, type Order, type Placed} from './sqlite-pages.ts';
 import {SqliteTime} from './sqlite-time.ts';
 import {
   componentColumns,
@@ -59,7 +59,7 @@ export interface SqliteStoreOptions {
 }
 
 const lookEvery = 500;
-/** How many sessions a sweep ends in one transaction: a millisecond's worth. */
+/** How many sessions are ended in one transaction at most: a millisecond's worth, or two. */
 const batch = 50;
 /** Where a sweep begins: before the first deadline. */
 const beginning = {deadline: 0, id: 0};
@@ -76,6 +76,7 @@ export class SqliteStore implements SessionStore {
   readonly #file: SqliteFile;
   readonly #sql: Statements;
   readonly #ids: SqliteIds;
+  readonly #pages: SqlitePages;
   readonly #outbox: SqliteOutbox;
   readonly #clock: Clock;
   readonly #time: SqliteTime;
@@ -105,6 +106,7 @@ export class SqliteStore implements SessionStore {
     this.#time = new SqliteTime(this.#file, clock);
     this.#sql = prepareStatements(this.#file);
     this.#ids = new SqliteIds(this.#file);
+    this.#pages = new SqlitePages(this.#file);
     this.#outbox = new SqliteOutbox(this.#file);
     this.#ends = new SqliteEnds(this.#file);
     this.#cancelLook = clock.after(lookEvery, () => this.#lookAfterAll());
@@ -184,30 +186,18 @@ export class SqliteStore implements SessionStore {
   list(user: string, {most, components, after}: ListPage): Awaitable<ListedPage> {
     return this.#file.read(() => {
       const now = this.#now();
-      const page = this.#sql.pageOf.all(user, Number(after ?? 0), Number.MAX_SAFE_INTEGER, most) as unknown as Placed[];
+      const page = this.#pages.of(user).page(Number(after ?? 0), Number.MAX_SAFE_INTEGER, most);
       const records = page.flatMap(({key}) => unlessCorrupt(() => this.#listed(key, components, now)) ?? []);
       return {records, next: nextOf(page, most)};
     });
   }
 
-  endAll(
-    user: string,
-    reason: EndReason,
-    {most, except, after}: EndPage & {readonly except?: string},
-  ): Awaitable<EndedPage> {
-    const {pageOf, lastOf} = this.#sql;
-    return this.#endPage(after, reason, most, except, {
-      last: () => lastOf.get(user),
-      page: (first, last) => pageOf.all(user, first, last, most),
-    });
+  endAll(user: string, reason: EndReason, page: EndPage & {readonly except?: string}): Awaitable<EndedPage> {
+    return this.#endPage(this.#pages.of(user), reason, page);
   }
 
-  endEveryone(reason: EndReason, {most, after}: EndPage): Awaitable<EndedPage> {
-    const {pageOfAll, lastOfAll} = this.#sql;
-    return this.#endPage(after, reason, most, undefined, {
-      last: () => lastOfAll.get(),
-      page: (first, last) => pageOfAll.all(first, last, most),
-    });
+  endEveryone(reason: EndReason, page: EndPage): Awaitable<EndedPage> {
+    return this.#endPage(this.#pages.ofAll(), reason, page);
   }
 
   onEnd(listener: StoreListener): () => void {
@@ -339,10 +329,7 @@ export class SqliteStore implements SessionStore {
 
   #signIn(session: SqliteSession, {user, limit}: NonNullable<Renewal['signIn']>, now: number): void {
     this.#sql.signIn.run(user, nextSignIn(session, now), user, session.id);
-    const past = limit === Infinity ? undefined : (this.#sql.firstPast.get(user, now, limit) as Placed | undefined);
-    if (!past) return;
-    const surplus = this.#sql.pageOfLive.all(user, past.place, now, mostReplaced) as unknown as Placed[];
-    this.#endLive(surplus, 'replaced', now);
+    this.#endLive(this.#pages.past(user, limit, now), 'replaced', now);
   }
 
   #listed(key: string, names: readonly string[], now: number): SessionRecord | undefined {
@@ -353,21 +340,19 @@ export class SqliteStore implements SessionStore {
     return recordOf(session, rows.filter(isThere) as NonNullable<(typeof rows)[number]>[], now);
   }
 
-  /** A page's mark is where the next begins, and the last of those that were there when the first one was asked for. */
+  /** The mark of a page is where it begins, and the last place of those that were there when the first one was asked for. */
   #endPage(
-    after: string | undefined,
+    order: Order,
     reason: EndReason,
-    most: number,
-    except: string | undefined,
-    of: {last(): unknown; page(first: number, last: number): unknown},
+    {most, after, except}: EndPage & {readonly except?: string},
   ): Awaitable<EndedPage> {
     return this.#file.erase('FULL', () => {
-      const now = this.#now();
-      const [first, last] = after?.split(' ').map(Number) ?? [0, (of.last() as Placed).place];
-      const page = of.page(first!, last!) as Placed[];
+      const [first, last] = after?.split(' ').map(Number) ?? [0, order.last()];
+      const size = Math.min(most, batch);
+      const page = order.page(first!, last!, size);
       const ending = page.filter(({key}) => key !== except);
-      const next = nextOf(page, most);
-      return {count: this.#endLive(ending, reason, now), next: next && `${next} ${last}`};
+      const next = nextOf(page, size);
+      return {count: this.#endLive(ending, reason, this.#now()), next: next && `${next} ${last}`};
     });
   }
 
@@ -448,16 +433,6 @@ type Found =
   | {readonly session: SqliteSession; readonly record: SessionRecord; readonly former?: undefined}
   | {readonly session?: undefined; readonly record?: undefined; readonly former?: FormerId | undefined};
 
-/** A session, and its place in the order in which a page is made. */
-interface Placed {
-  readonly key: string;
-  readonly place: number;
-}
-
-function nextOf(page: readonly Placed[], most: number): string | undefined {
-  return page.length < most ? undefined : String(page.at(-1)!.place);
-}
-
 function isAsOf({authenticatedAt = 0}: SqliteSession, asOf: number | undefined): boolean {
   return asOf === undefined || asOf === authenticatedAt;
 }
@@ -486,15 +461,6 @@ function prepareStatements(file: SqliteFile) {
     wholeByKey: file.prepareRows(`${whole} ${hasKey}`),
     wholeByUid: file.prepareRows(`${whole} ${hasUid}`),
     wholeByAlias: file.prepareRows(`${whole} ${hasAlias}`),
-    pageOf: file.prepare(`SELECT key, sign_in AS place FROM session
-      WHERE user = ? AND sign_in > ? AND sign_in <= ? ORDER BY sign_in LIMIT ?`),
-    lastOf: file.prepare('SELECT coalesce(max(sign_in), 0) AS place FROM session WHERE user = ?'),
-    pageOfAll: file.prepare('SELECT key, id AS place FROM session WHERE id > ? AND id <= ? ORDER BY id LIMIT ?'),
-    lastOfAll: file.prepare('SELECT coalesce(max(id), 0) AS place FROM session'),
-    firstPast: file.prepare(`SELECT sign_in AS place FROM session WHERE user = ? AND deadline > ?
-      ORDER BY sign_in DESC LIMIT 1 OFFSET ?`),
-    pageOfLive: file.prepare(`SELECT key, sign_in AS place FROM session
-      WHERE user = ? AND sign_in <= ? AND deadline > ? ORDER BY sign_in LIMIT ?`),
     due: file.prepare(`SELECT id, key, deadline FROM session
       WHERE deadline >= ? AND deadline <= ? AND (deadline > ? OR id > ?) ORDER BY deadline, id LIMIT ?`),
     components: file.prepareRows(`SELECT ${componentColumns} FROM component WHERE session = ? AND text IS NOT NULL`),
