@@ -54,7 +54,11 @@ export class SqliteLine {
   /** Make one call after the other, for a while. Whether the next can be made at once. */
   #advance(): boolean {
     const now = performance.now();
-    while (this.#waiting.length > 0 && this.#waiting[0]!.until <= now) this.#waiting.shift()!.fail(this.#refusal);
+    // One a turn: each is answered, and told of, in the same.
+    if (this.#waiting[0]!.until <= now) {
+      this.#waiting.shift()!.fail(this.#refusal);
+      return this.#waiting.length > 0;
+    }
     while (this.#waiting.length > 0 && performance.now() < now + stretch) {
       if (!this.#try(this.#waiting[0]!)) return false;
       this.#waiting.shift();
