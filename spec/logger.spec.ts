@@ -57,3 +57,11 @@ test('a logger that fails to warn breaks no visit either', async t => {
   const headers = {host: 'localhost', 'x-forwarded-proto': 'https'};
   for (let i = 0; i < 3; i += 1) t.is((await site.handle({url: '/', headers})).status, 200);
 });
+
+test('a logger whose promise fails does not end the process', async t => {
+  const error = (() => Promise.reject(new Error('disk full'))) as () => void;
+  const site = createSite(Broken, {modules: logTo({error, warn: error})});
+  t.is((await site.handle({url: '/'})).status, 500);
+  // A rejection that nobody has heard would fail this file.
+  await new Promise(resolve => setImmediate(resolve));
+});

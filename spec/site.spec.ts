@@ -344,3 +344,18 @@ test('a client that breaks off halfway through its body harms nobody', async t =
   half.destroy();
   t.is((await fetch(url)).status, 200);
 });
+
+for (const [how, settle] of Object.entries({
+  throws: () => {
+    throw new Error('no');
+  },
+  rejects: () => Promise.reject(new Error('no')),
+})) {
+  test(`what ${how} while a response is settled is answered with a 500, and the process lives`, async t => {
+    const {site: tested, log} = testSite(Broken);
+    Object.assign(tested.container.get(SessionService), {settle});
+    const url = await serving(t, createServer(tested.handler));
+    t.is((await fetch(url, {method: 'POST'})).status, 500);
+    t.is(String(log[0]?.error), 'Error: no');
+  });
+}

@@ -9,21 +9,20 @@ export interface Logger {
 /** The token a `Logger` is bound to. */
 export const Logger = Symbol.for('espalier.Logger');
 
-/** Log an error, if there is one. A logger that fails in turn must not bring down what it was to report on. */
+/** Log an error, if there is one. A logger that fails in turn, at once or later, must not bring down what it was to report on. */
 export function report(logger: Logger, message: string, error?: unknown): void {
-  try {
-    // `console` would print an `undefined` at the end of the line.
-    if (error === undefined) logger.error(message);
-    else logger.error(message, error);
-  } catch {
-    // Nobody is left to be told.
-  }
+  // `console` would print an `undefined` at the end of the line.
+  void attempt(() => (error === undefined ? logger.error(message) : logger.error(message, error)));
 }
 
 /** Log a warning; a logger that fails is no matter here either. */
 export function warn(logger: Logger, message: string): void {
+  void attempt(() => logger.warn(message));
+}
+
+async function attempt(tell: () => unknown): Promise<void> {
   try {
-    logger.warn(message);
+    await tell();
   } catch {
     // Nobody is left to be told.
   }

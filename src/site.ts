@@ -1,6 +1,6 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
-import {isPromised, proceed} from './awaitable.ts';
+import {isPromised, proceed, recovered} from './awaitable.ts';
 import {Clock, systemClock} from './clock.ts';
 import {SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
@@ -209,12 +209,19 @@ export class Site {
   }
 
   #finish(request: Request, response: Response, send: (response: Response) => void): void {
-    void proceed(request.settle(response), () => {
+    const settled = recovered(
+      () => proceed(request.settle(response), () => response),
+      error => {
+        request.isAnswered = true;
+        return this.#problem(error, request);
+      },
+    );
+    void proceed(settled, answer => {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
-      if (response.stream) response.onStreamEnd = () => (request.isOver = true);
+      if (answer.stream) answer.onStreamEnd = () => (request.isOver = true);
       else request.isOver = true;
-      send(response);
+      send(answer);
     });
   }
 

@@ -148,3 +148,25 @@ test('each of several cookies of an error is a header of its own', async t => {
   const bad = createError(403, 'No.', {headers: {'Set-Cookie': ['a=1', 'b\r\n=2']}});
   t.is((await failing(bad).visitor().get('/')).status, 500);
 });
+for (const [what, spoil] of Object.entries({
+  'a headers getter that throws': (error: object) =>
+    Object.defineProperty(error, 'headers', {
+      get: () => {
+        throw new Error('no');
+      },
+    }),
+  'headers that are no object': (error: object) => Object.assign(error, {headers: {'a b': 'x'}}),
+  'no status of an error': (error: object) => Object.assign(error, {status: 600}),
+  'a trap for whoever looks at it': (error: object) =>
+    new Proxy(error, {
+      get: () => {
+        throw new Error('no');
+      },
+    }),
+})) {
+  test(`whatever is thrown, it is answered with a 500 and logged: an error with ${what}`, async t => {
+    const {site, log} = failing(spoil(createError(404)));
+    t.is((await site.handle({})).status, 500);
+    t.is(log.length, 1);
+  });
+}

@@ -241,7 +241,7 @@ test('an answer that can’t be ended breaks its connection alone, and is told; 
   );
   t.teardown(() => server.close(1));
   const url = await server.listen({port: 0, host: '127.0.0.1'});
-  const bad = t.throwsAsync(fetch(`${url}/bad`));
+  const bad = t.throwsAsync(async () => (await fetch(`${url}/bad`)).text());
   t.is(await (await fetch(url)).text(), 'Hello');
   await bad;
   t.deepEqual(broken, [failure]);
@@ -522,16 +522,58 @@ test('over HTTP/2 a large body that nobody reads holds nothing up, nor the reque
   }
 });
 
-test('a stream that is longer than it was said to be does not go on in the next answer', async t => {
-  const {server} = served(t, response => {
-    response.setHeader('Content-Length', 3);
+for (const version of ['HTTP/1.1', 'HTTP/2']) {
+  for (const [how, chunks, sent] of [
+    ['longer', ['abc', 'HTTP/1.1 200 OK\r\n\r\nevil'], 'abc'],
+    ['shorter', ['a'], 'a'],
+    ['empty, and so shorter,', [], ''],
+  ] as const) {
+    test(`a stream that is ${how} than its Content-Length says is cut off, told once, and harms nobody else, over ${version}`, async t => {
+      const {server, broken} = served(t, (response, {path}) => {
+        if (path === '/other') return hello(response, undefined!);
+        response.setHeader('Content-Length', 3);
+        response.body = (async function* () {
+          yield* chunks;
+        })();
+        return undefined;
+      });
+      const url = await server.listen({port: 0, tls});
+      const client = http2Client(url);
+      t.teardown(() => client.destroy());
+      let got = '';
+      const {promise: failed, resolve} = Promise.withResolvers<{code?: string} | undefined>();
+      const follow = (answer: NodeJS.ReadableStream) =>
+        answer
+          .on('data', chunk => (got += String(chunk)))
+          .once('error', resolve)
+          .once('end', resolve);
+      if (version === 'HTTP/2') follow(client.request({':path': '/'}));
+      else getTls(url, {rejectUnauthorized}, follow);
+      // Over HTTP/1.1 what was said to come has come.
+      const seen = how === 'longer' ? undefined : 'ECONNRESET';
+      t.is((await failed)?.code, version === 'HTTP/2' ? 'ERR_HTTP2_STREAM_ERROR' : seen);
+      t.is(got, sent);
+      t.is(broken.length, 1);
+      t.regex(
+        String(broken[0]),
+        /^RangeError: The Content-Length of a stream was said to be 3 bytes, but it has (?:more|1|0)\.$/,
+      );
+      t.is(await textOf(client.request({':path': '/other'})), 'Hello');
+    });
+  }
+}
+
+test('a stream that is as long as its Content-Length says goes out with it', async t => {
+  const {server, broken} = served(t, response => {
+    response.setHeader('Content-Length', 4);
     response.body = (async function* () {
-      yield 'abc';
-      yield 'HTTP/1.1 200 OK\r\n\r\nevil';
+      yield 'é';
+      yield Buffer.from('ab');
     })();
   });
-  const socket = await said(await server.listen({port: 0}), 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  t.false((await textOf(socket)).includes('evil'));
+  const answer = await fetch(await server.listen({port: 0}));
+  t.deepEqual([answer.headers.get('Content-Length'), await answer.text()], ['4', 'éab']);
+  t.deepEqual(broken, []);
 });
 
 test('over HTTP/2 a body left half-way holds up neither its answer nor close()', async t => {

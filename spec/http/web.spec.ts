@@ -2,11 +2,11 @@ import {Readable} from 'node:stream';
 import {once} from 'node:events';
 import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
-import {gzipSync} from 'node:zlib';
+import {brotliCompressSync, deflateSync, gzipSync, zstdCompressSync} from 'node:zlib';
 import test from 'ava';
-import {Get, Post, Request, Resource, Response, createError} from 'espalier';
+import {Get, Post, Request, Resource, Response, createError, createSite} from 'espalier';
 import {testSite} from 'espalier/testing';
-import {adoptWebHead, fromWebRequest, toWebResponse} from '../../src/http/web.ts';
+import {adoptWebHeaders, fromWebRequest, toWebResponse} from '../../src/http/web.ts';
 
 const {Request: WebRequest, Response: WebResponse} = globalThis;
 
@@ -118,8 +118,7 @@ test('a web response wins over headers set before, and its cookies are added', a
     ['Set-Cookie', 'b=2'],
     ['Set-Cookie', 'c=3'],
   ]);
-  adoptWebHead(new WebResponse('x', {status: 202, headers}), response);
-  t.is(response.status, 202);
+  adoptWebHeaders(new WebResponse('x', {headers}), response, undefined);
   t.deepEqual([response.header('X-A'), response.header('X-B')], ['after', 'stays']);
   const cookies = response.headerList().filter((_, i, list) => list[i - 1]?.toLowerCase() === 'set-cookie');
   t.deepEqual(
@@ -129,9 +128,9 @@ test('a web response wins over headers set before, and its cookies are added', a
 });
 
 test('what belongs to one connection is not handed on', t => {
-  const response = new Response();
+  const response = answer(undefined, 200);
   const headers = {connection: 'close', 'transfer-encoding': 'chunked', 'keep-alive': 'timeout=5', 'x-a': '1'};
-  adoptWebHead(new WebResponse('x', {headers}), response);
+  adoptWebHeaders(new WebResponse('x', {headers}), response, undefined);
   t.deepEqual(response.headerList().slice(2), ['x-a', '1', 'Content-Length', '0']);
 });
 
@@ -152,6 +151,67 @@ test('an answer that was fetched is handed on as it was decoded', async t => {
   const passed = await testSite(Proxy).visitor().get('/');
   t.is(await passed.text(), 'unpacked');
   t.is(passed.headers.get('Content-Encoding'), null);
+});
+
+for (const [encoding, pack] of Object.entries({
+  gzip: gzipSync,
+  deflate: deflateSync,
+  br: brotliCompressSync,
+  zstd: zstdCompressSync,
+})) {
+  for (const text of ['{"a":1}', '42', '<!doctype html><p>'.repeat(1000)]) {
+    const what = `${encoding}, of ${text.length} characters`;
+
+    test(`an answer that was fetched, and put into a new Response with its headers, is answered whole: ${what}`, async t => {
+      const packed = pack(text);
+      const upstream = createServer((_request, out) => {
+        out.writeHead(200, {'Content-Encoding': encoding, 'Content-Length': packed.length, 'X-A': '1'}).end(packed);
+      }).listen(0);
+      t.teardown(() => upstream.close());
+      await once(upstream, 'listening');
+      @Resource()
+      class Proxy {
+        @Get()
+        async pass() {
+          const up = await fetch(`http://localhost:${(upstream.address() as AddressInfo).port}`);
+          // zstd came to fetch() later than to zlib.
+          return encoding === 'zstd' ? new WebResponse(text, up) : new WebResponse(up.body, up);
+        }
+      }
+      const site = createSite(Proxy);
+      t.teardown(() => site.close());
+      const given = await fetch(await site.listen({port: 0}));
+      t.deepEqual([await given.text(), given.headers.get('X-A')], [text, '1']);
+    });
+
+    test(`an answer that the handler has encoded keeps its encoding: ${what}`, async t => {
+      @Resource()
+      class Packed {
+        @Get()
+        give() {
+          return new WebResponse(pack(text), {headers: {'Content-Encoding': encoding, 'Content-Length': '1'}});
+        }
+      }
+      const {site} = testSite(Packed);
+      const given = await site.fetch(new WebRequest('http://localhost/'));
+      t.deepEqual([...(await given.bytes())], [...pack(text)]);
+      t.is(given.headers.get('Content-Encoding'), encoding);
+      t.is(given.headers.get('Content-Length'), null);
+    });
+  }
+}
+
+test('an encoding that fetch() does not know is handed on as the handler says it', async t => {
+  @Resource()
+  class Packed {
+    @Get()
+    give() {
+      return new WebResponse('x', {headers: {'Content-Encoding': 'compress'}});
+    }
+  }
+  const {site} = testSite(Packed);
+  const given = await site.fetch(new WebRequest('http://localhost/'));
+  t.is(given.headers.get('Content-Encoding'), 'compress');
 });
 
 test('a site answers a web request with a web response', async t => {

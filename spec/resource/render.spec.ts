@@ -1,3 +1,4 @@
+import {createReadStream} from 'node:fs';
 import {Readable} from 'node:stream';
 import {parse as parseQuery} from 'node:querystring';
 import test from 'ava';
@@ -295,4 +296,24 @@ test('a Response that stands for a network error is a 500 that names the method'
   const {visitor, log} = giving(() => globalThis.Response.error());
   t.is((await visitor().get('/')).status, 500);
   t.regex(String(log[0]!.error), /Page\.give\(\) returned a Response that stands for a network error/);
+});
+
+test('bytes that were transferred elsewhere are a 500 whose log line names the method', async t => {
+  const given = new Uint8Array(8);
+  structuredClone(given, {transfer: [given.buffer]});
+  const {site, log} = giving(() => given);
+  t.is((await site.handle({})).status, 500);
+  t.regex(String(log[0]?.error), /Page\.give\(\) returned bytes that were transferred elsewhere/);
+});
+
+test('HEAD of a stream that never gives back what it holds is answered all the same', async t => {
+  const {site} = giving(() => new ReadableStream({cancel: () => new Promise(() => undefined)}));
+  t.is((await site.handle({method: 'HEAD'})).status, 200);
+});
+
+test('HEAD of a file that can’t be opened leaves the process alive', async t => {
+  const {site} = giving(() => createReadStream('there is no such file'));
+  t.is((await site.handle({method: 'HEAD'})).status, 200);
+  // An error that nobody has heard would fail this file.
+  await new Promise(resolve => setTimeout(resolve, 50));
 });

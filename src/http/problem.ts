@@ -1,9 +1,9 @@
-import {STATUS_CODES, validateHeaderName, validateHeaderValue} from 'node:http';
+import {STATUS_CODES} from 'node:http';
 import createError, {type HttpError} from 'http-errors';
 import Negotiator from 'negotiator';
 import {html} from './html.ts';
 import type {Request} from './request.ts';
-import {connectionHeaders, Response} from './response.ts';
+import {Response} from './response.ts';
 
 /** What a client may learn of a failure, in the terms of RFC 9457. */
 export interface Problem {
@@ -17,34 +17,39 @@ export interface Problem {
 
 /**
  * The problem that an error stands for: itself when it was made to be shown, otherwise a bare status and where to look. One
- * whose status or headers can't be sent is a 500. Without an `instance` the log says nothing of this one.
+ * that can't be read, or whose status or headers can't be sent, is a 500. Without an `instance` the log says nothing of this one.
  */
 export function problemOf(error: unknown, instance: string | undefined): Problem {
-  if (!createError.isHttpError(error) || !canBeSent(error)) return {status: 500, instance};
-  const {status, expose, message, headers, cause} = error;
-  // What has a cause is told to the operator too, although the client is shown it.
-  return {status, headers, ...(expose && {detail: message}), ...((!expose || cause !== undefined) && {instance})};
+  try {
+    if (createError.isHttpError(error)) return shown(error, instance);
+  } catch {
+    // Whatever was thrown, it is answered.
+  }
+  return {status: 500, instance};
 }
 
-function canBeSent({status, headers = {}}: HttpError): boolean {
-  try {
-    for (const [name, value] of Object.entries(headers)) {
-      if (connectionHeaders.has(name.toLowerCase())) return false;
-      validateHeaderName(name);
-      for (const each of [value].flat()) validateHeaderValue(name, each);
-    }
-  } catch {
-    return false;
+function shown({status, expose, message, headers, cause}: HttpError, instance: string | undefined): Problem {
+  if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError('This is no status of an error.');
+  const text: unknown = message;
+  const problem = {status, headers, ...(expose && {detail: String(text)})};
+  // Throws for what can't be sent.
+  setHeaders(new Response(), problem);
+  // What has a cause is told to the operator too, although the client is shown it.
+  return {...problem, ...((!expose || cause !== undefined) && {instance})};
+}
+
+function setHeaders(response: Response, {headers = {}}: Problem): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (connectionHeaders.has(name.toLowerCase())) throw new TypeError(`${name} is not an answer's to set.`);
+    for (const each of [value].flat()) response.appendHeader(name, each);
   }
-  return Number.isInteger(status) && status >= 400 && status < 600;
 }
 
 /** The answer that tells of a problem: `application/problem+json`, or a small page for a client that prefers HTML. */
 export function problemResponse(problem: Problem, request: Request): Response {
   const response = new Response();
   response.status = problem.status;
-  for (const [name, value] of Object.entries(problem.headers ?? {}))
-    for (const each of [value].flat()) response.appendHeader(name, each);
+  setHeaders(response, problem);
   response.vary('Accept');
   if (prefersHtml(request)) {
     response.setHeader('Content-Type', 'text/html; charset=utf-8');

@@ -39,7 +39,8 @@ export class Response {
 
   /**
    * Set a header in place of all by its name. Throws a TypeError for a name or value that HTTP does not allow, and for the
-   * headers that are the server's to set: `Connection`, `Transfer-Encoding` and their like.
+   * headers that are the server's to set: `Connection`, `Transfer-Encoding` and their like. A `Content-Length` counts for a
+   * stream alone, which is cut off where it is not as long.
    */
   setHeader(name: string, value: string | number): void {
     checkHeader(name, String(value));
@@ -194,9 +195,13 @@ export const connectionHeaders: ReadonlySet<string> = new Set(
 );
 
 function checkHeader(name: string, value: string): void {
-  if (connectionHeaders.has(name.toLowerCase())) throw new TypeError(`${name} is the server's to set.`);
+  const known = name.toLowerCase();
+  if (connectionHeaders.has(known)) throw new TypeError(`${name} is the server's to set.`);
   validateHeaderName(name);
   validateHeaderValue(name, value);
+  if (known === 'content-length' && !/^\d+$/.test(value)) {
+    throw new TypeError(`The Content-Length can't be ${JSON.stringify(value)}: it must be a whole number of bytes.`);
+  }
 }
 
 /** Whether a comma-separated header value lists this word, in any case. */

@@ -1,18 +1,20 @@
 import {lookup} from 'node:dns/promises';
 import {createServer as createHttpServer, type IncomingMessage, type ServerResponse} from 'node:http';
 import {
+  constants,
   createSecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
-import {Readable, type Duplex} from 'node:stream';
-import {pipeline} from 'node:stream/promises';
+import type {Duplex} from 'node:stream';
 import {EspalierError} from '../errors.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
-import {dismiss, StreamCut} from './stream.ts';
+import {Pump} from './pump.ts';
+import {dismiss, StreamCut, type Chunk} from './stream.ts';
 import {TurnEnd} from './turn-end.ts';
 
 /** Where and how to listen. */
@@ -28,7 +30,7 @@ export interface ListenOptions {
 /** What holds where `ListenOptions` are silent. */
 export const listenDefaults = {port: 8080, host: 'localhost'};
 
-/** Answers a message that has come in: hands the response over once, now or later, and never throws. */
+/** Answers a message that has come in: hands the response over once, now or later. Throws only for a message that it can't begin with. */
 type Answer = (message: Message, outgoing: Outgoing, send: (response: Response) => void) => void;
 
 /** A listener for `node:http` and `node:http2` servers. */
@@ -44,7 +46,7 @@ export class Server {
   readonly #listening: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #streams = new Set<Readable>();
+  readonly #pumps = new Set<Pump>();
   readonly #turnEnd = new TurnEnd();
   #closing = false;
 
@@ -61,7 +63,11 @@ export class Server {
   readonly #ownListener: Listener = (message, out) => this.#take(message, out as ServerResponse, true);
 
   #take(message: Parameters<Listener>[0], out: ServerResponse, canWait: boolean): void {
-    this.#answer(message as Message, out, response => this.#send(response, out, canWait));
+    try {
+      this.#answer(message as Message, out, response => this.#send(response, out, canWait));
+    } catch (error) {
+      this.#breakOff(error, out);
+    }
   }
 
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`, and then has opened nothing. */
@@ -122,15 +128,13 @@ export class Server {
   #send(response: Response, out: ServerResponse, canWait: boolean): void {
     try {
       const body = response.sentBody;
-      // A stream longer than the length it was said to have would go on in the next answer's place.
-      if (isStream(body) && isHttp1(out)) out.strictContentLength = true;
       out.writeHead(response.status, this.#headers(response, out));
-      if (isStream(body)) void this.#stream(body, out);
+      if (isStream(body)) void this.#stream(body, out, response.header('Content-Length'));
       // Bytes may be changed by those who have made them.
       else if (canWait && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body));
       else this.#end(out, body);
     } catch (error) {
-      if (response.stream) dismiss(response.stream).catch(() => undefined);
+      if (response.stream) dismiss(response.stream);
       this.#breakOff(error, out);
     }
   }
@@ -152,25 +156,25 @@ export class Server {
   }
 
   #breakOff(error: unknown, out: ServerResponse): void {
-    out.destroy();
+    cutOff(out);
     this.#onBroken(error);
   }
 
-  async #stream(body: AsyncIterable<string | Uint8Array>, out: ServerResponse): Promise<void> {
-    const source = Readable.from(body);
-    this.#streams.add(source);
-    // The pipeline does not see an HTTP/2 client go.
-    out.once('close', () => source.destroy());
+  // A stream of another length than it was said to have would be cut short, or go on in the next answer's place.
+  async #stream(body: AsyncIterable<Chunk>, out: ServerResponse, length: string | undefined): Promise<void> {
+    const pump = new Pump(body, out);
+    this.#pumps.add(pump);
+    out.once('close', () => pump.stop());
+    if ((streamOf(out) ?? out).destroyed) pump.stop();
     try {
-      await pipeline(source, out);
+      await pump.run(length === undefined ? undefined : Number(length));
+      this.#end(out, undefined);
     } catch (error) {
       // The client going away, the session ending, or the site closing ends a stream early: none is a failure.
-      if (isDeparture(error) || this.#closing) out.destroy();
+      if (error instanceof StreamCut) cutOff(out);
       else this.#breakOff(error, out);
     } finally {
-      source.destroy();
-      this.#streams.delete(source);
-      discardRest(out);
+      this.#pumps.delete(pump);
     }
   }
 
@@ -178,7 +182,7 @@ export class Server {
   async close(drainTimeout: number): Promise<void> {
     this.#closing = true;
     const closed = this.#listening.map(server => new Promise(resolve => server.close(resolve)));
-    for (const stream of this.#streams) stream.destroy();
+    for (const pump of this.#pumps) pump.stop();
     for (const session of this.#sessions) session.close();
     const force = setTimeout(() => this.#cutOff(), drainTimeout);
     // Node ends the connections that have had an answer; browsers also open some ahead of any request.
@@ -197,6 +201,21 @@ export class Server {
 function refuseTunnel(_request: unknown, out: Duplex | Http2ServerResponse): void {
   if ('stream' in out) out.writeHead(501).end();
   else out.end('HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+}
+
+/** HTTP/2's answers have one. */
+function streamOf(out: ServerResponse & {stream?: ServerHttp2Stream}): ServerHttp2Stream | undefined {
+  return out.stream;
+}
+
+/** End an answer so that no client takes it for whole. What was written goes out before: Node sends it at the end of the turn. */
+function cutOff(out: ServerResponse): void {
+  if (out.headersSent) out.flushHeaders();
+  setImmediate(() => {
+    const stream = streamOf(out);
+    if (stream) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else out.destroy();
+  });
 }
 
 function isHttp1(out: ServerResponse): boolean {
@@ -233,11 +252,4 @@ function listenError(cause: NodeJS.ErrnoException, port: number, host: string): 
     return new EspalierError('PORT_TAKEN', `Port ${port} of ${host} is taken. ${wayOut}`, {cause});
   }
   return new EspalierError('LISTEN_FAILED', `Can't listen on port ${port} of ${host}: ${cause.message}.`, {cause});
-}
-
-// The second is for a client that went before the first chunk.
-function isDeparture(error: unknown): boolean {
-  if (error instanceof StreamCut) return true;
-  const {code} = error as NodeJS.ErrnoException;
-  return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_UNABLE_TO_PIPE';
 }

@@ -1,6 +1,7 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
+import {EventEmitter} from 'node:events';
 import {Readable} from 'node:stream';
-import {promised} from '../awaitable.ts';
+import {ignore, promised} from '../awaitable.ts';
 import {describe} from '../errors.ts';
 
 /** A chunk of a streamed body. */
@@ -16,9 +17,10 @@ export async function primed(
   onEnd: () => void = () => undefined,
 ): Promise<{first: unknown; chunks: AsyncIterableIterator<Chunk>}> {
   const inContext = AsyncLocalStorage.snapshot();
+  hush(source);
   const iterator = source[Symbol.asyncIterator]();
   const first = await iterator.next();
-  await refuseWrongChunk(first, iterator);
+  refuseWrongChunk(first, iterator);
   let ready: IteratorResult<unknown> | undefined = first;
   const chunks: AsyncIterableIterator<Chunk> = {
     async next() {
@@ -98,7 +100,7 @@ export class StoppableStream implements AsyncIterableIterator<Chunk> {
     if (this.#cut) this.#pending?.reject(this.#cut);
     else this.#pending?.resolve(done);
     // A generator that waits for something gives back what it holds when that has come.
-    promised(() => this.#source.return?.()).catch(() => undefined);
+    ignore(promised(() => this.#source.return?.()));
   }
 
   [Symbol.asyncIterator](): this {
@@ -114,18 +116,28 @@ export class StoppableStream implements AsyncIterableIterator<Chunk> {
 
 const done: IteratorResult<Chunk> = {done: true, value: undefined};
 
-/** Have a stream that nobody will read give back what it holds. */
-export async function dismiss(source: AsyncIterable<unknown>): Promise<void> {
-  if (source instanceof Readable) source.destroy();
-  else if (source instanceof ReadableStream) await source.cancel();
-  else await source[Symbol.asyncIterator]().return?.();
+/** Have a stream that nobody will read give back what it holds. How long that takes, and whether it fails, holds nobody up. */
+export function dismiss(source: AsyncIterable<unknown>): void {
+  hush(source);
+  ignore(promised(() => giveBack(source)));
 }
 
-async function refuseWrongChunk(first: IteratorResult<unknown>, iterator: AsyncIterator<unknown>): Promise<void> {
+function giveBack(source: AsyncIterable<unknown>): unknown {
+  if (source instanceof Readable) return source.destroy();
+  if (source instanceof ReadableStream) return source.cancel();
+  return source[Symbol.asyncIterator]().return?.();
+}
+
+/** A Node stream may fail when nobody reads it yet, or any more, as a file does that can't be opened: that would end the process. */
+function hush(source: unknown): void {
+  if (source instanceof EventEmitter) source.on('error', () => undefined);
+}
+
+function refuseWrongChunk(first: IteratorResult<unknown>, iterator: AsyncIterator<unknown>): void {
   try {
     if (!first.done) chunk(first.value);
   } catch (error) {
-    await iterator.return?.();
+    ignore(promised(() => iterator.return?.()));
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import {Readable} from 'node:stream';
+import {brotliDecompressSync, constants, gunzipSync, inflateSync, zstdDecompressSync} from 'node:zlib';
 import type {RequestInit} from './request.ts';
 import {connectionHeaders, type Response} from './response.ts';
 
@@ -30,16 +31,42 @@ function webBody(body: Response['sentBody']): BodyInit | null {
   return Readable.toWeb(bytes) as BodyInit;
 }
 
-/** No longer true of a body that `fetch()` has decoded. */
-const encodingHeaders = ['content-encoding', 'content-length'];
-
-/** Take over the status and headers of a WHATWG `Response`: they win over those set before, and its cookies are added. */
-export function adoptWebHead(web: globalThis.Response, response: Response): void {
-  // Only a response that was fetched has a URL.
-  const dropped = new Set(web.url === '' ? connectionHeaders : [...connectionHeaders, ...encodingHeaders]);
-  response.status = web.status;
+/**
+ * Take over the headers of a WHATWG `Response`, whose body begins with `first`: they win over those set before, and its cookies
+ * are added. Left out are those of the connection it came by, its length, and the encoding of a body that is not encoded (any more):
+ * `fetch()` has decoded its body, and still says both of the bytes that came over the wire.
+ */
+export function adoptWebHeaders(web: globalThis.Response, response: Response, first: unknown): void {
   for (const [name, value] of web.headers) {
+    if (connectionHeaders.has(name) || name === 'content-length') continue;
     if (name === 'set-cookie') response.appendHeader('Set-Cookie', value);
-    else if (!dropped.has(name)) response.setHeader(name, value);
+    else if (name !== 'content-encoding' || isEncoded(first, value)) response.setHeader(name, value);
+  }
+}
+
+/** The encodings that `fetch()` decodes, by how to look at the beginning of what has them. */
+const decoders: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
+  gzip: bytes => gunzipSync(bytes, {finishFlush: constants.Z_SYNC_FLUSH}),
+  'x-gzip': bytes => gunzipSync(bytes, {finishFlush: constants.Z_SYNC_FLUSH}),
+  deflate: bytes => inflateSync(bytes, {finishFlush: constants.Z_SYNC_FLUSH}),
+  zstd: bytes => zstdDecompressSync(bytes, {finishFlush: constants.ZSTD_e_flush}),
+  // Brotli has no mark to know it by: a short text could be taken for the beginning of it, but hardly for the whole.
+  br: bytes => brotliDecompressSync(bytes, bytes.length < 64 ? {} : {finishFlush: constants.BROTLI_OPERATION_FLUSH}),
+};
+
+/** So much of a body shows whether it is encoded. */
+const sampleSize = 1024;
+
+/** Whether a body that begins with this chunk is encoded, as its `Content-Encoding` says. What is no encoding of `fetch()` is believed. */
+function isEncoded(first: unknown, encodings: string): boolean {
+  const last = encodings.toLowerCase().split(',').at(-1)!.trim();
+  const decode = decoders[last];
+  if (!decode) return true;
+  if (!(first instanceof Uint8Array) || first.length < 2) return false;
+  try {
+    decode(first.subarray(0, sampleSize));
+    return true;
+  } catch {
+    return false;
   }
 }

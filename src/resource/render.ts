@@ -3,7 +3,7 @@ import {describe, EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
 import type {Body, Response} from '../http/response.ts';
 import {dismiss, primed} from '../http/stream.ts';
-import {adoptWebHead} from '../http/web.ts';
+import {adoptWebHeaders} from '../http/web.ts';
 
 /**
  * Turn what a handler returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and the kind
@@ -13,7 +13,7 @@ export function render(result: unknown, response: Response, method: string): Awa
   if (typeof result === 'string') return fill(response, result, 'text/plain; charset=utf-8');
   if (result === undefined) return undefined;
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
-  if (result instanceof Uint8Array) return fill(response, result, 'application/octet-stream');
+  if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
   if (result instanceof globalThis.Response) return renderWeb(result, response, method);
   // Before plain objects: an object literal can be an async iterable.
   if (isAsyncIterable(result)) return renderStream(result, response);
@@ -29,18 +29,34 @@ function fill(response: Response, body: Body, type: string): void {
 async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {
   if (web.type === 'error') throw unsupported(method, 'a Response that stands for a network error');
   if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
-  adoptWebHead(web, response);
-  if (web.body) await renderStream(web.body as AsyncIterable<Uint8Array>, response);
+  response.status = web.status;
+  const first = web.body ? await begin(web.body as AsyncIterable<Uint8Array>, response) : undefined;
+  adoptWebHeaders(web, response, first);
+  if (response.body) response.defaultType('application/octet-stream');
 }
 
 async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
+  const first = await begin(source, response);
+  response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
+}
+
+/** Have the stream be the body, and give its first chunk; where no body is sent, it gives back what it holds. */
+async function begin(source: AsyncIterable<unknown>, response: Response): Promise<unknown> {
   response.body = source as Body;
   // Of what type it is, the first chunk tells; HEAD is to have it too.
   const isTyped = !response.isHead || response.header('Content-Type') !== undefined;
   if (response.sentBody === undefined && isTyped) return dismiss(source);
   const {first, chunks} = await primed(source, () => response.onStreamEnd?.());
-  fill(response, chunks, typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
+  response.body = chunks;
   if (response.isHead) await chunks.return?.();
+  return first;
+}
+
+/** Node fails on bytes whose memory another thread has been given when their head is out already. */
+function whole(bytes: Uint8Array, method: string): Uint8Array {
+  const {detached = false} = bytes.buffer as {detached?: boolean};
+  if (detached) throw unsupported(method, 'bytes that were transferred elsewhere');
+  return bytes;
 }
 
 function isPlain(value: unknown): value is object {
