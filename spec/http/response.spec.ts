@@ -291,3 +291,29 @@ test("headers of the connection are the server's to set", t => {
     });
   }
 });
+
+test('another value of a header that can have one is refused, and the same again is no other', t => {
+  const response = new Response();
+  response.appendHeader('X-Content-Type-Options', 'nosniff');
+  response.appendHeader('x-content-type-options', ' nosniff ');
+  t.throws(() => response.appendHeader('X-Content-Type-Options', 'other'), {
+    instanceOf: TypeError,
+    message: 'X-Content-Type-Options can have one value only, and has one. Use setHeader().',
+  });
+  t.deepEqual(response.headerList(), ['X-Content-Type-Options', 'nosniff']);
+});
+
+test('blanks around a value are not sent', t => {
+  const response = new Response();
+  response.setHeader('X-A', ' a b\t');
+  t.is(response.header('X-A'), 'a b');
+});
+
+for (const length of ['abc', '', '-1', '1e3', 1.5, NaN]) {
+  test(`a Content-Length that is no number of bytes is refused: ${length}`, t => {
+    t.throws(() => new Response().setHeader('Content-Length', length), {
+      instanceOf: TypeError,
+      message: /Content-Length/,
+    });
+  });
+}

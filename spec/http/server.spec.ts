@@ -2,7 +2,12 @@ import {AsyncLocalStorage} from 'node:async_hooks';
 import {lookup} from 'node:dns/promises';
 import {once, type EventEmitter} from 'node:events';
 import {Agent, createServer, get, request as httpRequest, type ClientRequest, type IncomingMessage} from 'node:http';
-import {connect as connectHttp2, type ClientHttp2Session} from 'node:http2';
+import {
+  connect as connectHttp2,
+  constants,
+  createServer as createHttp2Server,
+  type ClientHttp2Session,
+} from 'node:http2';
 import {Agent as TlsAgent, get as getTls} from 'node:https';
 import {connect, type AddressInfo, type Socket} from 'node:net';
 import {networkInterfaces} from 'node:os';
@@ -638,4 +643,77 @@ test('130 cookies, each a header of its own as browsers send them over HTTP/2, a
   t.teardown(() => client.destroy());
   const cookie = Array.from({length: 130}, (_, i) => `c${i}=1`) as unknown as string;
   t.is(await textOf(client.request({cookie})), '130');
+});
+
+/** What an HTTP/2 client gets for `/`. */
+async function askHttp2(client: ClientHttp2Session, path = '/') {
+  const stream = client.request({':path': path});
+  const [headers] = (await once(stream, 'response')) as [Record<string, string>];
+  return {headers, text: await textOf(stream)};
+}
+
+test('an answer that names another protocol does so over HTTP/1.1, and over HTTP/2 is sent without', async t => {
+  const {server, broken} = served(t, response => {
+    response.status = 426;
+    response.setHeader('Upgrade', 'websocket');
+    response.body = 'no';
+  });
+  const url = await server.listen({port: 0, tls});
+  const {headers} = await responseTo(getTls(url, {rejectUnauthorized}));
+  t.deepEqual([headers.upgrade, headers.connection], ['websocket', 'Upgrade']);
+  const client = http2Client(url);
+  t.teardown(() => client.destroy());
+  const answer = await askHttp2(client);
+  t.deepEqual([answer.headers[':status'], answer.headers['upgrade'], answer.text], [426, undefined, 'no'] as never);
+  t.deepEqual(broken, []);
+});
+
+test('more headers than HTTP/2 can carry are a 500, and the connection goes on', async t => {
+  const {server, broken} = served(t, (response, {path}) => {
+    if (path === '/large') for (let i = 0; i < 7; i += 1) response.setHeader(`X-${i}`, 'x'.repeat(10_000));
+    response.body = 'Hello';
+  });
+  const client = http2Client(await server.listen({port: 0, tls}));
+  t.teardown(() => client.destroy());
+  t.like(await askHttp2(client, '/large'), {headers: {':status': 500}, text: ''} as never);
+  t.regex(String(broken[0]), /^RangeError: The headers take 70\d\d\d bytes; over HTTP\/2 65536 can be sent\.$/);
+  t.is((await askHttp2(client)).text, 'Hello');
+});
+
+test('every header that can be set can be sent over HTTP/2, once or twice', async t => {
+  const names = Object.entries(constants).flatMap(([key, name]) =>
+    key.startsWith('HTTP2_HEADER_') ? [String(name)] : [],
+  );
+  const refused: string[] = [];
+  const {server, broken} = served(t, (response, {path}) => {
+    const name = path.slice(1);
+    for (const value of ['1', ' 1\t', '2']) {
+      try {
+        response.appendHeader(name, value);
+      } catch {
+        refused.push(name);
+      }
+    }
+    response.body = 'Hello';
+  });
+  const client = http2Client(await server.listen({port: 0, tls}));
+  t.teardown(() => client.destroy());
+  for (const name of names) t.is((await askHttp2(client, `/${name}`)).text, 'Hello', name);
+  t.deepEqual(broken, []);
+  t.true(names.length > 80);
+  t.true(refused.includes('etag') && !refused.includes('set-cookie'));
+});
+
+test('what a server that mounts us has set, and Node refuses, is a 500 and told', async t => {
+  const {server, broken} = served(t);
+  const other = createHttp2Server((message, answer) => {
+    answer.setHeader('Upgrade', 'h2c');
+    server.listener(message, answer);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const client = http2Client(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  t.teardown(() => client.destroy());
+  t.is((await askHttp2(client)).headers[':status'], 500 as never);
+  t.like(broken, [{code: 'ERR_HTTP2_INVALID_CONNECTION_HEADERS'}]);
 });

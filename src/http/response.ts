@@ -40,17 +40,21 @@ export class Response {
   /**
    * Set a header in place of all by its name. Throws a TypeError for a name or value that HTTP does not allow, and for the
    * headers that are the server's to set: `Connection`, `Transfer-Encoding` and their like. A `Content-Length` counts for a
-   * stream alone, which is cut off where it is not as long.
+   * stream alone, which is cut off where it is not as long. `Upgrade` is sent over HTTP/1.1 only: HTTP/2 has none.
    */
   setHeader(name: string, value: string | number): void {
-    checkHeader(name, String(value));
-    this.#set(name, String(value));
+    this.#set(name, headerValue(name, value));
   }
 
-  /** Add a header beside those by its name. Throws a TypeError as `setHeader` does. */
+  /**
+   * Add a header beside those by its name. Throws a TypeError as `setHeader` does, and for another value of a header that can
+   * have only one; the same value again changes nothing there.
+   */
   appendHeader(name: string, value: string | number): void {
-    checkHeader(name, String(value));
-    this.#headers.push(name, String(value));
+    const text = headerValue(name, value);
+    const before = singleHeaders.has(name.toLowerCase()) ? this.header(name) : undefined;
+    if (before === undefined) this.#headers.push(name, text);
+    else if (before !== text) throw new TypeError(`${name} can have one value only, and has one. Use setHeader().`);
   }
 
   /** Take every header by this name away. */
@@ -190,9 +194,32 @@ function isForSingleCaches(name: string): boolean {
 }
 
 /** Of one connection only (RFC 9110, section 7.6.1), and so the server's to set. */
-export const connectionHeaders: ReadonlySet<string> = new Set(
-  'connection keep-alive proxy-connection te trailer transfer-encoding'.split(' '),
+const connectionHeaders: ReadonlySet<string> = new Set(
+  'connection http2-settings keep-alive proxy-connection te trailer transfer-encoding'.split(' '),
 );
+
+/** Whether a header says something of one connection, so that it can't be handed on. */
+export function isOfConnection(name: string): boolean {
+  return name === 'upgrade' || connectionHeaders.has(name);
+}
+
+/** Those that can have one value, of which Node refuses two over HTTP/2. */
+const singleHeaders: ReadonlySet<string> = new Set(
+  (
+    'access-control-allow-credentials access-control-allow-origin access-control-max-age access-control-request-method age ' +
+    'authorization content-encoding content-language content-length content-location content-md5 content-range content-type ' +
+    'date dnt etag expires from host if-match if-modified-since if-none-match if-range if-unmodified-since last-modified ' +
+    'location max-forwards proxy-authorization range referer retry-after tk upgrade-insecure-requests user-agent ' +
+    'x-content-type-options'
+  ).split(' '),
+);
+
+/** The value as it is sent. Blanks around it mean nothing, and not every HTTP/2 client takes them (RFC 9113, section 8.2.1). */
+function headerValue(name: string, given: string | number): string {
+  const value = String(given).replace(/^[ \t]+|[ \t]+$/g, '');
+  checkHeader(name, value);
+  return value;
+}
 
 function checkHeader(name: string, value: string): void {
   const known = name.toLowerCase();

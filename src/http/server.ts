@@ -135,7 +135,7 @@ export class Server {
       else this.#end(out, body);
     } catch (error) {
       if (response.stream) dismiss(response.stream);
-      this.#breakOff(error, out);
+      this.#refuse(error, out);
     }
   }
 
@@ -150,9 +150,22 @@ export class Server {
 
   #headers(response: Response, out: ServerResponse): string[] {
     const headers = response.headerList();
-    if (isHttp1(out)) return this.#closing ? [...headers, 'Connection', 'close'] : headers;
-    // HTTP/2 does without a length, and clients that have the whole of an answer may never send the rest of their body.
-    return out.req.complete ? headers : headers.filter((_, i) => !/^content-length$/i.test(headers[i - (i % 2)]!));
+    return isHttp1(out) ? this.#http1Headers(headers, response) : http2Headers(headers, out);
+  }
+
+  #http1Headers(headers: string[], response: Response): string[] {
+    // RFC 9110, section 7.8: who sends `Upgrade` says so in `Connection`.
+    if (response.header('Upgrade') !== undefined) headers.push('Connection', 'Upgrade');
+    return this.#closing ? [...headers, 'Connection', 'close'] : headers;
+  }
+
+  /** Answer what could not be begun. Whoever mounts us may have set what Node refuses. */
+  #refuse(error: unknown, out: ServerResponse): void {
+    if (out.headersSent) return this.#breakOff(error, out);
+    this.#onBroken(error);
+    for (const name of out.getHeaderNames()) out.removeHeader(name);
+    out.writeHead(500, ['Content-Length', '0']);
+    this.#end(out, undefined);
   }
 
   #breakOff(error: unknown, out: ServerResponse): void {
@@ -211,6 +224,8 @@ function streamOf(out: ServerResponse & {stream?: ServerHttp2Stream}): ServerHtt
 /** End an answer so that no client takes it for whole. What was written goes out before: Node sends it at the end of the turn. */
 function cutOff(out: ServerResponse): void {
   if (out.headersSent) out.flushHeaders();
+  // What has come of its body counts against the others of an HTTP/2 connection until it is read.
+  discardRest(out);
   setImmediate(() => {
     const stream = streamOf(out);
     if (stream) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
@@ -220,6 +235,20 @@ function cutOff(out: ServerResponse): void {
 
 function isHttp1(out: ServerResponse): boolean {
   return out.req.httpVersionMajor === 1;
+}
+
+/** So many bytes of headers Node sends over HTTP/2; it drops the connection over more. */
+const http2HeadLimit = 65_536;
+
+function http2Headers(headers: string[], out: ServerResponse): string[] {
+  // HTTP/2 does without a length, and clients that have the whole of an answer may never send the rest of their body.
+  const unfit = out.req.complete ? /^upgrade$/i : /^(?:upgrade|content-length)$/i;
+  const fit = headers.filter((_, i) => !unfit.test(headers[i - (i % 2)]!));
+  // As nghttp2 reckons, at most, with room for the status and the date.
+  const size = fit.reduce((sum, text) => sum + text.length + 6, 200);
+  if (size > http2HeadLimit)
+    throw new RangeError(`The headers take ${size} bytes; over HTTP/2 ${http2HeadLimit} can be sent.`);
+  return fit;
 }
 
 /** The client of a body that nobody reads to its end would wait for ever. */

@@ -1,7 +1,7 @@
 import {Readable} from 'node:stream';
 import {brotliDecompressSync, constants, gunzipSync, inflateSync, zstdDecompressSync} from 'node:zlib';
 import type {RequestInit} from './request.ts';
-import {connectionHeaders, type Response} from './response.ts';
+import {isOfConnection, type Response} from './response.ts';
 
 /** What a WHATWG `Request` says, in our terms. */
 export function fromWebRequest(web: globalThis.Request): RequestInit {
@@ -38,7 +38,7 @@ function webBody(body: Response['sentBody']): BodyInit | null {
  */
 export function adoptWebHeaders(web: globalThis.Response, response: Response, first: unknown): void {
   for (const [name, value] of web.headers) {
-    if (connectionHeaders.has(name) || name === 'content-length') continue;
+    if (isOfConnection(name) || name === 'content-length') continue;
     if (name === 'set-cookie') response.appendHeader('Set-Cookie', value);
     else if (name !== 'content-encoding' || isEncoded(first, value)) response.setHeader(name, value);
   }
