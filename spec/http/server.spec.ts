@@ -16,6 +16,7 @@ import test, {type ExecutionContext} from 'ava';
 import {Get, Post, Request, Resource, Response, createSite} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
+import {until} from '../until.ts';
 import {endless} from './endless.ts';
 import {Server} from '../../src/http/server.ts';
 
@@ -716,4 +717,62 @@ test('what a server that mounts us has set, and Node refuses, is a 500 and told'
   t.teardown(() => client.destroy());
   t.is((await askHttp2(client)).headers[':status'], 500 as never);
   t.like(broken, [{code: 'ERR_HTTP2_INVALID_CONNECTION_HEADERS'}]);
+});
+
+/** A server whose `/slow` waits to be let go, and whose `/bad` fails after its first chunk. */
+function queueing(t: ExecutionContext) {
+  const {promise: released, resolve: release} = Promise.withResolvers<void>();
+  const signals: AbortSignal[] = [];
+  const {server, broken} = served(t, async (response, {path, signal}) => {
+    signals.push(signal);
+    if (path === '/slow') await released;
+    response.body = path;
+    if (path !== '/bad') return;
+    response.body = (async function* () {
+      yield 'first';
+      throw new Error('broken');
+    })();
+  });
+  return {server, broken, release, signals};
+}
+
+const pipelined = (...paths: string[]) => paths.map(path => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join('');
+
+test('a stream that fails while it waits behind another answer ends the connection after that', async t => {
+  const {server, broken, release} = queueing(t);
+  const url = await server.listen({port: 0, host: '127.0.0.1'});
+  const socket = await said(url, pipelined('/slow', '/bad', '/after'));
+  await until(() => broken.length === 1);
+  release();
+  const text = await textOf(socket);
+  t.true(text.includes('/slow'));
+  t.false(text.includes('/after'));
+  t.like(broken, [{message: 'broken'}]);
+});
+
+test('a stream that fails right behind an answer that is ready ends the connection', async t => {
+  const {server} = queueing(t);
+  const url = await server.listen({port: 0, host: '127.0.0.1'});
+  t.false((await textOf(await said(url, pipelined('/', '/bad', '/after')))).includes('/after'));
+});
+
+test('over HTTP/2 a stream that fails while its client takes nothing is reset', async t => {
+  const {server} = queueing(t);
+  const client = connectHttp2(await server.listen({port: 0, tls}), {
+    rejectUnauthorized,
+    settings: {initialWindowSize: 0},
+  });
+  t.teardown(() => client.destroy());
+  const stream = client.request({':path': '/bad'});
+  await closing(stream);
+  t.is(stream.rstCode, constants.NGHTTP2_INTERNAL_ERROR);
+});
+
+test('who waits behind another answer hears that the client has gone', async t => {
+  const {server, signals} = queueing(t);
+  const socket = await said(await server.listen({port: 0, host: '127.0.0.1'}), pipelined('/slow', '/slow'));
+  await until(() => signals.length === 2);
+  socket.destroy();
+  await until(() => signals.every(({aborted}) => aborted));
+  t.pass();
 });

@@ -317,3 +317,36 @@ test('HEAD of a file that can’t be opened leaves the process alive', async t =
   // An error that nobody has heard would fail this file.
   await new Promise(resolve => setTimeout(resolve, 50));
 });
+
+const onceOnly: Record<string, () => unknown> = {
+  'a Response': () => new globalThis.Response('once'),
+  'a Node stream': () => Readable.from(['once']),
+  'a web stream': () => new Blob(['once']).stream(),
+  'an async generator': generated,
+};
+for (const [what, make] of Object.entries(onceOnly)) {
+  for (const method of ['GET', 'HEAD']) {
+    test(`${what} that is returned a second time, after a ${method}, is a 500 that says so, not an empty answer`, async t => {
+      const result = make();
+      const {site, log} = giving(() => result);
+      const visitor = async (init?: RequestInit) => {
+        const given = await site.fetch(new globalThis.Request('http://localhost/', init));
+        await given.arrayBuffer();
+        return given.status;
+      };
+      t.is(await visitor({method}), 200);
+      t.is(await visitor(), 500);
+      t.regex(
+        String(log[0]?.error),
+        /Page\.give\(\) returned a (?:Response|stream).* before\. .*\[RESULT_UNSUPPORTED\]$/,
+      );
+    });
+  }
+}
+
+test('what makes an iterator anew each time can be returned each time', async t => {
+  const source = {[Symbol.asyncIterator]: generated};
+  const {site} = giving(() => source);
+  for (const _ of [1, 2])
+    t.is(await (await site.fetch(new globalThis.Request('http://localhost/'))).text(), 'a stream');
+});

@@ -63,6 +63,7 @@ export class Server {
   readonly #ownListener: Listener = (message, out) => this.#take(message, out as ServerResponse, true);
 
   #take(message: Parameters<Listener>[0], out: ServerResponse, canWait: boolean): void {
+    if (isHttp1(out) && !out.socket) endWithConnection(out);
     try {
       this.#answer(message as Message, out, response => this.#send(response, out, canWait));
     } catch (error) {
@@ -113,6 +114,8 @@ export class Server {
 
   #track(socket: Socket): void {
     this.#sockets.add(socket);
+    // Each of the answers that wait in line listens.
+    socket.setMaxListeners(0);
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
@@ -229,8 +232,18 @@ function cutOff(out: ServerResponse): void {
   setImmediate(() => {
     const stream = streamOf(out);
     if (stream) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    else out.destroy();
+    else if (out.socket || out.destroyed) out.destroy();
+    // It waits behind another answer. Node would not end the connection with it, and the client would wait for ever.
+    else out.once('socket', (socket: Socket) => socket.destroy());
   });
+}
+
+/** Node tells an answer that waits behind another on its connection nothing of the end of that. */
+function endWithConnection(out: ServerResponse): void {
+  const {socket} = out.req;
+  const end = () => out.destroy();
+  socket.once('close', end);
+  out.once('socket', () => socket.off('close', end));
 }
 
 function isHttp1(out: ServerResponse): boolean {

@@ -1,3 +1,4 @@
+import {Readable} from 'node:stream';
 import type {Awaitable} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
@@ -16,7 +17,7 @@ export function render(result: unknown, response: Response, method: string): Awa
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
   if (result instanceof globalThis.Response) return renderWeb(result, response, method);
   // Before plain objects: an object literal can be an async iterable.
-  if (isAsyncIterable(result)) return renderStream(result, response);
+  if (isAsyncIterable(result)) return renderStream(result, response, method);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
   throw unsupported(method, describe(result));
 }
@@ -29,15 +30,26 @@ function fill(response: Response, body: Body, type: string): void {
 async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {
   if (web.type === 'error') throw unsupported(method, 'a Response that stands for a network error');
   if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
+  if (web.bodyUsed) throw unsupported(method, 'a Response whose body has been read, or sent, before');
   response.status = web.status;
   const first = web.body ? await begin(web.body as AsyncIterable<Uint8Array>, response) : undefined;
   adoptWebHeaders(web, response, first);
   if (response.body) response.defaultType('application/octet-stream');
 }
 
-async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
+async function renderStream(source: AsyncIterable<unknown>, response: Response, method: string): Promise<void> {
+  if (isUsed(source)) throw unsupported(method, 'a stream that has been read, or sent, before');
   const first = await begin(source, response);
   response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
+}
+
+/** Streams and iterators that were answered with. They give no more than once, unlike what makes an iterator anew each time. */
+const sent = new WeakSet<object>();
+
+function isUsed(source: AsyncIterable<unknown>): boolean {
+  if (sent.has(source) || (source instanceof Readable && source.readableEnded)) return true;
+  if (source instanceof Readable || source instanceof ReadableStream || 'next' in source) sent.add(source);
+  return false;
 }
 
 /** Have the stream be the body, and give its first chunk; where no body is sent, it gives back what it holds. */
