@@ -188,6 +188,7 @@ export class Site {
     const fail = (error: unknown) => this.#finish(request, this.#problem(error, request), send);
     try {
       this.#refuseWhenClosed();
+      request.refuseWrongHost();
       const responded = respond(this.#parts.tree, request, response);
       if (isPromised(responded)) return void responded.then(finish, fail);
     } catch (error) {

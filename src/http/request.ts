@@ -4,6 +4,7 @@ import {parseCookie} from 'cookie';
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
 import {cookieValues} from './cookie.ts';
+import {hostOf, refuseWrongHost} from './host.ts';
 import {decodePath, splitTarget} from './path.ts';
 import type {Response} from './response.ts';
 import {unixAddress, visitorAddress, type Trust} from './trust.ts';
@@ -15,6 +16,8 @@ export interface Message extends Readable {
   /** The URL before an outer framework cut off the path it mounted us at (Connect and Express keep it here). */
   readonly originalUrl?: string;
   readonly headers: IncomingHttpHeaders;
+  /** Name, value, name, value, …, as sent. */
+  readonly rawHeaders?: readonly string[];
   readonly httpVersion?: string;
   readonly socket: {
     readonly remoteAddress?: string | undefined;
@@ -257,9 +260,17 @@ export class Request {
     return purposeHeaders.some(name => /\b(?:prefetch|prerender|preview)\b/i.test(String(this.headers[name] ?? '')));
   }
 
-  /** The host the client asked for, with its port, as sent; that of an absolute target first (RFC 9112, section 3.2.2). */
+  /**
+   * The host the client asked for, with its port, as sent; that of an absolute target first (RFC 9112, section 3.2.2), then
+   * HTTP/2's `:authority` (RFC 9113, section 8.3.1), then `Host`. A request whose host is none is answered with a 400.
+   */
   get host(): string | undefined {
-    return this.#targetHost ?? this.headers.host ?? (this.headers[':authority'] as string | undefined);
+    return hostOf(this.#message, this.#targetHost);
+  }
+
+  /** @internal Throws a 400 for a request of which nobody can say what host it is for. */
+  refuseWrongHost(): void {
+    refuseWrongHost(this.#message, this.#targetHost);
   }
 
   /** Whether the visitor came over TLS: to us, or to a proxy we trust that says so in `X-Forwarded-Proto`. */

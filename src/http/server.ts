@@ -238,7 +238,7 @@ function cutOff(out: ServerResponse): void {
   });
 }
 
-/** Node tells an answer that waits behind another on its connection nothing of the end of that. */
+/** Node 22 tells an answer that waits behind another on its connection nothing of the end of that. */
 function endWithConnection(out: ServerResponse): void {
   const {socket} = out.req;
   const end = () => out.destroy();
