@@ -776,3 +776,11 @@ test('who waits behind another answer hears that the client has gone', async t =
   await until(() => signals.every(({aborted}) => aborted));
   t.pass();
 });
+
+test('an HTTP/2 connection has room for 128 requests at a time, and says so', async t => {
+  const {server} = served(t);
+  const client = http2Client(await server.listen({port: 0, tls}));
+  t.teardown(() => client.destroy());
+  const [settings] = await once(client, 'remoteSettings');
+  t.is(settings.maxConcurrentStreams, 128);
+});

@@ -5,12 +5,12 @@ import {
   createSecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
-  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
 import {EspalierError} from '../errors.ts';
+import {Http2Connections} from './http2-connections.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
 import {Pump} from './pump.ts';
@@ -30,6 +30,13 @@ export interface ListenOptions {
 /** What holds where `ListenOptions` are silent. */
 export const listenDefaults = {port: 8080, host: 'localhost'};
 
+const http2Defaults = {
+  maxConcurrentStreams: 128,
+  keepAliveTimeout: 65_000,
+  requestTimeout: 300_000,
+  connectionsCheckingInterval: 30_000,
+};
+
 /** Answers a message that has come in: hands the response over once, now or later. Throws only for a message that it can't begin with. */
 type Answer = (message: Message, outgoing: Outgoing, send: (response: Response) => void) => void;
 
@@ -45,7 +52,7 @@ export class Server {
   readonly #onBroken: (error: unknown) => void;
   readonly #listening: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #http2: Http2Connections[] = [];
   readonly #pumps = new Set<Pump>();
   readonly #turnEnd = new TurnEnd();
   #closing = false;
@@ -120,12 +127,13 @@ export class Server {
   }
 
   #secureServer(tls: NonNullable<ListenOptions['tls']>): NetServer {
+    const {maxConcurrentStreams} = http2Defaults;
     // Browsers send each cookie as a header of its own; Node takes 2,000 over HTTP/1.1, but 128 here.
-    const server = createSecureServer({...tls, allowHTTP1: true, maxHeaderListPairs: 2000}, this.#ownListener);
-    return server.on('session', session => {
-      this.#sessions.add(session);
-      session.once('close', () => this.#sessions.delete(session));
-    });
+    const options = {allowHTTP1: true, maxHeaderListPairs: 2000, settings: {maxConcurrentStreams}};
+    const server = createSecureServer({...tls, ...options}, this.#ownListener);
+    const connections = new Http2Connections(http2Defaults);
+    this.#http2.push(connections);
+    return server.on('session', session => connections.add(session));
   }
 
   #send(response: Response, out: ServerResponse, canWait: boolean): void {
@@ -199,7 +207,7 @@ export class Server {
     this.#closing = true;
     const closed = this.#listening.map(server => new Promise(resolve => server.close(resolve)));
     for (const pump of this.#pumps) pump.stop();
-    for (const session of this.#sessions) session.close();
+    for (const connections of this.#http2) connections.close();
     const force = setTimeout(() => this.#cutOff(), drainTimeout);
     // Node ends the connections that have had an answer; browsers also open some ahead of any request.
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
