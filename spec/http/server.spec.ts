@@ -13,6 +13,7 @@ import {connect, type AddressInfo, type Socket} from 'node:net';
 import {networkInterfaces} from 'node:os';
 import {connect as connectTls} from 'node:tls';
 import test, {type ExecutionContext} from 'ava';
+import express, {type RequestHandler} from 'express';
 import {Get, Post, Request, Resource, Response, createSite} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
@@ -783,4 +784,115 @@ test('an HTTP/2 connection has room for 128 requests at a time, and says so', as
   t.teardown(() => client.destroy());
   const [settings] = await once(client, 'remoteSettings');
   t.is(settings.maxConcurrentStreams, 128);
+});
+
+/** What a client gets from an Express application that prepares its answers so, and has the rest be answered by ours. */
+async function mounted(t: ExecutionContext, prepare: RequestHandler, fill: Fill) {
+  const {server, broken} = served(t, fill);
+  const other = createServer(express().use(prepare, server.listener as never)).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const answer = await fetch(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  const text = await answer.text();
+  t.deepEqual(broken, []);
+  return {headers: answer.headers, text};
+}
+
+test('mounted, cookies and lists are added to what the application has set, and each header of its own stays', async t => {
+  const prepare: RequestHandler = (_request, answer, next) => {
+    answer.cookie('csrf', 'token').vary('Origin').links({next: '/2'});
+    answer.set({
+      'Server-Timing': 'db;dur=5',
+      'X-Frame-Options': 'DENY',
+      'Content-Length': '99',
+      'Content-Type': 'text/a',
+    });
+    next();
+  };
+  const {headers, text} = await mounted(t, prepare, response => {
+    response.setCookie('sid', '1');
+    response.setCookie('more', '2');
+    response.vary('Cookie');
+    response.vary('origin');
+    response.setHeader('Link', '</3>; rel="prev"');
+    response.setHeader('Server-Timing', 'site');
+    response.setHeader('Content-Type', 'text/b');
+    response.body = 'Hello';
+  });
+  t.is(text, 'Hello');
+  t.deepEqual(
+    headers.getSetCookie().map(cookie => cookie.split(';')[0]),
+    ['csrf=token', 'sid=1', 'more=2'],
+  );
+  t.deepEqual(headers.get('Vary')!.toLowerCase().split(', '), ['origin', 'cookie']);
+  t.is(headers.get('Link'), '</2>; rel="next", </3>; rel="prev"');
+  t.is(headers.get('Server-Timing'), 'db;dur=5, site');
+  t.deepEqual(
+    ['X-Frame-Options', 'Content-Type', 'Content-Length'].map(name => headers.get(name)),
+    ['DENY', 'text/b', '5'],
+  );
+});
+
+test('mounted, a Vary of everything stays one', async t => {
+  const prepare: RequestHandler = (_request, answer, next) => {
+    answer.set('Vary', '*');
+    next();
+  };
+  const {headers} = await mounted(t, prepare, response => response.vary('Cookie'));
+  t.is(headers.get('Vary'), '*');
+});
+
+test('mounted, a stream goes out whole where the application had another length in mind', async t => {
+  const prepare: RequestHandler = (_request, answer, next) => {
+    answer.set('Content-Length', '2');
+    next();
+  };
+  const {text} = await mounted(t, prepare, response => {
+    response.body = (async function* () {
+      yield 'Hel';
+      yield 'lo';
+    })();
+  });
+  t.is(text, 'Hello');
+});
+
+test('mounted, those who listen for the head find each header, and can add to it', async t => {
+  const prepare: RequestHandler = (_request, answer, next) => {
+    const writeHead = answer.writeHead.bind(answer);
+    // As the modules do that wait for the head: they read an object, and set its headers one by one.
+    answer.writeHead = function (status: number, headers: Record<string, string | string[]>) {
+      for (const [name, value] of Object.entries(headers)) answer.setHeader(name, value);
+      answer.append('Set-Cookie', `seen=${JSON.stringify(answer.getHeader('content-type'))}`);
+      return writeHead(status);
+    } as never;
+    next();
+  };
+  const {headers} = await mounted(t, prepare, response => {
+    response.setCookie('sid', '1');
+    response.setHeader('Content-Type', 'text/b');
+    response.body = 'Hello';
+  });
+  t.deepEqual(
+    headers.getSetCookie().map(cookie => cookie.split(';')[0]),
+    ['sid=1', 'seen="text/b"'],
+  );
+});
+
+test('mounted in an HTTP/2 server, cookies and Vary are added to as well', async t => {
+  const {server} = served(t, response => {
+    response.setCookie('sid', '1');
+    response.vary('Cookie');
+  });
+  const other = createHttp2Server((message, answer) => {
+    answer.setHeader('Set-Cookie', 'csrf=token');
+    answer.setHeader('Vary', ['Origin', 'Accept']);
+    server.listener(message, answer);
+  }).listen(0, '127.0.0.1');
+  t.teardown(() => other.close());
+  await once(other, 'listening');
+  const client = http2Client(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  t.teardown(() => client.destroy());
+  const {headers} = await askHttp2(client);
+  t.is(headers['vary'], 'Origin, Accept, Cookie');
+  t.is(headers['set-cookie']!.length, 2);
 });

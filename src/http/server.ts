@@ -139,7 +139,9 @@ export class Server {
   #send(response: Response, out: ServerResponse, canWait: boolean): void {
     try {
       const body = response.sentBody;
-      out.writeHead(response.status, this.#headers(response, out));
+      const headers = this.#headers(response, out);
+      if (isPrepared(out)) out.writeHead(response.status, besides(headers, out));
+      else out.writeHead(response.status, headers);
       if (isStream(body)) void this.#stream(body, out, response.header('Content-Length'));
       // Bytes may be changed by those who have made them.
       else if (canWait && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body));
@@ -256,6 +258,47 @@ function endWithConnection(out: ServerResponse): void {
 
 function isHttp1(out: ServerResponse): boolean {
   return out.req.httpVersionMajor === 1;
+}
+
+/** Whether somebody else has set headers, or waits for the head to be written, as Express's middlewares do. */
+function isPrepared(out: ServerResponse): boolean {
+  return out.getHeaderNames().length > 0 || Object.hasOwn(out, 'writeHead');
+}
+
+/** Of these each line stands for itself: what was set before stays beside what we add. */
+const addedHeaders = new Set(['access-control-expose-headers', 'link', 'server-timing', 'set-cookie', 'vary']);
+
+/**
+ * The headers by name, so that what another framework has set is added to where it can be, and replaced otherwise. Those who
+ * listen for the head, as `on-headers` does, do not all understand a list.
+ */
+function besides(headers: readonly string[], out: ServerResponse): Record<string, string | string[]> {
+  out.removeHeader('Content-Length');
+  const found = new Map<string, {name: string; values: string[]}>();
+  for (let at = 0; at < headers.length; at += 2) {
+    const known = headers[at]!.toLowerCase();
+    const entry = found.get(known) ?? {name: headers[at]!, values: addedHeaders.has(known) ? valuesOf(known, out) : []};
+    entry.values.push(headers[at + 1]!);
+    found.set(known, entry);
+  }
+  return Object.fromEntries(
+    [...found].map(([known, {name, values}]) => [name, known === 'vary' ? joined(values) : plain(values)]),
+  );
+}
+
+function plain(values: string[]): string | string[] {
+  return values.length === 1 ? values[0]! : values;
+}
+
+function valuesOf(name: string, out: ServerResponse): string[] {
+  const value = out.getHeader(name);
+  return value === undefined ? [] : [value].flat().map(String);
+}
+
+/** One list of several, each word once. */
+function joined(values: readonly string[]): string {
+  const words = new Map(values.flatMap(value => value.split(/\s*,\s*/)).map(word => [word.toLowerCase(), word]));
+  return words.has('*') ? '*' : [...words.values()].join(', ');
 }
 
 /** So many bytes of headers Node sends over HTTP/2; it drops the connection over more. */
