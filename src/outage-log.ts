@@ -5,8 +5,12 @@ const told = new WeakSet<Error>();
 
 /** Whether an operator knows of the outage that made this error, or its cause. Nobody needs to log it once more. */
 export function isOutageTold(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return told.has(error) || (error.cause instanceof Error && told.has(error.cause));
+  try {
+    return error instanceof Error && (told.has(error) || (error.cause instanceof Error && told.has(error.cause)));
+  } catch {
+    // It can't be looked at, so it is none of ours.
+    return false;
+  }
 }
 
 /**

@@ -185,7 +185,7 @@ export class Site {
   #respond(request: Request, send: (response: Response) => void): void {
     const response = new Response();
     const finish = () => this.#finish(request, response, send);
-    const fail = (error: unknown) => this.#finish(request, this.#problem(error, request), send);
+    const fail = (error: unknown) => this.#finish(request, this.#problem(error, request, response), send);
     try {
       this.#refuseWhenClosed();
       request.refuseWrongHost();
@@ -198,13 +198,13 @@ export class Site {
   }
 
   /** The answer to a request that failed. An unexpected error is told to the log alone, an outage once and not for each request. */
-  #problem(error: unknown, request: Request): Response {
+  #problem(error: unknown, request: Request, failed: Response): Response {
     const instance = isOutageTold(error) ? undefined : `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined && !request.isDeparture(error)) {
       report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
     }
-    const response = problemResponse(problem, request);
+    const response = problemResponse(problem, request, failed);
     response.isHead = request.method === 'HEAD';
     return response;
   }
@@ -214,7 +214,7 @@ export class Site {
       () => proceed(request.settle(response), () => response),
       error => {
         request.isAnswered = true;
-        return this.#problem(error, request);
+        return this.#problem(error, request, response);
       },
     );
     void proceed(settled, answer => {

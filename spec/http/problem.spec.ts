@@ -170,3 +170,91 @@ for (const [what, spoil] of Object.entries({
     t.is(log.length, 1);
   });
 }
+
+/** The headers of the answer to a handler that sets these before it throws this. */
+async function afterFailing(headers: readonly (readonly [string, string])[], error: unknown = createError(409, 'no')) {
+  @Resource()
+  class Root {
+    @Get()
+    fail(_: Request, response: Response) {
+      for (const [name, value] of headers) response.appendHeader(name, value);
+      throw error;
+    }
+  }
+  return (await testSite(Root).visitor().get('/')).headers;
+}
+
+test('an error answer keeps the headers and cookies that were set, those for CORS and the security policy too', async t => {
+  const headers = await afterFailing([
+    ['Access-Control-Allow-Origin', 'https://app.example'],
+    ['Vary', 'Origin'],
+    ['Set-Cookie', 'a=1'],
+    ['Set-Cookie', 'b=2'],
+    ['Content-Security-Policy', "default-src 'none'"],
+    ['Cache-Control', 'private, max-age=5'],
+    ['X-Request-Id', '7'],
+  ]);
+  t.is(headers.get('Access-Control-Allow-Origin'), 'https://app.example');
+  t.is(headers.get('Vary'), 'Origin, Accept');
+  t.deepEqual(headers.getSetCookie(), ['a=1', 'b=2']);
+  t.is(headers.get('Content-Security-Policy'), "default-src 'none'");
+  t.is(headers.get('Cache-Control'), 'private, max-age=5');
+  t.is(headers.get('X-Request-Id'), '7');
+});
+
+test('an error answer keeps nothing that describes the body that is not sent, or lets it be stored', async t => {
+  const gone =
+    'Content-Encoding Content-Language Content-Location Content-Range Content-Disposition Content-Digest ETag ' +
+    'Last-Modified Accept-Ranges Location Expires CDN-Cache-Control Surrogate-Control';
+  const headers = await afterFailing([
+    ...gone.split(' ').map(name => [name, 'x'] as const),
+    ['Content-Type', 'text/csv'],
+    ['Content-Length', '7'],
+    ['Cache-Control', 'public, max-age=60'],
+  ]);
+  t.deepEqual(
+    [...gone.split(' '), 'Cache-Control'].filter(name => headers.has(name)),
+    [],
+  );
+  t.is(headers.get('Content-Type'), 'application/problem+json');
+  t.not(headers.get('Content-Length'), '7');
+  t.is((await afterFailing([['Cache-Control', 'no-store']])).get('Cache-Control'), 'no-store');
+});
+
+test('of what the error says and what was set the error’s counts, and its cookies are added', async t => {
+  const said = {'Retry-After': '5', 'WWW-Authenticate': 'Basic', 'Set-Cookie': ['b=2', 'c=3'], Vary: 'Origin'};
+  const headers = await afterFailing(
+    [
+      ['Retry-After', '9'],
+      ['WWW-Authenticate', 'Bearer'],
+      ['Set-Cookie', 'a=1'],
+      ['Vary', 'Cookie'],
+    ],
+    createError(503, 'no', {headers: said}),
+  );
+  t.is(headers.get('Retry-After'), '5');
+  t.is(headers.get('WWW-Authenticate'), 'Basic');
+  t.deepEqual(headers.getSetCookie(), ['a=1', 'b=2', 'c=3']);
+  t.is(headers.get('Vary'), 'Cookie, Origin, Accept');
+});
+
+test('an unexpected error keeps what was set as well', async t => {
+  const headers = await afterFailing([['X-Request-Id', '7']], new Error('no'));
+  t.is(headers.get('X-Request-Id'), '7');
+});
+
+test('of a Response whose body fails before it begins no header is in the error', async t => {
+  @Resource()
+  class Root {
+    @Get()
+    fail() {
+      const body = new ReadableStream({
+        pull() {
+          throw new Error('no');
+        },
+      });
+      return new globalThis.Response(body, {headers: {'X-Upstream': '1'}});
+    }
+  }
+  t.false((await testSite(Root).visitor().get('/')).headers.has('X-Upstream'));
+});

@@ -40,14 +40,18 @@ function shown({status, expose, message, headers, cause}: HttpError, instance: s
 
 function setHeaders(response: Response, {headers = {}}: Problem): void {
   for (const [name, value] of Object.entries(headers)) {
-    if (connectionHeaders.has(name.toLowerCase())) throw new TypeError(`${name} is not an answer's to set.`);
+    // These are added to those that are set.
+    if (!/^(?:set-cookie|vary)$/i.test(name)) response.removeHeader(name);
     for (const each of [value].flat()) response.appendHeader(name, each);
   }
 }
 
-/** The answer that tells of a problem: `application/problem+json`, or a small page for a client that prefers HTML. */
-export function problemResponse(problem: Problem, request: Request): Response {
-  const response = new Response();
+/**
+ * The answer that tells of a problem: `application/problem+json`, or a small page for a client that prefers HTML. Headers and
+ * cookies that were set on `failed` hold for it too; those of the problem win.
+ */
+export function problemResponse(problem: Problem, request: Request, failed = new Response()): Response {
+  const response = failed.forError();
   response.status = problem.status;
   setHeaders(response, problem);
   response.vary('Accept');

@@ -149,6 +149,19 @@ export class Response {
     return typeof body === 'object' && !(body instanceof Uint8Array) ? body : undefined;
   }
 
+  /**
+   * @internal The beginning of an error's answer: what was set before it holds there too, but what describes the body that is not
+   * sent, and what would let caches keep it.
+   */
+  forError(): Response {
+    const response = new Response();
+    for (let at = 0; at < this.#headers.length; at += 2) {
+      const [name, value] = [this.#headers[at]!, this.#headers[at + 1]!];
+      if (holdsForErrors(name.toLowerCase(), value)) response.#headers.push(name, value);
+    }
+    return response;
+  }
+
   #vary(name: string): void {
     const named = this.#values('Vary');
     if (named === '') this.#set('Vary', name);
@@ -191,6 +204,30 @@ function isSameName(one: string, other: string): boolean {
 /** Whether a header tells some caches what others read in `Cache-Control`: `CDN-Cache-Control` (RFC 9213) and those of single vendors. */
 function isForSingleCaches(name: string): boolean {
   return /^(?:.*-cache-control|surrogate-control|edge-control|x-accel-expires)$/i.test(name);
+}
+
+/** They describe a body, or say where it is; `content-*` that do not are few. */
+const bodyHeaders: ReadonlySet<string> = new Set([
+  'accept-ranges',
+  'content-digest',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'digest',
+  'etag',
+  'last-modified',
+  'location',
+  'repr-digest',
+]);
+
+function holdsForErrors(name: string, value: string): boolean {
+  if (name === 'cache-control') return lists(value, 'no-store') || lists(value, 'private');
+  return name !== 'expires' && !isForSingleCaches(name) && !bodyHeaders.has(name);
 }
 
 /** Of one connection only (RFC 9110, section 7.6.1), and so the server's to set. */
