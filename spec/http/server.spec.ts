@@ -19,7 +19,7 @@ import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
 import {until} from '../until.ts';
 import {endless} from './endless.ts';
-import {Server} from '../../src/http/server.ts';
+import {listenDefaults, Server, type ListenOptions} from '../../src/http/server.ts';
 
 const tls = await selfSigned();
 const rejectUnauthorized = false;
@@ -778,14 +778,6 @@ test('who waits behind another answer hears that the client has gone', async t =
   t.pass();
 });
 
-test('an HTTP/2 connection has room for 128 requests at a time, and says so', async t => {
-  const {server} = served(t);
-  const client = http2Client(await server.listen({port: 0, tls}));
-  t.teardown(() => client.destroy());
-  const [settings] = await once(client, 'remoteSettings');
-  t.is(settings.maxConcurrentStreams, 128);
-});
-
 /** What a client gets from an Express application that prepares its answers so, and has the rest be answered by ours. */
 async function mounted(t: ExecutionContext, prepare: RequestHandler, fill: Fill) {
   const {server, broken} = served(t, fill);
@@ -896,3 +888,125 @@ test('mounted in an HTTP/2 server, cookies and Vary are added to as well', async
   t.is(headers['vary'], 'Origin, Accept, Cookie');
   t.is(headers['set-cookie']!.length, 2);
 });
+
+test('an idle connection is kept for longer than a load balancer keeps its own, and says so', async t => {
+  const {server} = served(t);
+  const agent = new Agent({keepAlive: true});
+  t.teardown(() => agent.destroy());
+  const answer = await responseTo(get(await server.listen({port: 0}), {agent}));
+  t.is(answer.headers['keep-alive'], 'timeout=65');
+});
+
+const oneRequest = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+/** What comes back over a connection on which this was said, until the server ends it. */
+async function untilEnded(url: string, text: string): Promise<string> {
+  const socket = url.startsWith('https')
+    ? connectTls({port: portIn(url), host: '127.0.0.1', rejectUnauthorized})
+    : connect(portIn(url), '127.0.0.1');
+  let got = '';
+  socket.on('data', chunk => (got += String(chunk))).write(text);
+  await closing(socket);
+  return got;
+}
+
+for (const secure of [{}, {tls}]) {
+  const over = 'tls' in secure ? 'TLS' : 'plain HTTP';
+  const listening = (t: ExecutionContext, limits: ListenOptions, fill?: Fill) =>
+    served(t, fill).server.listen({port: 0, host: '127.0.0.1', connectionsCheckingInterval: 20, ...secure, ...limits});
+
+  test(`keepAliveTimeout ends a connection without a request, over ${over}`, async t => {
+    const url = await listening(t, {keepAliveTimeout: 20});
+    t.regex(await untilEnded(url, oneRequest), /^HTTP\/1\.1 200 OK\r\n[^]*Hello$/);
+  });
+
+  test(`headersTimeout ends a request whose head does not come, with a 408, over ${over}`, async t => {
+    const url = await listening(t, {headersTimeout: 20});
+    t.regex(await untilEnded(url, 'GET / HTTP/1.1\r\nHost: x'), /^HTTP\/1\.1 408 /);
+  });
+
+  test(`requestTimeout ends a request whose body does not come, with a 408, over ${over}`, async t => {
+    const url = await listening(
+      t,
+      {requestTimeout: 20},
+      async (_response, request) => void (await request.bytes().catch(() => undefined)),
+    );
+    t.regex(await untilEnded(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx'), /^HTTP\/1\.1 408 /);
+  });
+
+  test(`maxHeaderSize refuses a larger head with a 431, over ${over}`, async t => {
+    const large = `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'x'.repeat(1000)}\r\nConnection: close\r\n\r\n`;
+    t.regex(await untilEnded(await listening(t, {maxHeaderSize: 500}), large), /^HTTP\/1\.1 431 /);
+    t.regex(await untilEnded(await listening(t, {}), large), /^HTTP\/1\.1 200 /);
+  });
+
+  test(`maxRequestsPerSocket ends a connection after so many, over ${over}`, async t => {
+    const url = await listening(t, {maxRequestsPerSocket: 2});
+    const text = await untilEnded(url, oneRequest + oneRequest);
+    t.is(text.match(/HTTP\/1\.1 200/g)?.length, 2);
+  });
+
+  test(`maxHeadersCount is the most headers that a request has, over ${over}`, async t => {
+    const fill: Fill = (response, {headers}) => {
+      response.body = `${Object.keys(headers).length} headers`;
+    };
+    const many = Array.from({length: 30}, (_, i) => `X-${i}: 1\r\n`).join('');
+    const text = await untilEnded(
+      await listening(t, {maxHeadersCount: 10}, fill),
+      `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${many}\r\n`,
+    );
+    // Node 22 leaves out the others.
+    t.regex(text, /^HTTP\/1\.1 431 |\n10 headers$/);
+  });
+}
+
+test('HTTP/2 has its limits from the same options', async t => {
+  const {server} = served(t);
+  const client = http2Client(
+    await server.listen({port: 0, tls, maxConcurrentStreams: 7, maxHeaderSize: 2000, maxHeadersCount: 20}),
+  );
+  t.teardown(() => client.destroy());
+  const [settings] = await once(client, 'remoteSettings');
+  t.like(settings, {maxConcurrentStreams: 7, maxHeaderListSize: 2000});
+  const many = client.request({':path': '/', cookie: Array.from({length: 21}, (_, i) => `c${i}=1`) as never});
+  await t.throwsAsync(once(many, 'response'));
+  t.is((await askHttp2(client)).text, 'Hello');
+});
+
+test('by default an HTTP/2 connection has 128 requests at a time, and a request as many cookies as browsers send', async t => {
+  const {server} = served(t);
+  const client = http2Client(await server.listen({port: 0, tls}));
+  t.teardown(() => client.destroy());
+  const [settings] = await once(client, 'remoteSettings');
+  t.is(settings.maxConcurrentStreams, 128);
+  const many = client.request({':path': '/', cookie: Array.from({length: 200}, (_, i) => `c${i}=1`) as never});
+  t.is(await textOf(many), 'Hello');
+});
+
+test('an idle HTTP/2 connection is ended after keepAliveTimeout', async t => {
+  const {server} = served(t);
+  const url = await server.listen({port: 0, tls, keepAliveTimeout: 20, connectionsCheckingInterval: 20});
+  await closing(http2Client(url));
+  t.pass();
+});
+
+test('a head is given no more time than its request, unless both are said', async t => {
+  await t.notThrowsAsync(served(t).server.listen({port: 0, requestTimeout: 1000}));
+  await t.notThrowsAsync(served(t).server.listen({port: 0, requestTimeout: 0, headersTimeout: 0}));
+  await t.throwsAsync(served(t).server.listen({port: 0, requestTimeout: 1000, headersTimeout: 2000}), {
+    code: 'OPTION_INVALID',
+    message: /^headersTimeout is 2000, and requestTimeout 1000\. /,
+  });
+});
+
+const limitNames = Object.keys(listenDefaults).filter(name => !['port', 'host'].includes(name));
+for (const name of limitNames) {
+  test(`${name} must be a whole number`, async t => {
+    for (const value of [-1, 0.5, NaN, 2 ** 31, '5']) {
+      await t.throwsAsync(served(t).server.listen({port: 0, [name]: value}), {
+        code: 'OPTION_INVALID',
+        message: new RegExp(`^${name} is ${value}\\. It must be a whole number from [01] to 2147483647\\.`),
+      });
+    }
+  });
+}

@@ -5,10 +5,12 @@ import {
   createSecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
+import {Server as TlsServer} from 'node:tls';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
 import type {Message, Outgoing} from './request.ts';
@@ -25,16 +27,56 @@ export interface ListenOptions {
   readonly host?: string;
   /** The key and certificate, as PEM. With them the server speaks TLS: HTTP/2, and HTTP/1.1 with clients that do not. */
   readonly tls?: {readonly key: string | Buffer; readonly cert: string | Buffer};
+  /**
+   * How many milliseconds a connection may be without a request before it is ended. Default: 65 seconds, since load balancers keep
+   * theirs for 60: whoever ends it first must be the one that sends requests. 0 is without end, here and below.
+   */
+  readonly keepAliveTimeout?: number;
+  /** How many milliseconds the head of a request may take. Default: 60 seconds, and never more than `requestTimeout`. */
+  readonly headersTimeout?: number;
+  /** How many milliseconds a request may take to come, with its body. Default: 5 minutes. */
+  readonly requestTimeout?: number;
+  /** How often, in milliseconds, it is looked for requests that take too long. Default: 30 seconds. */
+  readonly connectionsCheckingInterval?: number;
+  /** The most bytes of the head of a request. Default: 16 KiB. Past that it is a 431; over HTTP/2, where each header counts for 32 bytes more, it is refused. */
+  readonly maxHeaderSize?: number;
+  /** The most headers of a request; over HTTP/2 browsers send each cookie as one. Default: 2000. */
+  readonly maxHeadersCount?: number;
+  /** The most requests on one connection of HTTP/1.1. Default: 0, which is without a limit. */
+  readonly maxRequestsPerSocket?: number;
+  /** The most requests at a time on one connection of HTTP/2. Default: 128. */
+  readonly maxConcurrentStreams?: number;
 }
 
 /** What holds where `ListenOptions` are silent. */
-export const listenDefaults = {port: 8080, host: 'localhost'};
-
-const http2Defaults = {
-  maxConcurrentStreams: 128,
+export const listenDefaults = {
+  port: 8080,
+  host: 'localhost',
   keepAliveTimeout: 65_000,
+  headersTimeout: 60_000,
   requestTimeout: 300_000,
   connectionsCheckingInterval: 30_000,
+  maxHeaderSize: 16_384,
+  maxHeadersCount: 2000,
+  maxRequestsPerSocket: 0,
+  maxConcurrentStreams: 128,
+};
+
+/** Node's timers and counters take no more. */
+const mostOfAnyLimit = 2 ** 31 - 1;
+
+type Limits = Omit<typeof listenDefaults, 'port' | 'host'>;
+
+/** The least that each of Node's limits can be. */
+const leastLimits: Limits = {
+  keepAliveTimeout: 0,
+  headersTimeout: 0,
+  requestTimeout: 0,
+  connectionsCheckingInterval: 1,
+  maxHeaderSize: 1,
+  maxHeadersCount: 0,
+  maxRequestsPerSocket: 0,
+  maxConcurrentStreams: 1,
 };
 
 /** Answers a message that has come in: hands the response over once, now or later. Throws only for a message that it can't begin with. */
@@ -78,11 +120,18 @@ export class Server {
     }
   }
 
-  /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`, and then has opened nothing. */
-  async listen({port = listenDefaults.port, host = listenDefaults.host, tls}: ListenOptions = {}): Promise<string> {
+  /**
+   * Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED`, `OPTION_INVALID` or `SITE_CLOSED`, and then has
+   * opened nothing.
+   */
+  async listen(options: ListenOptions = {}): Promise<string> {
+    const {port = listenDefaults.port, host = listenDefaults.host, tls} = options;
+    const limits = limitsOf(options);
     const opened: NetServer[] = [];
     try {
-      await this.#openAll(opened, await addressesOf(host), port, tls);
+      await this.#openAll(opened, await addressesOf(host), port, () =>
+        tls ? this.#secureServer(tls, limits) : this.#plainServer(limits),
+      );
       if (this.#closing)
         throw new EspalierError('SITE_CLOSED', 'The site was closed before it listened.', {status: 503});
     } catch (cause) {
@@ -93,11 +142,11 @@ export class Server {
     return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${portOf(opened[0]!)}`;
   }
 
-  async #openAll(opened: NetServer[], addresses: string[], port: number, tls: ListenOptions['tls']): Promise<void> {
+  async #openAll(opened: NetServer[], addresses: string[], port: number, make: () => NetServer): Promise<void> {
     for (const [i, address] of addresses.entries()) {
       const mustOpen = i === addresses.length - 1 && opened.length === 0;
       try {
-        opened.push(await this.#open(address, opened[0] ? portOf(opened[0]) : port, tls));
+        opened.push(await this.#open(address, opened[0] ? portOf(opened[0]) : port, make()));
       } catch (error) {
         // A machine without IPv6 still names ::1 as localhost; that one is left out.
         if (mustOpen || !lacksFamily(error)) throw error;
@@ -105,13 +154,12 @@ export class Server {
     }
   }
 
-  async #open(address: string, port: number, tls: ListenOptions['tls']): Promise<NetServer> {
-    const server = tls ? this.#secureServer(tls) : createHttpServer({optimizeEmptyRequests: true}, this.#ownListener);
+  async #open(address: string, port: number, server: NetServer): Promise<NetServer> {
     const {promise, resolve, reject} = Promise.withResolvers<void>();
     server.on('connection', (socket: Socket) => this.#track(socket));
     server.on('connect', refuseTunnel);
     // Node ends the connection of a client that says no more; what is ready for it goes out before.
-    server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) =>
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) =>
       socket.prependListener('end', this.#turnEnd.come),
     );
     server.once('error', reject).listen({port, host: address}, resolve);
@@ -126,14 +174,20 @@ export class Server {
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
-  #secureServer(tls: NonNullable<ListenOptions['tls']>): NetServer {
-    const {maxConcurrentStreams} = http2Defaults;
-    // Browsers send each cookie as a header of its own; Node takes 2,000 over HTTP/1.1, but 128 here.
-    const options = {allowHTTP1: true, maxHeaderListPairs: 2000, settings: {maxConcurrentStreams}};
-    const server = createSecureServer({...tls, ...options}, this.#ownListener);
-    const connections = new Http2Connections(http2Defaults);
+  #plainServer(limits: Limits): NetServer {
+    return limited(createHttpServer({...limits, optimizeEmptyRequests: true}, this.#ownListener), limits);
+  }
+
+  #secureServer(tls: NonNullable<ListenOptions['tls']>, limits: Limits): NetServer {
+    const {maxConcurrentStreams, maxHeaderSize: maxHeaderListSize, maxHeadersCount} = limits;
+    const settings = {maxConcurrentStreams, maxHeaderListSize};
+    // Over HTTP/2 Node takes 0 for the least.
+    const maxHeaderListPairs = maxHeadersCount || mostOfAnyLimit;
+    const options = {...limits, ...tls, allowHTTP1: true, settings, maxHeaderListPairs};
+    const server = limited(createSecureServer(options, this.#ownListener), limits);
+    const connections = new Http2Connections(limits);
     this.#http2.push(connections);
-    return server.on('session', session => connections.add(session));
+    return server.on('session', (session: ServerHttp2Session) => connections.add(session));
   }
 
   #send(response: Response, out: ServerResponse, canWait: boolean): void {
@@ -322,6 +376,34 @@ function discardRest({req}: ServerResponse): void {
 
 function isStream(body: Body | undefined): body is AsyncIterable<string | Uint8Array> {
   return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
+/** Node takes some of its limits as options, some as properties, and for its TLS server which is which depends on its version. */
+function limited<T extends NetServer>(server: T, limits: Limits): T {
+  const {maxConcurrentStreams: _, ...others} = limits;
+  return Object.assign(server, others);
+}
+
+function limitsOf(options: ListenOptions): Limits {
+  const names = Object.keys(leastLimits) as (keyof Limits)[];
+  const limits = Object.fromEntries(names.map(name => [name, limitOf(name, options[name])])) as unknown as Limits;
+  const {requestTimeout, headersTimeout} = limits;
+  if (requestTimeout === 0 || headersTimeout <= requestTimeout) return limits;
+  if (options.headersTimeout === undefined) return {...limits, headersTimeout: requestTimeout};
+  throw new EspalierError(
+    'OPTION_INVALID',
+    `headersTimeout is ${headersTimeout}, and requestTimeout ${requestTimeout}. The head is a part of the request: give it less time.`,
+  );
+}
+
+function limitOf(name: keyof Limits, given: number | undefined): number {
+  const value = given ?? listenDefaults[name];
+  const least = leastLimits[name];
+  if (Number.isInteger(value) && value >= least && value <= mostOfAnyLimit) return value;
+  throw new EspalierError(
+    'OPTION_INVALID',
+    `${name} is ${value}. It must be a whole number from ${least} to ${mostOfAnyLimit}.`,
+  );
 }
 
 async function addressesOf(host: string): Promise<string[]> {
