@@ -1,4 +1,4 @@
-import {getClassMetadata, type Binding} from '@inversifyjs/core';
+import {getClassMetadata, type Binding, type ClassMetadata} from '@inversifyjs/core';
 import {Plugin, type PluginContext} from '@inversifyjs/plugin';
 import {
   bindingScopeValues,
@@ -90,6 +90,15 @@ export class SiteContainer {
     } catch (cause) {
       throw this.#explained(token as Newable, nameOf(token), cause);
     }
+  }
+
+  /**
+   * Throws `DECORATOR_MISPLACED` for a class with a member that only the container would fill or call, where the container makes
+   * no instance of it.
+   */
+  refuseUnmade(type: Function, trail: string): void {
+    const [member] = this.container.isBound(type as Newable) ? [] : membersFor(type);
+    if (member !== undefined) throw unmade(type, String(member), trail);
   }
 
   /**
@@ -253,11 +262,28 @@ function madeOf(binding: Binding<unknown>): unknown {
   return binding.type === bindingTypeValues.ConstantValue ? binding.value : undefined;
 }
 
-// By the prototype: a field of the application's own may be called `constructor`, and hold anything.
-function classOf(value: unknown): Function {
+/** The class of an object. By its prototype: a field of the application's own may be called `constructor`, and hold anything. */
+export function classOf(value: unknown): Function {
   if (typeof value !== 'object' || value === null) return Object;
   const prototype = Object.getPrototypeOf(value) as {readonly constructor?: unknown} | null;
   return typeof prototype?.constructor === 'function' ? prototype.constructor : Object;
+}
+
+/** What the container fills or calls when it makes an instance of a class, or of one that this extends. */
+function membersFor(type: Function): PropertyKey[] {
+  // Not by `getClassMetadata`, which refuses a constructor that is none of the container's business here.
+  const metadata = Reflect.getOwnMetadata('@inversifyjs/core/classMetadataReflectKey', type) as
+    ClassMetadata | undefined;
+  const {properties, lifecycle} = metadata ?? {};
+  const own = [properties?.keys(), lifecycle?.postConstructMethodNames, lifecycle?.preDestroyMethodNames];
+  const base = Object.getPrototypeOf(type) as Function | null;
+  return [...(base ? membersFor(base) : []), ...own.flatMap(names => [...(names ?? [])])];
+}
+
+function unmade({name}: Function, member: string, trail: string): EspalierError {
+  const wayOut = `Hand over what it needs by the constructor, or bind ${name} and have a factory in the container make it.`;
+  const reason = `the decorator on ${name}.${member} is for the container, but methods with @Child make ${name} themselves`;
+  return new EspalierError('DECORATOR_MISPLACED', `${trail}: ${reason}. ${wayOut}`);
 }
 
 function notSingle({name}: Function): EspalierError {

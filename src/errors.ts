@@ -1,5 +1,6 @@
 /** Every code an `EspalierError` can carry. Each has a heading in docs/errors.md, and nothing else has. */
 export const errorCodes = [
+  'CHILD_MISMATCH',
   'CHILD_SEGMENT_INVALID',
   'CHILD_TAKEN',
   'CHILD_UNDEFINED',

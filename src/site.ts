@@ -2,7 +2,7 @@ import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
 import {isPromised, proceed, recovered} from './awaitable.ts';
 import {Clock, systemClock} from './clock.ts';
-import {SiteContainer} from './container.ts';
+import {classOf, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
 import {problemOf, problemResponse} from './http/problem.ts';
@@ -16,7 +16,7 @@ import {isOutageTold} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
 import {Traversal} from './resource/traverse.ts';
-import {growTree, madeByMethods, type Branch} from './resource/tree.ts';
+import {Tree} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
 import {SessionService, sessionDefaults, type SessionOptions} from './session/session-service.ts';
@@ -65,34 +65,33 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
     const sessions = hold.make(SessionService, 'SessionService');
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, now: () => clock.now()};
-    const root = growTree(Root, (resource, trail) => hold.make(resource, trail));
-    sessions.deliverEnds(endHandlers(hold, root));
-    return new Site({hold, tree: new Traversal(root), sessions, settings, drainTimeout});
+    const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail));
+    const told = hold.instances(type => endMethodsOf(type).length > 0);
+    tree.check((resource, trail) => {
+      hold.refuseUnmade(resource, trail);
+      refuseUntold(resource, told);
+    });
+    sessions.deliverEnds(told.flatMap(endHandlersOf));
+    return new Site({hold, tree: new Traversal(tree), sessions, settings, drainTimeout});
   } catch (error) {
     hold.abandon();
     throw error;
   }
 }
 
-function endHandlers(hold: SiteContainer, root: Branch): EndHandler[] {
-  const told = hold.instances(type => endMethodsOf(type).length > 0) as Record<PropertyKey, EndHandler['tell']>[];
-  for (const resource of madeByMethods(root)) {
-    const isTold = told.some(instance => instance instanceof resource);
-    if (endMethodsOf(resource).length > 0 && !isTold) throw neverTold(resource);
-  }
-  return told.flatMap(instance => {
-    const type = (Object.getPrototypeOf(instance) as object).constructor;
-    return endMethodsOf(type).map(name => ({
-      name: `${type.name}.${String(name)}()`,
-      tell: end => instance[name]!(end),
-    }));
-  });
+function endHandlersOf(instance: object): EndHandler[] {
+  const type = classOf(instance);
+  return endMethodsOf(type).map(name => ({
+    name: `${type.name}.${String(name)}()`,
+    tell: end => (instance as Record<PropertyKey, EndHandler['tell']>)[name]!(end),
+  }));
 }
 
-function neverTold({name}: ResourceClass): EspalierError {
-  return new EspalierError(
+function refuseUntold(resource: ResourceClass, told: readonly object[]): void {
+  if (endMethodsOf(resource).length === 0 || told.some(instance => instance instanceof resource)) return;
+  throw new EspalierError(
     'DECORATOR_MISPLACED',
-    `${name} has an @OnExpire() method, but is made for single requests, by a method with @Child. Put @OnExpire() on what outlives them.`,
+    `${resource.name} has an @OnExpire() method, but is not made with the site: a method with @Child makes it, or what is above it. Put @OnExpire() on what is there from the beginning.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {Child, Get, Post, Resource} from 'espalier';
-import {declarationsOf, declarationsOn} from '../../src/resource/declarations.ts';
+import {declarationsOf, isResource, declarationsOn} from '../../src/resource/declarations.ts';
 
 class Base {}
 class Middle extends Base {}
@@ -76,15 +76,20 @@ test('a capture replaces an inherited capture of another name', t => {
   );
 });
 
-test('@Resource() and its options hold for the very class alone', t => {
+test('@Resource() stands for the very class alone, and its options for the classes that extend it, too', t => {
   @Resource({leaf: true})
   class Page {}
   class Plain extends Page {}
   @Resource()
-  class Form extends Page {}
-  t.deepEqual(declarationsOf(Page).options, {leaf: true});
-  t.is(declarationsOf(Plain).options, undefined);
-  t.deepEqual(declarationsOf(Form).options, {});
+  class Form extends Plain {}
+  @Resource({leaf: false})
+  class Section extends Form {}
+  const classes = [Page, Plain, Form, Section];
+  t.deepEqual(classes.map(isResource), [true, false, true, true]);
+  t.deepEqual(
+    classes.map(type => declarationsOf(type).options?.leaf),
+    [true, true, true, false],
+  );
 });
 
 test('a decorator without its parentheses is refused with the way to write it', t => {

@@ -1,8 +1,20 @@
 import test from 'ava';
-import {Child, Get, Post, Resource, createSite, inject} from 'espalier';
+import {
+  Child,
+  Container,
+  ContainerModule,
+  Get,
+  OnExpire,
+  Post,
+  Resource,
+  createSite,
+  inject,
+  postConstruct,
+  preDestroy,
+} from 'espalier';
 import {testSite} from 'espalier/testing';
 import type {ResourceClass} from '../../src/resource/declarations.ts';
-import {growTree} from '../../src/resource/tree.ts';
+import {Tree} from '../../src/resource/tree.ts';
 
 @Resource()
 class Page {
@@ -17,7 +29,7 @@ class Unmarked extends Page {}
 /** A tree whose instances are made without a container; `made` lists the ways to them. */
 function grown(Root: ResourceClass) {
   const made: string[] = [];
-  const root = growTree(Root, (resource, trail) => {
+  const {root} = new Tree(Root, (resource, trail) => {
     made.push(trail);
     return new resource();
   });
@@ -59,7 +71,7 @@ test('what a method makes is not made with the tree, but its own children are', 
   const {root, made} = grown(Root);
   t.deepEqual(made, ['Root → ":id" Made → "b" Page', 'Root']);
   t.is(root.node.capture!.instance, undefined);
-  t.is(root.node.capture!.method, 'open');
+  t.like(root.node.capture!.method, {name: 'open', title: 'Root.open()'});
 });
 
 test('Allow lists the declared verbs, OPTIONS, and HEAD where GET is answered', t => {
@@ -306,4 +318,280 @@ test('what stands for a child and is no class is refused', t => {
     code: 'CHILD_UNDEFINED',
     message: 'What stands for the child "x" of Home is a string. Give its class. [CHILD_UNDEFINED]',
   });
+});
+
+@Resource()
+@Child('below', Page)
+class Entry {
+  @Get()
+  show() {
+    return 'entry';
+  }
+}
+
+/** A site whose root makes the child of every name by a function; `tell` is the status of an answer, and its text where there is one. */
+function making(make: () => unknown, modules: ContainerModule[] = []) {
+  @Resource()
+  class Home {
+    @Child(':name', Entry)
+    open() {
+      return make() as Entry;
+    }
+  }
+  const {visitor, log} = testSite(Home, {modules});
+  const tell = async (path: string, method = 'GET') => {
+    const response = await visitor().fetch(path, {method});
+    return response.ok ? response.text() : response.status;
+  };
+  return {tell, log};
+}
+
+/** As `Entry` as far as the compiler can see. */
+@Resource()
+class Denied {
+  @Get()
+  show() {
+    return 'You may not.';
+  }
+}
+
+test('a child of another class than is declared is a 500 that names the method and both classes, and nothing below it is reached', async t => {
+  const others: [unknown, string][] = [
+    [new Denied(), 'an object of class Denied'],
+    [{show: () => 'entry'}, 'an object of class Object'],
+    [Entry, 'a function'],
+    ['entry', 'a string'],
+    [null, 'null'],
+    [false, 'a boolean'],
+    [Promise.resolve(new Denied()), 'an object of class Denied'],
+    [Object.create(null), 'an object'],
+  ];
+  for (const [other, name] of others) {
+    const {tell, log} = making(() => other);
+    t.is(await tell('/a'), 500);
+    t.is(await tell('/a/below'), 500);
+    t.is(await tell('/a/'), 500);
+    t.is(
+      String(log[0]!.error),
+      `EspalierError: Home.open() gave ${name}, where it has to give an instance of Entry, or of a class that extends it. [CHILD_MISMATCH]`,
+    );
+    t.is(log.length, 3);
+  }
+});
+
+test('the class of what a method makes decides on the verbs and children that it has beyond those of the declared class', async t => {
+  @Resource()
+  @Child('within', Page)
+  class Folder extends Entry {
+    @Post()
+    add() {
+      return 'added';
+    }
+    @Child(':name', Entry)
+    open() {
+      return new Folder();
+    }
+  }
+  const {tell} = making(() => new Folder());
+  t.is(await tell('/a'), 'entry');
+  t.is(await tell('/a', 'POST'), 'added');
+  t.is(await tell('/a/below'), 'page');
+  t.is(await tell('/a/within'), 'page');
+  t.is(await tell('/a/b/c/within'), 'page');
+});
+
+test('the class of what a method makes decides on whether the walk ends there', async t => {
+  @Resource({leaf: true})
+  class File extends Entry {}
+  class Report extends File {}
+  @Resource({leaf: false})
+  class Archive extends File {}
+  t.is(await making(() => new File()).tell('/a/below'), 'entry');
+  t.is(await making(() => new Report()).tell('/a/below'), 'entry', 'leaf is inherited');
+  t.is(await making(() => new Archive()).tell('/a/below'), 'page', 'unless it is said otherwise');
+  t.is(await making(() => new Entry()).tell('/a/below'), 'page');
+});
+
+test('an instance that has been made without a constructor, or has a field of that name, is of its class', async t => {
+  t.is(await making(() => Object.create(Entry.prototype)).tell('/a/below'), 'page');
+  t.is(await making(() => Object.assign(new Entry(), {constructor: Denied})).tell('/a/below'), 'page');
+  t.is(await making(() => Object.create({__proto__: Entry.prototype, constructor: Denied})).tell('/a/below'), 'page');
+});
+
+test('what hangs below a class that is met at a request is made by the container, once', async t => {
+  let made = 0;
+  @Resource()
+  class Counted {
+    readonly number = (made += 1);
+    constructor(@inject('name') private readonly name: string) {}
+    @Get()
+    show() {
+      return `${this.name} ${this.number}`;
+    }
+  }
+  @Resource()
+  @Child('counted', Counted)
+  class Folder extends Entry {}
+  const named = new ContainerModule(({bind}) => void bind('name').toConstantValue('number'));
+  const {tell} = making(() => new Folder(), [named]);
+  t.is(made, 0);
+  t.is(await tell('/a/counted'), 'number 1');
+  t.is(await tell('/b/counted'), 'number 1');
+});
+
+test('what can not hang below a class that is met at a request is a 500 each time, with the way to it in the log', async t => {
+  @Resource()
+  class Needy {
+    constructor(@inject('name') readonly name: string) {}
+  }
+  @Resource()
+  @Child('needy', Needy)
+  class Folder extends Entry {}
+  const {tell, log} = making(() => new Folder());
+  t.is(await tell('/a'), 500);
+  t.is(await tell('/a/below'), 500);
+  const way = 'Home → ":name" Entry as Folder → "needy" Needy → name';
+  for (const {error} of log) t.true(String(error).startsWith(`EspalierError: ${way}: nothing is bound to name.`));
+  t.is(log.length, 2);
+});
+
+test('a class that is met at a request is not above itself, either', async t => {
+  @Resource()
+  @Child('again', () => Folder)
+  class Folder extends Entry {}
+  const {tell, log} = making(() => new Folder());
+  t.is(await tell('/a'), 500);
+  t.regex(String(log[0]!.error), /Home → ":name" Entry as Folder → "again" Folder: this class is above itself already/);
+});
+
+test('@OnExpire() below a class that is met at a request is refused there: nobody would be told', async t => {
+  @Resource()
+  class Hearing {
+    @OnExpire()
+    hear() {}
+  }
+  @Resource()
+  @Child('hearing', Hearing)
+  class Folder extends Entry {}
+  const {tell, log} = making(() => new Folder());
+  t.is(await tell('/a/hearing'), 500);
+  t.regex(String(log[0]!.error), /Hearing has an @OnExpire\(\) method, but is not made with the site/);
+});
+
+test('what a container gives for a class is of that class, or of one that extends it, whose own declarations then hold', async t => {
+  @Resource()
+  class Folder extends Entry {
+    @Post()
+    add() {
+      return 'added';
+    }
+  }
+  @Resource()
+  @Child('entry', Entry)
+  class Root extends Page {}
+  @Resource()
+  @Child('more', Page)
+  class Wider extends Root {}
+  const container = new Container();
+  container.bind(Entry).to(Folder).inSingletonScope();
+  container.bind(Root).to(Wider);
+  const visitor = testSite(Root, {container}).visitor();
+  t.is(await (await visitor.post('/entry')).text(), 'added');
+  t.is(await (await visitor.get('/more')).text(), 'page');
+  const wrong = new Container();
+  wrong.bind<object>(Entry).to(Denied);
+  t.throws(() => createSite(Root, {container: wrong}), {
+    code: 'CHILD_MISMATCH',
+    message:
+      'Root → "entry" Entry: its binding gave an object of class Denied, where it has to give an instance of Entry, or of a class that extends it. [CHILD_MISMATCH]',
+  });
+});
+
+/** A site whose root makes a child of a class by `new`, with what a module binds. */
+function madeOf(Profile: ResourceClass, bind: (options: {bind: Container['bind']}) => void = () => undefined) {
+  @Resource()
+  class People {
+    @Child(':name', Profile)
+    find() {
+      return new Profile('handed over');
+    }
+  }
+  return createSite(People, {modules: [new ContainerModule(bind)]});
+}
+
+test('a decorator for the container is refused, with the way out, in a class that only methods make', t => {
+  @Resource()
+  class Profile {
+    @inject('names')
+    readonly names!: unknown;
+  }
+  const message = (name: string, member: string) =>
+    `People → ":name" ${name}: the decorator on ${name}.${member} is for the container, but methods with @Child make ${name} themselves. Hand over what it needs by the constructor, or bind ${name} and have a factory in the container make it. [DECORATOR_MISPLACED]`;
+  t.throws(() => madeOf(Profile), {code: 'DECORATOR_MISPLACED', message: message('Profile', 'names')});
+  @Resource()
+  class Inheriting extends Profile {}
+  t.throws(() => madeOf(Inheriting), {message: message('Inheriting', 'names')});
+  @Resource()
+  class Beginning {
+    @postConstruct()
+    begin() {}
+  }
+  t.throws(() => madeOf(Beginning), {message: message('Beginning', 'begin')});
+  @Resource()
+  class Ending {
+    @preDestroy()
+    end() {}
+  }
+  t.throws(() => madeOf(Ending), {message: message('Ending', 'end')});
+});
+
+test('a decorator for the container is refused in a class that is met at a request, and that methods make', async t => {
+  class Folder extends Entry {
+    @inject('names')
+    readonly names!: unknown;
+  }
+  const {tell, log} = making(() => new Folder());
+  t.is(await tell('/a'), 500);
+  t.regex(String(log[0]!.error), /Home → ":name" Entry as Folder: the decorator on Folder\.names is for the container/);
+});
+
+test('what a method is to hand over can have a decorator, too, on a constructor parameter', t => {
+  @Resource()
+  class Profile {
+    constructor(
+      @inject('names') readonly names: unknown,
+      readonly name: string,
+    ) {}
+  }
+  t.notThrows(() => madeOf(Profile));
+});
+
+test('a factory that the container binds makes a child with what it injects', async t => {
+  type NewProfile = (name: string) => Profile;
+  @Resource()
+  class Profile {
+    @inject('greeting')
+    readonly greeting!: string;
+    name = '';
+    @Get()
+    show() {
+      return `${this.greeting} ${this.name}`;
+    }
+  }
+  @Resource()
+  class People {
+    constructor(@inject('NewProfile') private readonly newProfile: NewProfile) {}
+    @Child(':name', Profile)
+    find(segment: string) {
+      return this.newProfile(segment);
+    }
+  }
+  const services = new ContainerModule(({bind}) => {
+    bind('greeting').toConstantValue('I am');
+    bind(Profile).toSelf();
+    bind<NewProfile>('NewProfile').toFactory(context => name => Object.assign(context.get(Profile), {name}));
+  });
+  const visitor = testSite(People, {modules: [services]}).visitor();
+  t.is(await (await visitor.get('/ada')).text(), 'I am ada');
+  t.is(await (await visitor.get('/grace')).text(), 'I am grace');
 });

@@ -303,7 +303,7 @@ test('it is refused where a method makes the instances for single requests: nobo
   t.throws(() => testSite(Root), {
     code: 'DECORATOR_MISPLACED',
     message:
-      'Page has an @OnExpire() method, but is made for single requests, by a method with @Child. Put @OnExpire() on what outlives them. [DECORATOR_MISPLACED]',
+      'Page has an @OnExpire() method, but is not made with the site: a method with @Child makes it, or what is above it. Put @OnExpire() on what is there from the beginning. [DECORATOR_MISPLACED]',
   });
   @Resource()
   @Child('always', Page)

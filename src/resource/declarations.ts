@@ -6,7 +6,10 @@ export type ResourceClass<T extends object = object> = new (...args: any[]) => T
 
 /** Options of `@Resource`. */
 export interface ResourceOptions {
-  /** End the walk here: whatever is left of the path is in `request.postpath`. Default: false. */
+  /**
+   * End the walk here: whatever is left of the path is in `request.postpath`. Default: as in the class that this one extends, or
+   * false.
+   */
   readonly leaf?: boolean;
 }
 
@@ -38,14 +41,19 @@ export function declarationsOn(target: Function): Declarations {
   return blank;
 }
 
-/** What holds for this class: its own declarations, over those of the classes it extends. `@Resource` itself is not inherited. */
+/** Whether `@Resource` stands on this very class: it is not inherited. */
+export function isResource(target: Function): boolean {
+  return declarationsOn(target).options !== undefined;
+}
+
+/** What holds for this class: its own declarations, over those of the classes it extends. */
 export function declarationsOf(target: Function): Declarations {
   const own = declarationsOn(target);
   const base = Object.getPrototypeOf(target) as Function | null;
   if (!base || base === Function.prototype) return own;
   const inherited = declarationsOf(base);
   return {
-    ...own,
+    options: {leaf: own.options?.leaf ?? inherited.options?.leaf ?? false},
     children: new Map([...inherited.children, ...own.children]),
     handlers: new Map([...inherited.handlers, ...own.handlers]),
   };

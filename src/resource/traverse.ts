@@ -1,6 +1,6 @@
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
-import type {Branch, Node} from './tree.ts';
+import type {Branch, Node, Tree} from './tree.ts';
 
 /** Where a walk ended: a resource, and what is known of its class. */
 export interface Found {
@@ -19,19 +19,20 @@ const knownLimit = 10_000;
 
 /** The way that requests go through a tree, from its root along their segments. */
 export class Traversal {
-  readonly #root: Branch;
+  readonly #tree: Tree;
   // By path, where that alone decides: nothing on the way is captured, or made for the request. Decoding the path and walking
   // it costs a bare server's request 2 %. Only what is there is remembered, so that nobody can fill the memory with it.
   readonly #known = new Map<string, Found>();
 
-  constructor(root: Branch) {
-    this.#root = root;
+  constructor(tree: Tree) {
+    this.#tree = tree;
   }
 
   /** The resource that a request's path leads to, or nothing. */
   find(request: Request): Awaitable<Found | undefined> {
     const known = this.#known.get(request.path);
-    if (!known) return this.#walk(this.#root.node, this.#root.instance!, 0, request, true);
+    const {root} = this.#tree;
+    if (!known) return this.#walk(root.node, root.instance!, 0, request, true);
     request.walk(known.depth);
     return known;
   }
@@ -51,10 +52,10 @@ export class Traversal {
       const branch = branchFor(node, segment, isLast);
       if (!branch) return isLast && segment === '' ? {node, instance, hasExcessSlash: true, depth} : undefined;
       const child = childBy(branch, instance, segment, request);
-      if (comesLater(child, branch.node)) return this.#walkLater(branch.node, child, depth + 1, request);
-      if (!child) return undefined;
+      if (comesLater(child, branch.node)) return this.#walkLater(branch, child, depth + 1, request);
+      if (child === undefined) return undefined;
       isFixed &&= branch.capture === undefined && branch.instance !== undefined;
-      node = branch.node;
+      node = this.#nodeOf(branch, child);
       instance = child;
     }
     const found = {node, instance, hasExcessSlash: false, depth};
@@ -63,13 +64,18 @@ export class Traversal {
   }
 
   async #walkLater(
-    node: Node,
+    branch: Branch,
     child: PromiseLike<object | undefined>,
     at: number,
     request: Request,
   ): Promise<Found | undefined> {
     const made = await child;
-    return made && this.#walk(node, made, at, request, false);
+    return made === undefined ? undefined : this.#walk(this.#nodeOf(branch, made), made, at, request, false);
+  }
+
+  /** What is below a child: of one that is made for the request, what its own class declares. */
+  #nodeOf({instance, method, node}: Branch, child: object): Node {
+    return instance ? node : this.#tree.nodeOf(child, node, method!.title);
   }
 
   // By a copy: a part of a text keeps the whole, here with its query. What is encoded can be so in many ways.
@@ -81,7 +87,7 @@ export class Traversal {
 function childBy(branch: Branch, parent: object, segment: string, request: Request): Awaitable<object | undefined> {
   request.walk();
   if (branch.capture !== undefined) request.capture(branch.capture, segment);
-  return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!]!(segment, request);
+  return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!.name]!(segment, request);
 }
 
 /** Whether a child is promised. One that is there may have a handler called `then`. */

@@ -1,6 +1,8 @@
+import {classOf} from '../container.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {
   declarationsOf,
+  isResource,
   type ChildDeclaration,
   type Declarations,
   type ResourceClass,
@@ -11,17 +13,19 @@ import {undefinedChild} from './resource.ts';
 /** All that is known of a resource class in one site: what it answers, and where the walk goes from it. */
 export interface Node {
   readonly resource: ResourceClass;
+  /** How the tree leads to it, for errors. */
+  readonly trail: string;
   readonly leaf: boolean;
   /** By verb; that of GET answers HEAD too, where nothing else does. */
-  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly handlers: ReadonlyMap<string, Method>;
   /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
   readonly allow: string;
   readonly literals: Map<string, Branch>;
   capture: Branch | undefined;
 }
 
-/** A method that answers a verb. */
-export interface Handler {
+/** A method that answers a verb, or makes a child. */
+export interface Method {
   readonly name: PropertyKey;
   /** What errors call it: `Page.show()`. */
   readonly title: string;
@@ -33,7 +37,7 @@ export interface Branch {
   /** The child, where the container has made it. */
   readonly instance?: object;
   /** The method of the parent that makes the child, where one does. */
-  readonly method?: PropertyKey;
+  readonly method?: Method;
   /** The name that a captured segment goes by. */
   readonly capture?: string;
 }
@@ -41,62 +45,116 @@ export interface Branch {
 /** Makes the one instance of a class in this site. `trail` says how the tree leads to it, for the error. */
 export type Resolve = (resource: ResourceClass, trail: string) => object;
 
+/** Throws what speaks against a class that the tree leads to. */
+export type Check = (resource: ResourceClass, trail: string) => void;
+
 /**
- * The tree that can be reached from `Root`. Every class that hangs in it by `@Child` on a class is made now, so that what
- * can't be made is known now. Throws an `EspalierError` that names the classes and the way to them.
+ * The tree that can be reached from `Root`. Every class that hangs in it by `@Child` on a class is made at once, so that what
+ * can't be made is known at once. Throws an `EspalierError` that names the classes and the way to them.
  */
-export function growTree(Root: ResourceClass, resolve: Resolve): Branch {
-  return new Growth(Root, resolve).whole();
-}
-
-/** The classes of which methods make instances, for single requests. */
-export function madeByMethods(root: Branch): ReadonlySet<ResourceClass> {
-  const made = new Set<ResourceClass>();
-  const nodes = new Set([root.node]);
-  // A set may grow while it is gone through.
-  for (const {literals, capture} of nodes) {
-    for (const branch of [...literals.values(), ...(capture ? [capture] : [])]) {
-      nodes.add(branch.node);
-      if (branch.method !== undefined) made.add(branch.node.resource);
-    }
-  }
-  return made;
-}
-
-/** A tree while it grows. */
-class Growth {
-  readonly #Root: ResourceClass;
+export class Tree {
+  readonly root: Branch;
   readonly #resolve: Resolve;
+  readonly #planted: readonly Node[];
+  // Weakly, for a method may define a class each time it is called.
+  readonly #nodes = new WeakMap<ResourceClass, Node>();
+  #check: Check = () => undefined;
+
+  constructor(Root: ResourceClass, resolve: Resolve) {
+    const growth = new Growth(resolve, this.#nodes);
+    this.root = growth.fromRoot(Root);
+    this.#resolve = resolve;
+    this.#planted = growth.nodes;
+    this.#adopt(growth.nodes);
+  }
+
+  /** Have each class checked: those that are there, and those that come later. */
+  check(check: Check): void {
+    for (const {resource, trail} of this.#planted) check(resource, trail);
+    this.#check = check;
+  }
+
+  /**
+   * What is known of a child that `method` has made, by the child's own class: the declared one, or one that extends it, whose
+   * part of the tree grows when it is met for the first time. Throws `CHILD_MISMATCH` for an instance of any other class.
+   */
+  nodeOf(child: object, declared: Node, method: string): Node {
+    if (!isInstance(child, declared.resource)) throw mismatch(child, declared.resource, method);
+    const own = ownClass(child, declared.resource);
+    if (own === declared.resource) return declared;
+    return this.#nodes.get(own) ?? this.#grow(own, declared);
+  }
+
+  #grow(own: ResourceClass, declared: Node): Node {
+    const growth = new Growth(this.#resolve, this.#nodes);
+    const node = growth.fromSubclass(own, declared);
+    for (const {resource, trail} of growth.nodes) this.#check(resource, trail);
+    this.#adopt(growth.nodes);
+    return node;
+  }
+
+  #adopt(nodes: readonly Node[]): void {
+    for (const node of nodes) this.#nodes.set(node.resource, node);
+  }
+}
+
+/** A tree, or a part of one, while it grows: what fails to grow leaves nothing behind. */
+class Growth {
+  readonly #resolve: Resolve;
+  readonly #known: WeakMap<ResourceClass, Node>;
   readonly #nodes = new Map<ResourceClass, Node>();
   // Below methods last, so that a cycle of what the container makes is met whole, whatever the order of declaration.
   readonly #belowMethods: (() => void)[] = [];
-  #isRootBelow = false;
+  readonly #hung = new Set<ResourceClass>();
 
-  constructor(Root: ResourceClass, resolve: Resolve) {
-    this.#Root = Root;
+  constructor(resolve: Resolve, known: WeakMap<ResourceClass, Node>) {
     this.#resolve = resolve;
+    this.#known = known;
   }
 
-  whole(): Branch {
-    const Root = this.#Root;
+  /** What has grown so far. */
+  get nodes(): readonly Node[] {
+    return [...this.#nodes.values()];
+  }
+
+  fromRoot(Root: ResourceClass): Branch {
     if (typeof Root !== 'function') throw noRoot(Root);
-    const node = this.#grow(Root, Root.name, []);
-    for (const hang of this.#belowMethods) hang();
-    if (node.literals.has('') && !this.#isRootBelow) throw unreachable(Root);
-    return {node, instance: this.#resolve(Root, Root.name)};
+    const declared = this.#grow(Root, Root.name, []);
+    this.#growBelowMethods();
+    const branch = this.#make(declared, Root.name, []);
+    this.#growBelowMethods();
+    if (branch.node.literals.has('') && !this.#hung.has(Root)) throw unreachable(Root);
+    return branch;
+  }
+
+  fromSubclass(own: ResourceClass, {resource, trail}: Node): Node {
+    const node = this.#growAs(own, resource, trail, []);
+    this.#growBelowMethods();
+    return node;
+  }
+
+  #growBelowMethods(): void {
+    for (const hang of this.#belowMethods.splice(0)) hang();
+    if (this.#belowMethods.length > 0) this.#growBelowMethods();
   }
 
   /** `above` are the classes from the last one that a method makes: one of them again would hang below itself for ever. */
   #grow(resource: ResourceClass, trail: string, above: readonly ResourceClass[]): Node {
-    if (above.includes(resource)) throw cycle(trail);
-    const known = this.#nodes.get(resource);
+    if (!isResource(resource)) throw unmarked(resource, trail);
+    return this.#growAs(resource, resource, trail, above);
+  }
+
+  /** As `#grow`, for the class of an instance, which may extend the one that is declared. */
+  #growAs(own: ResourceClass, declared: ResourceClass, way: string, above: readonly ResourceClass[]): Node {
+    const trail = own === declared ? way : `${way} as ${own.name}`;
+    if (above.includes(own)) throw cycle(trail);
+    const known = this.#nodes.get(own) ?? this.#known.get(own);
     if (known) return known;
-    const declared = declarationsOf(resource);
-    if (!declared.options) throw unmarked(resource, trail);
-    const node = blankNode(resource, declared);
-    this.#nodes.set(resource, node);
-    for (const child of declared.children.values()) {
-      if (child.method === undefined) this.#hang(child, node, trail, [...above, resource]);
+    const declarations = declarationsOf(own);
+    const node = blankNode(own, trail, declarations);
+    this.#nodes.set(own, node);
+    for (const child of declarations.children.values()) {
+      if (child.method === undefined) this.#hang(child, node, trail, [...above, own]);
       else this.#belowMethods.push(() => this.#hang(child, node, trail, []));
     }
     return node;
@@ -104,17 +162,35 @@ class Growth {
 
   #hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
     const {segment, method} = child;
-    const resource = classOf(child, parent.resource);
+    const resource = namedClass(child, parent.resource);
     const way = `${trail} → ${JSON.stringify(segment)} ${resource.name}`;
     const node = this.#grow(resource, way, above);
-    this.#isRootBelow ||= resource === this.#Root;
-    const origin = method === undefined ? {instance: this.#resolve(resource, way)} : {method};
-    if (segment.startsWith(':')) parent.capture = {node, ...origin, capture: segment.slice(1)};
-    else parent.literals.set(segment, {node, ...origin});
+    this.#hung.add(resource);
+    const branch =
+      method === undefined ? this.#make(node, way, above) : {node, method: methodOf(parent.resource, method)};
+    if (segment.startsWith(':')) parent.capture = {...branch, capture: segment.slice(1)};
+    else parent.literals.set(segment, branch);
+  }
+
+  /** The way to what the container makes. What is bound to a class may be an instance of one that extends it. */
+  #make({resource}: Node, way: string, above: readonly ResourceClass[]): Branch {
+    const instance = this.#resolve(resource, way);
+    if (!isInstance(instance, resource)) throw mismatch(instance, resource, `${way}: its binding`);
+    return {node: this.#growAs(ownClass(instance, resource), resource, way, above), instance};
   }
 }
 
-function classOf({segment, resource}: ChildDeclaration, owner: ResourceClass): ResourceClass {
+function isInstance(value: unknown, type: ResourceClass): boolean {
+  return Object.prototype.isPrototypeOf.call(type.prototype as object, value as object);
+}
+
+/** The class of an instance, which `base` is or which extends it. */
+function ownClass(instance: object, base: ResourceClass): ResourceClass {
+  const own = classOf(instance) as ResourceClass;
+  return isInstance(own.prototype, base) ? own : base;
+}
+
+function namedClass({segment, resource}: ChildDeclaration, owner: ResourceClass): ResourceClass {
   let named: ResourceClass | undefined;
   try {
     named = resource();
@@ -125,9 +201,10 @@ function classOf({segment, resource}: ChildDeclaration, owner: ResourceClass): R
   throw undefinedChild(segment, owner);
 }
 
-function blankNode(resource: ResourceClass, {options, handlers}: Declarations): Node {
+function blankNode(resource: ResourceClass, trail: string, {options, handlers}: Declarations): Node {
   return {
     resource,
+    trail,
     leaf: options?.leaf ?? false,
     handlers: handlersOf(resource, handlers),
     allow: allowed(handlers),
@@ -136,11 +213,15 @@ function blankNode(resource: ResourceClass, {options, handlers}: Declarations): 
   };
 }
 
-function handlersOf({name: owner}: ResourceClass, declared: Declarations['handlers']): Node['handlers'] {
-  const handlers = new Map<string, Handler>();
-  for (const [verb, name] of declared) handlers.set(verb, {name, title: `${owner}.${String(name)}()`});
+function handlersOf(owner: ResourceClass, declared: Declarations['handlers']): Node['handlers'] {
+  const handlers = new Map<string, Method>();
+  for (const [verb, name] of declared) handlers.set(verb, methodOf(owner, name));
   const get = handlers.get('GET');
   return get && !handlers.has('HEAD') ? handlers.set('HEAD', get) : handlers;
+}
+
+function methodOf({name: owner}: ResourceClass, name: PropertyKey): Method {
+  return {name, title: `${owner}.${String(name)}()`};
 }
 
 function allowed(handlers: ReadonlyMap<Verb, PropertyKey>): string {
@@ -172,4 +253,9 @@ function unreachable(Root: ResourceClass): EspalierError {
     'CHILD_UNREACHABLE',
     `${Root.name} is the root and has a child "": no request can reach it, for "/" is the root itself. Let ${Root.name} answer.`,
   );
+}
+
+function mismatch(given: unknown, {name}: ResourceClass, giver: string): EspalierError {
+  const wanted = `an instance of ${name}, or of a class that extends it`;
+  return new EspalierError('CHILD_MISMATCH', `${giver} gave ${describe(given)}, where it has to give ${wanted}.`);
 }
