@@ -8,6 +8,7 @@ import test from 'ava';
  */
 const floors = [
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts'],
+  ['options.ts'],
   ['http', 'container.ts', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],

@@ -1,7 +1,8 @@
 import {EspalierError} from './errors.ts';
-import type {ListenOptions} from './http/server.ts';
+import {listenKinds, type ListenOptions} from './http/server.ts';
 import type {ResourceClass} from './resource/declarations.ts';
-import {createSite, type Site, type SiteOptions} from './site.ts';
+import {checkOptions, pick} from './options.ts';
+import {createSite, siteKinds, type Site, type SiteOptions} from './site.ts';
 
 /** How a site is composed and where it listens. */
 export interface ServeOptions extends SiteOptions, ListenOptions {}
@@ -13,8 +14,9 @@ export interface ServeOptions extends SiteOptions, ListenOptions {}
  */
 export async function serve(Root: ResourceClass, options: ServeOptions = {}): Promise<Site> {
   try {
-    const site = createSite(Root, options);
-    const url = await site.listen({...options, ...fromEnvironment()});
+    checkOptions('serve()', options, {...siteKinds, ...listenKinds});
+    const site = createSite(Root, pick<SiteOptions>(options, siteKinds));
+    const url = await site.listen({...pick<ListenOptions>(options, listenKinds), ...fromEnvironment()});
     closeOnSignal(site);
     process.stdout.write(`Listening on ${url}\n`);
     return site;

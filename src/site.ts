@@ -12,6 +12,7 @@ import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report} from './logger.ts';
+import {anything, checkOptions, count, delay, kind, objectWith, optionsOf, positive, type Kinds} from './options.ts';
 import {isOutageTold} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {respond} from './resource/respond.ts';
@@ -19,7 +20,7 @@ import {Traversal} from './resource/traverse.ts';
 import {Tree} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
-import {SessionService, sessionDefaults, type SessionOptions} from './session/session-service.ts';
+import {SessionService, sessionDefaults, sessionKinds, type SessionOptions} from './session/session-service.ts';
 import {SessionStore} from './session/session-store.ts';
 import {randomToken, TokenSource} from './session/token.ts';
 import {MemoryStore} from './store/memory.ts';
@@ -43,6 +44,22 @@ export interface SiteOptions {
   readonly drainTimeout?: number;
 }
 
+const containerModule = objectWith('a ContainerModule', 'load');
+
+/** What the values of `SiteOptions` may be. */
+export const siteKinds: Kinds<SiteOptions> = {
+  container: objectWith('a Container of InversifyJS', 'bind', 'get', 'isBound', 'load'),
+  modules: kind('an array of ContainerModules', value => Array.isArray(value) && value.every(containerModule.fits)),
+  sessions: optionsOf<NonNullable<SiteOptions['sessions']>>({
+    ...sessionKinds,
+    memoryLimit: count,
+    memoryBytes: positive,
+  }),
+  bodyLimit: positive,
+  trustProxy: anything,
+  drainTimeout: delay,
+};
+
 /** What holds where `SiteOptions` are silent. */
 export const siteDefaults = {
   sessions: {...sessionDefaults, memoryLimit: MemoryStore.defaults.limit, memoryBytes: MemoryStore.defaults.bytes},
@@ -56,8 +73,9 @@ export const siteDefaults = {
  * `EspalierError` that names the classes, the way to them and the way out; then the container is left as it was.
  */
 export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site {
+  checkOptions('createSite()', options, siteKinds);
   const limits = limitsOf(options);
-  const drainTimeout = timerDelay('drainTimeout', options.drainTimeout ?? siteDefaults.drainTimeout);
+  const drainTimeout = options.drainTimeout ?? siteDefaults.drainTimeout;
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
@@ -128,8 +146,8 @@ export class Site {
   }
 
   /**
-   * Answer a request without a socket. Never rejects: what fails is answered as an error. A `Request` that another site has
-   * had before is a new one here.
+   * Answer a request without a socket. Rejects with `OPTION_INVALID` for what no request can be made of, and never otherwise: what
+   * fails is answered as an error. A `Request` that another site has had before is a new one here.
    */
   async handle(request: Request | RequestInit): Promise<Response> {
     const {settings} = this.#parts;
@@ -250,14 +268,9 @@ export class Site {
 
 function limitsOf({bodyLimit, trustProxy}: SiteOptions): Omit<RequestSettings, 'now'> {
   return {
-    bodyLimit: positive('bodyLimit', bodyLimit ?? siteDefaults.bodyLimit),
+    bodyLimit: bodyLimit ?? siteDefaults.bodyLimit,
     trust: compileTrust(trustProxy ?? siteDefaults.trustProxy),
   };
-}
-
-function positive(name: string, value: number): number {
-  if (typeof value === 'number' && value > 0) return value;
-  throw new EspalierError('OPTION_INVALID', `${name} is ${value}. It must be a number above 0.`);
 }
 
 function refuseTaken(container: Container): void {
@@ -265,15 +278,6 @@ function refuseTaken(container: Container): void {
   throw new EspalierError(
     'CONTAINER_TAKEN',
     'This container serves another site already. Close that one first, or give each a container, with what they share in a common parent.',
-  );
-}
-
-// Node's timers take no more: 2³¹ milliseconds would be one.
-function timerDelay(name: string, value: number): number {
-  if (Number.isFinite(value) && value > 0 && value < 2 ** 31) return value;
-  throw new EspalierError(
-    'OPTION_INVALID',
-    `${name} is ${value}. It must be a number of milliseconds above 0, of 24 days at most.`,
   );
 }
 

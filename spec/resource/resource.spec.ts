@@ -359,5 +359,5 @@ test('the compiler refuses a segment that is no string, and a child that is no c
 
 test('the compiler refuses an option that @Resource() does not have', t => {
   // @ts-expect-error It is `leaf`.
-  t.truthy(Resource({isLeaf: true}));
+  t.throws(() => Resource({isLeaf: true}), {code: 'OPTION_INVALID'});
 });

@@ -23,7 +23,10 @@ test('a name that is none is refused when the class is declared', t => {
 
 test('a version that is no whole number is refused when the class is declared', t => {
   for (const version of [-1, 1.5, NaN, Infinity, '1' as unknown as number]) {
-    t.throws(() => SessionComponent('x', {version}), {code: 'OPTION_INVALID', message: /"x" is/});
+    t.throws(() => SessionComponent('x', {version}), {
+      code: 'OPTION_INVALID',
+      message: /^@SessionComponent\("x"\): version is/,
+    });
   }
 });
 

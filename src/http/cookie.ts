@@ -1,7 +1,21 @@
 import {type SetCookie, stringifySetCookie} from 'cookie';
+import {anything, flag, type Kinds} from '../options.ts';
 
 /** The attributes of a cookie: those of RFC 6265bis. `maxAge` is in seconds. */
 export type CookieOptions = Omit<SetCookie, 'name' | 'value'>;
+
+/** The names of `CookieOptions`. What the values of most may be is for `stringifySetCookie` to say. */
+export const cookieKinds: Kinds<CookieOptions> = {
+  domain: anything,
+  path: anything,
+  maxAge: anything,
+  expires: anything,
+  httpOnly: flag,
+  secure: flag,
+  partitioned: flag,
+  priority: anything,
+  sameSite: anything,
+};
 
 /** Readable by this site alone, not by scripts, and not sent along from another site's forms. */
 const careful: CookieOptions = {path: '/', httpOnly: true, sameSite: 'lax'};

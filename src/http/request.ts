@@ -5,6 +5,7 @@ import {proceed, type Awaitable} from '../awaitable.ts';
 import {decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
 import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
+import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
 import {decodePath, splitTarget} from './path.ts';
 import type {Response} from './response.ts';
 import {unixAddress, visitorAddress, type Trust} from './trust.ts';
@@ -68,6 +69,17 @@ export class RequestKey<T> {
   /** For the compiler alone: what is put in, and comes out. */
   declare readonly type: (value: T) => T;
 }
+
+const requestKinds: Kinds<RequestInit> = {
+  method: text,
+  url: kind('a text', value => typeof value === 'string'),
+  headers: object,
+  body: anything,
+  secure: flag,
+  ip: kind('a text', value => typeof value === 'string'),
+  signal: objectWith('an AbortSignal', 'addEventListener'),
+};
+const bodyKinds = {limit: kind('a number of bytes, 0 or more', value => typeof value === 'number' && value >= 0)};
 
 /** What holds for a request of no site: no proxy is trusted. */
 const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false, now: Date.now};
@@ -134,11 +146,10 @@ export class Request {
     this.#query = query;
   }
 
-  /** A request without a socket, for `site.handle`. */
-  static from(
-    {method, url, headers, body, secure, ip, signal}: RequestInit,
-    settings: RequestSettings = bareSettings,
-  ): Request {
+  /** A request without a socket, for `site.handle`. Throws `OPTION_INVALID` for what no request is made of. */
+  static from(init: RequestInit, settings: RequestSettings = bareSettings): Request {
+    checkOptions('A request', init, requestKinds);
+    const {method, url, headers, body, secure, ip, signal} = init;
     const message = Object.assign(Readable.from(body === undefined ? [] : chunks(body)), {
       method: method ?? 'GET',
       url: url ?? '/',
@@ -323,7 +334,9 @@ export class Request {
    * The body, read once and kept. `limit` is in bytes (default: the site's `bodyLimit`) and counts at the first reading.
    * Throws a 413 past the limit, a 400 when the body ends early, a 415 when it is compressed.
    */
-  bytes({limit = this.#settings.bodyLimit}: {limit?: number} = {}): Promise<Buffer<ArrayBuffer>> {
+  async bytes(options: {limit?: number} = {}): Promise<Buffer<ArrayBuffer>> {
+    checkOptions('The reading of a body', options, bodyKinds);
+    const {limit = this.#settings.bodyLimit} = options;
     return (this.#bytes ??= readBytes({stream: this.#message, headers: this.headers}, limit));
   }
 

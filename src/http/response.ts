@@ -1,5 +1,6 @@
 import {validateHeaderName, validateHeaderValue} from 'node:http';
-import {setCookieText, type CookieOptions} from './cookie.ts';
+import {checkOptions} from '../options.ts';
+import {cookieKinds, setCookieText, type CookieOptions} from './cookie.ts';
 
 /** What can go out as a body. A stream sends its chunks as they come. */
 export type Body = string | Uint8Array | AsyncIterable<string | Uint8Array>;
@@ -64,9 +65,11 @@ export class Response {
 
   /**
    * Send a cookie, in a `Set-Cookie` header of its own. Default attributes: `Path=/; HttpOnly; SameSite=Lax`. `maxAge` is
-   * in seconds. Throws a TypeError for a name, value or attribute that a cookie can't have.
+   * in seconds. Throws a TypeError for a name, value or attribute that a cookie can't have, and `OPTION_INVALID` for an attribute
+   * that there is not.
    */
-  setCookie(name: string, value: string, options?: CookieOptions): void {
+  setCookie(name: string, value: string, options: CookieOptions = {}): void {
+    checkOptions('setCookie()', options, cookieKinds);
     this.addCookie(setCookieText(name, value, options));
   }
 

@@ -13,6 +13,7 @@ import type {Duplex} from 'node:stream';
 import {Server as TlsServer} from 'node:tls';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
+import {checkOptions, kind, optionsOf, required, secret, text, type Kinds} from '../options.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
 import {Pump} from './pump.ts';
@@ -48,6 +49,39 @@ export interface ListenOptions {
   readonly maxConcurrentStreams?: number;
 }
 
+const pem = kind('PEM, as a text or a Buffer', value => text.fits(value) || Buffer.isBuffer(value));
+const secretPem = required(secret(pem));
+
+/** Node's timers and counters take no more. */
+const mostOfAnyLimit = 2 ** 31 - 1;
+
+/** One of Node's limits, from so many on. */
+const limit = (least: number) =>
+  kind(
+    `a whole number from ${least} to ${mostOfAnyLimit}`,
+    value => Number.isInteger(value) && (value as number) >= least && (value as number) <= mostOfAnyLimit,
+  );
+
+/** What the values of `ListenOptions` may be. */
+export const listenKinds: Kinds<ListenOptions> = {
+  port: kind(
+    'a whole number from 0 to 65535',
+    value => Number.isInteger(value) && value === ((value as number) & 65_535),
+  ),
+  host: text,
+  tls: optionsOf<NonNullable<ListenOptions['tls']>>({key: secretPem, cert: secretPem}),
+  keepAliveTimeout: limit(0),
+  headersTimeout: limit(0),
+  requestTimeout: limit(0),
+  connectionsCheckingInterval: limit(1),
+  maxHeaderSize: limit(1),
+  maxHeadersCount: limit(0),
+  maxRequestsPerSocket: limit(0),
+  maxConcurrentStreams: limit(1),
+};
+
+type Limits = Omit<typeof listenDefaults, 'port' | 'host'>;
+
 /** What holds where `ListenOptions` are silent. */
 export const listenDefaults = {
   port: 8080,
@@ -60,23 +94,6 @@ export const listenDefaults = {
   maxHeadersCount: 2000,
   maxRequestsPerSocket: 0,
   maxConcurrentStreams: 128,
-};
-
-/** Node's timers and counters take no more. */
-const mostOfAnyLimit = 2 ** 31 - 1;
-
-type Limits = Omit<typeof listenDefaults, 'port' | 'host'>;
-
-/** The least that each of Node's limits can be. */
-const leastLimits: Limits = {
-  keepAliveTimeout: 0,
-  headersTimeout: 0,
-  requestTimeout: 0,
-  connectionsCheckingInterval: 1,
-  maxHeaderSize: 1,
-  maxHeadersCount: 0,
-  maxRequestsPerSocket: 0,
-  maxConcurrentStreams: 1,
 };
 
 /** Answers a message that has come in: hands the response over once, now or later. Throws only for a message that it can't begin with. */
@@ -125,6 +142,7 @@ export class Server {
    * opened nothing.
    */
   async listen(options: ListenOptions = {}): Promise<string> {
+    checkOptions('listen()', options, listenKinds);
     const {port = listenDefaults.port, host = listenDefaults.host, tls} = options;
     const limits = limitsOf(options);
     const opened: NetServer[] = [];
@@ -385,24 +403,15 @@ function limited<T extends NetServer>(server: T, limits: Limits): T {
 }
 
 function limitsOf(options: ListenOptions): Limits {
-  const names = Object.keys(leastLimits) as (keyof Limits)[];
-  const limits = Object.fromEntries(names.map(name => [name, limitOf(name, options[name])])) as unknown as Limits;
+  const {port: _port, host: _host, ...defaults} = listenDefaults;
+  const names = Object.keys(defaults) as (keyof Limits)[];
+  const limits = Object.fromEntries(names.map(name => [name, options[name] ?? defaults[name]])) as unknown as Limits;
   const {requestTimeout, headersTimeout} = limits;
   if (requestTimeout === 0 || headersTimeout <= requestTimeout) return limits;
   if (options.headersTimeout === undefined) return {...limits, headersTimeout: requestTimeout};
   throw new EspalierError(
     'OPTION_INVALID',
     `headersTimeout is ${headersTimeout}, and requestTimeout ${requestTimeout}. The head is a part of the request: give it less time.`,
-  );
-}
-
-function limitOf(name: keyof Limits, given: number | undefined): number {
-  const value = given ?? listenDefaults[name];
-  const least = leastLimits[name];
-  if (Number.isInteger(value) && value >= least && value <= mostOfAnyLimit) return value;
-  throw new EspalierError(
-    'OPTION_INVALID',
-    `${name} is ${value}. It must be a whole number from ${least} to ${mostOfAnyLimit}.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import {injectable, injectFromHierarchy} from 'inversify';
 import {classOf, refuseStandardCall, withoutParentheses} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
+import {checkOptions, flag} from '../options.ts';
 import type {Request} from '../http/request.ts';
 import {declarationsOn, type ChildDeclaration, type ResourceClass, type ResourceOptions} from './declarations.ts';
 
@@ -10,6 +11,7 @@ import {declarationsOn, type ChildDeclaration, type ResourceClass, type Resource
  */
 export function Resource(options: ResourceOptions = {}): (target: ResourceClass) => void {
   if (typeof options === 'function') throw withoutParentheses('@Resource');
+  checkOptions('@Resource()', options, {leaf: flag});
   return (target: ResourceClass, context?: unknown) => {
     refuseStandardCall('@Resource()', context);
     declarationsOn(target).options = options;

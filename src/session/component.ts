@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type {StandardSchemaV1} from '@standard-schema/spec';
 import {refuseStandardCall} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
+import {checkOptions, kind, method, type Kinds} from '../options.ts';
 
 /** A class whose instances can rest in a session. It is made without arguments. */
 export type ComponentClass<T extends object = object> = new () => T;
@@ -25,6 +26,13 @@ export interface ComponentOptions {
   readonly schema?: StandardSchemaV1;
 }
 
+const componentKinds: Kinds<ComponentOptions> = {
+  version: kind('a whole number, 0 or more', value => Number.isSafeInteger(value) && (value as number) >= 0),
+  migrate: method,
+  // Of some validators a schema is a function.
+  schema: kind('a schema that keeps the Standard Schema specification', value => '~standard' in Object(value)),
+};
+
 /** What `@SessionComponent` wrote to a class. */
 export interface ComponentDeclaration<T extends object = object> extends ComponentOptions {
   readonly type: ComponentClass<T>;
@@ -42,12 +50,12 @@ const key = Symbol.for('espalier.component');
  * `OPTION_INVALID` for a name or version that is none, and `COMPONENT_INVALID` for a class whose constructor wants arguments.
  */
 export function SessionComponent(name: string, options: ComponentOptions = {}): (target: ComponentClass) => void {
-  const {version = 0} = options;
-  if (!isName(name))
-    throw invalid(`The name of a component is ${describe(name)}`, 'a text, well-formed, without NUL and not empty');
-  if (!Number.isSafeInteger(version) || version < 0) {
-    throw invalid(`The version of the component "${name}" is ${String(version)}`, 'a whole number, 0 or more');
+  if (!isName(name)) {
+    const wanted = 'a text, well-formed, without NUL and not empty';
+    throw new EspalierError('OPTION_INVALID', `The name of a component is ${describe(name)}. It must be ${wanted}.`);
   }
+  checkOptions(`@SessionComponent(${JSON.stringify(name)})`, options, componentKinds);
+  const {version = 0} = options;
   return (target: ComponentClass, context?: unknown) => {
     refuseStandardCall('@SessionComponent()', context);
     if (target.length > 0) throw unmade(target, name, 'wants arguments');
@@ -113,8 +121,4 @@ function unmade(type: Function, name: string, why: string, cause?: unknown): Esp
 // Some stores could not hold it, or take one for another by it.
 function isName(name: unknown): boolean {
   return typeof name === 'string' && name !== '' && name.isWellFormed() && !name.includes('\0');
-}
-
-function invalid(what: string, wanted: string): EspalierError {
-  return new EspalierError('OPTION_INVALID', `${what}. It must be ${wanted}.`);
 }

@@ -4,6 +4,7 @@ import {EspalierError} from '../errors.ts';
 import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
 import {RequestKey, type Request} from '../http/request.ts';
 import {warn, type Logger} from '../logger.ts';
+import {checkOptions, count, duration, flag, kind, positive, type Kinds} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
 import {BoundedStore} from './bounded-store.ts';
 import {Components} from './component.ts';
@@ -61,6 +62,23 @@ export const sessionDefaults: Required<SessionOptions> = {
   crossSite: [],
 };
 
+const milliseconds = kind('a number of milliseconds, 0 or more', value => typeof value === 'number' && value >= 0);
+
+/** What the values of `SessionOptions` may be. */
+export const sessionKinds: Kinds<SessionOptions> = {
+  idleTimeout: kind(
+    `a number of milliseconds, ${shortestIdleTimeout} or more`,
+    value => duration.fits(value) && (value as number) >= shortestIdleTimeout,
+  ),
+  absoluteTimeout: duration,
+  insecure: flag,
+  storeTimeout: duration,
+  renewalGrace: kind(milliseconds.wanted, value => milliseconds.fits(value) && value !== Infinity),
+  userLimit: count,
+  componentLimit: positive,
+  crossSite: kind('a list of paths', Array.isArray),
+};
+
 /** What a `SessionService` works with. */
 interface Parts {
   readonly store: SessionStore;
@@ -84,7 +102,7 @@ export class SessionService {
   #hasWarned = false;
   #isClosed = false;
 
-  /** The container makes it. Throws `OPTION_INVALID` for an option that is out of its range. */
+  /** The container makes it, with options that have been checked. */
   constructor({logger, clock, newToken, ...parts}: Parts, options: SessionOptions = {}) {
     const settings = settingsOf(options);
     const {idleTimeout, absoluteTimeout, renewalGrace, userLimit, componentLimit} = settings;
@@ -178,7 +196,9 @@ export class SessionService {
    * `OPTION_INVALID` for what is no number of milliseconds.
    */
   async requireSignIn(options: {readonly within?: number} = {}, request?: Request): Promise<Session> {
-    const within = withinOf(options);
+    // Taken for none, what is no number would let in whoever has signed in at all.
+    checkOptions('requireSignIn()', options, {within: milliseconds});
+    const {within = Infinity} = options;
     const session = await this.findSession(request);
     if (session?.signedInWithin(within)) return session;
     const message = session?.user === undefined ? 'Sign in first.' : 'Sign in again: it was too long ago.';
@@ -252,33 +272,7 @@ export class SessionService {
 
 function settingsOf(options: SessionOptions): Required<SessionOptions> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const settings: Required<SessionOptions> = {...sessionDefaults, ...Object.fromEntries(given)};
-  const {idleTimeout, absoluteTimeout, storeTimeout, renewalGrace, userLimit, componentLimit, insecure} = settings;
-  const isLong = Number.isFinite(idleTimeout) && idleTimeout >= shortestIdleTimeout;
-  check('idleTimeout', idleTimeout, isLong, `a number of milliseconds, ${shortestIdleTimeout} or more`);
-  for (const [name, value] of Object.entries({absoluteTimeout, storeTimeout})) {
-    check(name, value, Number.isFinite(value) && value > 0, 'a number of milliseconds above 0');
-  }
-  check('renewalGrace', renewalGrace, Number.isFinite(renewalGrace) && renewalGrace >= 0, 'a number of milliseconds');
-  const isWhole = userLimit === Infinity || Number.isInteger(userLimit);
-  check('userLimit', userLimit, isWhole && userLimit >= 1, 'a number of sessions, 1 or more');
-  check('insecure', insecure, typeof insecure === 'boolean', 'true or false');
-  check('componentLimit', componentLimit, componentLimit > 0, 'a number of bytes above 0');
-  check('crossSite', typeof settings.crossSite, Array.isArray(settings.crossSite), 'a list of paths');
-  return settings;
-}
-
-// Taken for none, what is no number would let in whoever has signed in at all.
-function withinOf(options: unknown): number {
-  const within: unknown = Object(options) === options ? (options as {within?: unknown}).within : NaN;
-  if (within === undefined) return Infinity;
-  if (typeof within === 'number' && within >= 0) return within;
-  throw new EspalierError('OPTION_INVALID', 'requireSignIn({within}) takes a number of milliseconds, 0 or more.');
-}
-
-function check(name: string, value: unknown, isRight: boolean, wanted: string): void {
-  if (isRight) return;
-  throw new EspalierError('OPTION_INVALID', `sessions.${name} is ${String(value)}. It must be ${wanted}.`);
+  return {...sessionDefaults, ...Object.fromEntries(given)};
 }
 
 // NUL and halves of characters are what some stores can't hold, or would take one user for another by.

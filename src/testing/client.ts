@@ -1,4 +1,5 @@
 import {CookieJar} from 'tough-cookie';
+import {anything, checkOptions, type Kinds} from '../options.ts';
 import type {Site} from '../site.ts';
 
 /**
@@ -9,6 +10,30 @@ export interface ClientInit extends Omit<globalThis.RequestInit, 'method'> {
   readonly json?: unknown;
   readonly ip?: string;
 }
+
+type Options = ClientInit & {readonly method?: string};
+
+/** What `fetch` takes, and `json`. What the values may be is for the constructor of `globalThis.Request` to say. */
+const clientKinds: Kinds<Options & {duplex: 'half'; dispatcher: unknown}> = {
+  body: anything,
+  cache: anything,
+  credentials: anything,
+  dispatcher: anything,
+  duplex: anything,
+  headers: anything,
+  ip: anything,
+  integrity: anything,
+  json: anything,
+  keepalive: anything,
+  method: anything,
+  mode: anything,
+  priority: anything,
+  redirect: anything,
+  referrer: anything,
+  referrerPolicy: anything,
+  signal: anything,
+  window: anything,
+};
 
 /**
  * A visitor of a site, without a socket: it keeps cookies as a browser does, and follows no redirects. Each client is a
@@ -27,10 +52,9 @@ export class Client {
   }
 
   /** Send a request to a path, and give the answer. */
-  async fetch(
-    path: string,
-    {json, ip, ...init}: ClientInit & {readonly method?: string} = {},
-  ): Promise<globalThis.Response> {
+  async fetch(path: string, options: Options = {}): Promise<globalThis.Response> {
+    checkOptions('A visitor', options, clientKinds);
+    const {json, ip, ...init} = options;
     const request = new Request(new URL(path, this.#origin), withJson(init, json));
     const cookies = await this.jar.getCookieString(request.url);
     if (cookies && !request.headers.has('Cookie')) request.headers.set('Cookie', cookies);

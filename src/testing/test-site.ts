@@ -2,7 +2,8 @@ import {Container, ContainerModule} from 'inversify';
 import {Clock} from '../clock.ts';
 import {Logger} from '../logger.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
-import {createSite, type Site, type SiteOptions} from '../site.ts';
+import {checkOptions} from '../options.ts';
+import {createSite, siteKinds, type Site, type SiteOptions} from '../site.ts';
 import {Client} from './client.ts';
 import {TestClock} from './test-clock.ts';
 
@@ -29,10 +30,9 @@ export interface TestSite {
  * the container or the modules bind. The site has a container below the one that is given, whose
  * singletons, once made, are the same for each test.
  */
-export function testSite(
-  Root: ResourceClass,
-  {container: parent, modules = [], ...options}: SiteOptions = {},
-): TestSite {
+export function testSite(Root: ResourceClass, options: SiteOptions = {}): TestSite {
+  checkOptions('testSite()', options, siteKinds);
+  const {container: parent, modules = []} = options;
   const clock = new TestClock();
   const log: LogLine[] = [];
   const container = new Container(parent && {parent});
