@@ -1,5 +1,9 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {text} from 'node:stream/consumers';
 import test from 'ava';
-import {classOf, refuseStandardCall} from '../src/decorator.ts';
+import {Child, Get, OnExpire, Post, Resource, SessionComponent, inject} from 'espalier';
+import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../src/decorator.ts';
 
 class Base {}
 class Sub extends Base {}
@@ -26,4 +30,116 @@ test('a decorator that is called the legacy way is not refused', t => {
   for (const context of [undefined, 'show', Symbol('show'), 0, null]) {
     t.notThrows(() => refuseStandardCall('@Get()', context));
   }
+});
+
+test('what is no method is refused: a getter has nothing to be called', t => {
+  t.throws(
+    () => {
+      class Page {
+        // @ts-expect-error A handler is a method.
+        @Get()
+        get text() {
+          return 'no method';
+        }
+      }
+      return Page;
+    },
+    {
+      code: 'DECORATOR_MISPLACED',
+      message: '@Get() stands on Page.text, which is no method. Put it on a method. [DECORATOR_MISPLACED]',
+    },
+  );
+});
+
+test('every decorator that is written without its parentheses says how to write it, in both dialects', t => {
+  const onMethod = [{}, 'show', {}];
+  const onClass = [class Page {}];
+  for (const [decorator, given, written] of [
+    [Get, onMethod, '@Get()'],
+    [OnExpire, onMethod, '@OnExpire()'],
+    [Child, onMethod, '@Child(segment, TheClass)'],
+    [Child, onClass, '@Child(segment, TheClass)'],
+    [Resource, onClass, '@Resource()'],
+    [SessionComponent, onClass, "@SessionComponent('name')"],
+    [inject, [{}, 'names'], '@inject(Token)'],
+    [inject, [class Page {}, undefined, 0], '@inject(Token)'],
+    [Get, [() => {}, {kind: 'method', name: 'show'}], '@Get()'],
+    [Resource, [class Page {}, {kind: 'class'}], '@Resource()'],
+    [SessionComponent, [class Page {}, {kind: 'class'}], "@SessionComponent('name')"],
+  ] as const) {
+    const [name] = written.split('(');
+    t.throws(() => (decorator as (...all: readonly unknown[]) => unknown)(...given), {
+      code: 'DECORATOR_MISPLACED',
+      message: `${name} has no parentheses. Write ${written}. [DECORATOR_MISPLACED]`,
+    });
+  }
+  t.notThrows(() => inject(class Token {}));
+  t.notThrows(() => refuseBareCall('@Get()', [{body: {}}]));
+});
+
+test('a decorator that is given what it does not take says so, and what to do', t => {
+  const takes =
+    (decorator: unknown, ...given: unknown[]) =>
+    () =>
+      (decorator as (...all: unknown[]) => unknown)(...given);
+  t.throws(takes(Post, {body: {}}), {
+    code: 'DECORATOR_MISPLACED',
+    message:
+      '@Post() takes no arguments, and has an object of class Object. The method reads what it needs from the request: await request.json(), request.query, request.params. [DECORATOR_MISPLACED]',
+  });
+  t.throws(takes(Post, '/notes'), {message: /^@Post\(\) takes no path\. /});
+  t.throws(takes(Resource, '/notes'), {message: /^@Resource\(\) takes no path\. /});
+  t.throws(() => (Child as Function)(7, class Page {})(class Home {}), {
+    code: 'CHILD_SEGMENT_INVALID',
+    message: 'Home has a child 7: a segment is a text. [CHILD_SEGMENT_INVALID]',
+  });
+});
+
+test("what the container refuses of a decorator is told by the decorator's and the class's name, in one line", t => {
+  @Resource()
+  class Note {
+    constructor(
+      readonly title: unknown,
+      @inject('names') readonly names: unknown,
+    ) {}
+  }
+  const error = t.throws(() => Resource()(class Memo extends Note {}), {code: 'DECORATOR_MISPLACED'});
+  t.regex(error.message, /^@Resource\(\) of Memo can't stand there: .* \[DECORATOR_MISPLACED\]$/);
+});
+
+/** What a module's evaluation has a process say. */
+async function ended(program: string) {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program]);
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  return {stderr, code: code as number};
+}
+
+const twice = `
+  import {Get} from 'espalier';
+  class Page { show() {} read() {} }
+  const declare = () => { for (const name of ['show', 'read']) Get()(Page.prototype, name, {}); };`;
+
+test('what a decorator refuses is one line where nobody catches it, and the process ends with code 1', async t => {
+  const stderr = 'Page has two methods for GET: show() and read(). Keep one of them. [VERB_TAKEN]\n';
+  t.deepEqual(await ended(`${twice} declare();`), {stderr, code: 1});
+});
+
+test('what a decorator refuses can be caught, and what else goes uncaught is told as ever', async t => {
+  const other = await ended(`${twice} try { declare(); } catch {} throw new Error('another');`);
+  t.regex(other.stderr, /Error: another\n +at /);
+  t.is(other.code, 1);
+});
+
+test('a program that handles what is uncaught is left to do so', async t => {
+  const handled = await ended(
+    `${twice} process.on('uncaughtException', error => console.error(error.code)); declare();`,
+  );
+  t.deepEqual(handled, {stderr: 'VERB_TAKEN\n', code: 0});
+});
+
+test('what a decorator does is given back', t => {
+  t.is(
+    decorating('@Get()', () => 7),
+    7,
+  );
 });

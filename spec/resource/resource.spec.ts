@@ -352,7 +352,7 @@ test('the compiler refuses a method that gives null, or asks for anything but se
 
 test('the compiler refuses a segment that is no string, and a child that is no class', t => {
   // @ts-expect-error A segment is a string.
-  t.throws(() => Child(1, Page)(class Root {}), {instanceOf: TypeError});
+  t.throws(() => Child(1, Page)(class Root {}), {code: 'CHILD_SEGMENT_INVALID'});
   // @ts-expect-error A child is a class, not an instance.
   t.throws(() => Child('page', new Page())(class Root {}), {code: 'CHILD_UNDEFINED'});
 });

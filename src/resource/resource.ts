@@ -1,5 +1,5 @@
 import {injectable, injectFromHierarchy} from 'inversify';
-import {classOf, refuseStandardCall, withoutParentheses} from '../decorator.ts';
+import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, flag} from '../options.ts';
 import type {Request} from '../http/request.ts';
@@ -9,15 +9,27 @@ import {declarationsOn, type ChildDeclaration, type ResourceClass, type Resource
  * Marks a class as a resource: one that a site's tree can lead to, made by the container with what it asks for by
  * `@inject`. What its base classes inject, answer and have as children is there too; what it declares itself replaces that.
  */
-export function Resource(options: ResourceOptions = {}): (target: ResourceClass) => void {
-  if (typeof options === 'function') throw withoutParentheses('@Resource');
+export function Resource(options: ResourceOptions = {}, ...rest: never[]): (target: ResourceClass) => void {
+  decorating('@Resource', () => checkArguments(options, rest));
+  return (target: ResourceClass, context?: unknown) =>
+    decorating(`@Resource() of ${target.name}`, () => {
+      refuseStandardCall('@Resource()', context);
+      declarationsOn(target).options = options;
+      injectable()(target);
+      injectFromHierarchy({extendConstructorArguments: true, extendProperties: true})(target);
+    });
+}
+
+function checkArguments(options: ResourceOptions, rest: readonly unknown[]): void {
+  refuseBareCall('@Resource()', [options, ...rest]);
+  if (typeof options === 'string') throw withPath('@Resource()');
   checkOptions('@Resource()', options, {leaf: flag});
-  return (target: ResourceClass, context?: unknown) => {
-    refuseStandardCall('@Resource()', context);
-    declarationsOn(target).options = options;
-    injectable()(target);
-    injectFromHierarchy({extendConstructorArguments: true, extendProperties: true})(target);
-  };
+}
+
+/** The error for a decorator that is given a path, as in other frameworks. */
+export function withPath(decorator: string): EspalierError {
+  const wayOut = 'The path of a resource is its place in the tree: put @Child(segment, TheClass) on its parent.';
+  return new EspalierError('DECORATOR_MISPLACED', `${decorator} takes no path. ${wayOut}`);
 }
 
 /** What a method under `@Child` gives: the child for this request, or nothing for a 404. */
@@ -41,19 +53,22 @@ export function Child<T extends object>(
   segment: string,
   resource: ResourceClass<T> | (() => ResourceClass<T>),
 ): ChildDecorator<T> {
-  return (target: Function | object, method?: PropertyKey) => {
-    const decorator = `@Child(${JSON.stringify(segment)})`;
-    const owner = typeof target === 'function' && method === undefined ? target : classOf(target, decorator, method);
-    checkSegment(segment, owner);
-    const thunk = classThunk(resource, segment, owner);
-    declare(owner, {segment, resource: thunk, ...(method !== undefined && {method})});
-  };
+  decorating('@Child', () => refuseBareCall('@Child(segment, TheClass)', [segment, resource]));
+  const decorator = `@Child(${JSON.stringify(segment)})`;
+  return (target: Function | object, method?: PropertyKey) =>
+    decorating(decorator, () => {
+      const owner = typeof target === 'function' && method === undefined ? target : classOf(target, decorator, method);
+      checkSegment(segment, owner);
+      const thunk = classThunk(resource, segment, owner);
+      declare(owner, {segment, resource: thunk, ...(method !== undefined && {method})});
+    });
 }
 
 function checkSegment(segment: string, owner: Function): void {
   const refuse = (why: string) => {
     throw new EspalierError('CHILD_SEGMENT_INVALID', `${owner.name} has a child ${JSON.stringify(segment)}: ${why}`);
   };
+  if (typeof segment !== 'string') return refuse('a segment is a text.');
   if (segment.startsWith(':') && !/^:[A-Za-z_]\w*$/.test(segment)) {
     refuse('a capture is a colon and a name, like ":year".');
   }

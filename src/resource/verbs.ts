@@ -1,8 +1,9 @@
-import {classOf, withoutParentheses} from '../decorator.ts';
+import {classOf, decorating, refuseBareCall} from '../decorator.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {EspalierError} from '../errors.ts';
+import {describe, EspalierError} from '../errors.ts';
 import {declarationsOn, type Verb} from './declarations.ts';
+import {withPath} from './resource.ts';
 import type {Unsendable} from './result.ts';
 
 /** A method that answers requests: what it returns, or promises, becomes the body. */
@@ -21,17 +22,24 @@ interface CannotBeSent<T> {
 }
 
 function verb(method: Verb): () => HandlerDecorator {
-  const decorator = `@${method[0]}${method.slice(1).toLowerCase()}`;
-  return (...rest: unknown[]) => {
-    if (typeof rest[0] === 'string') throw withPath(decorator);
-    if (rest.length > 0) throw withoutParentheses(decorator);
-    return (target, name) => declare(classOf(target, `${decorator}()`, name), method, name);
+  const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
+  return (...given: unknown[]) => {
+    decorating(decorator, () => refuseArguments(decorator, given));
+    return (target, name) => decorating(decorator, () => declare(classOf(target, decorator, name), method, name));
   };
 }
 
-function withPath(decorator: string): EspalierError {
-  const wayOut = 'The path of a resource is its place in the tree: put @Child(segment, TheClass) on its parent.';
-  return new EspalierError('DECORATOR_MISPLACED', `${decorator}() takes no path. ${wayOut}`);
+function refuseArguments(decorator: string, given: readonly unknown[]): void {
+  refuseBareCall(decorator, given);
+  if (typeof given[0] === 'string') throw withPath(decorator);
+  if (given.length > 0) throw withArguments(decorator, given[0]);
+}
+
+function withArguments(decorator: string, given: unknown): EspalierError {
+  const wayOut =
+    'The method reads what it needs from the request: await request.json(), request.query, request.params.';
+  const message = `${decorator} takes no arguments, and has ${describe(given)}. ${wayOut}`;
+  return new EspalierError('DECORATOR_MISPLACED', message);
 }
 
 function declare(owner: Function, method: Verb, name: PropertyKey): void {

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type {StandardSchemaV1} from '@standard-schema/spec';
-import {refuseStandardCall} from '../decorator.ts';
+import {decorating, refuseBareCall, refuseStandardCall} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, kind, method, type Kinds} from '../options.ts';
 
@@ -50,17 +50,23 @@ const key = Symbol.for('espalier.component');
  * `OPTION_INVALID` for a name or version that is none, and `COMPONENT_INVALID` for a class whose constructor wants arguments.
  */
 export function SessionComponent(name: string, options: ComponentOptions = {}): (target: ComponentClass) => void {
+  decorating('@SessionComponent', () => checkDeclaration(name, options));
+  const {version = 0} = options;
+  return (target: ComponentClass, context?: unknown) =>
+    decorating('@SessionComponent()', () => {
+      refuseStandardCall('@SessionComponent()', context);
+      if (target.length > 0) throw unmade(target, name, 'wants arguments');
+      Reflect.defineMetadata(key, {...options, type: target, name, version}, target);
+    });
+}
+
+function checkDeclaration(name: string, options: ComponentOptions): void {
+  refuseBareCall("@SessionComponent('name')", [name]);
   if (!isName(name)) {
     const wanted = 'a text, well-formed, without NUL and not empty';
     throw new EspalierError('OPTION_INVALID', `The name of a component is ${describe(name)}. It must be ${wanted}.`);
   }
   checkOptions(`@SessionComponent(${JSON.stringify(name)})`, options, componentKinds);
-  const {version = 0} = options;
-  return (target: ComponentClass, context?: unknown) => {
-    refuseStandardCall('@SessionComponent()', context);
-    if (target.length > 0) throw unmade(target, name, 'wants arguments');
-    Reflect.defineMetadata(key, {...options, type: target, name, version}, target);
-  };
 }
 
 /** What stands on this very class. Throws `COMPONENT_UNMARKED` where nothing does. */

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import {classOf, withoutParentheses} from '../decorator.ts';
+import {classOf, decorating, refuseBareCall} from '../decorator.ts';
 import type {ComponentClass, Components} from './component.ts';
 import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
@@ -64,14 +64,15 @@ const key = Symbol.for('espalier.onExpire');
  * It may stand on a resource, or on any class that the container makes as a singleton. Throws `DECORATOR_MISPLACED` elsewhere.
  */
 export function OnExpire(
-  ...rest: never[]
+  ...given: never[]
 ): (target: object, name: PropertyKey, descriptor: {value?: EndMethod}) => void {
-  if (rest.length > 0) throw withoutParentheses('@OnExpire');
-  return (target, name) => {
-    const owner = classOf(target, '@OnExpire()', name);
-    const own = (Reflect.getOwnMetadata(key, owner) as PropertyKey[] | undefined) ?? [];
-    Reflect.defineMetadata(key, [...own, name], owner);
-  };
+  decorating('@OnExpire', () => refuseBareCall('@OnExpire()', given));
+  return (target, name) =>
+    decorating('@OnExpire()', () => {
+      const owner = classOf(target, '@OnExpire()', name);
+      const own = (Reflect.getOwnMetadata(key, owner) as PropertyKey[] | undefined) ?? [];
+      Reflect.defineMetadata(key, [...own, name], owner);
+    });
 }
 
 /** The names of the methods of a class, and of those it extends, that are told of ends. */
