@@ -1,23 +1,26 @@
 import {EspalierError} from './errors.ts';
 import {listenKinds, type ListenOptions} from './http/server.ts';
-import type {ResourceClass} from './resource/declarations.ts';
+import {Logger, warn} from './logger.ts';
 import {checkOptions, pick} from './options.ts';
+import type {ResourceClass} from './resource/declarations.ts';
 import {createSite, siteKinds, type Site, type SiteOptions} from './site.ts';
 
 /** How a site is composed and where it listens. */
 export interface ServeOptions extends SiteOptions, ListenOptions {}
 
 /**
- * Compose a site, listen, print its URL, and close it on SIGINT or SIGTERM; a second signal ends the process at once. What
- * else keeps the process alive is yours to end. The variables `PORT` and `HOST` come before the options. What Espalier refuses, a tree that can't be grown or a port that is taken, is printed, and ends the process
- * with code 1.
+ * Compose a site, listen, print its URL, and close it on SIGINT or SIGTERM. Where `port` or `host` is not given, the variables
+ * `PORT` and `HOST` say it. When all sites that are served have closed on a signal, the process ends: by itself, or a second later,
+ * with a log line that says what was still open. A second signal ends it at once. `site.close()` takes the handlers of signals off.
+ *
+ * What Espalier refuses, a tree that can't be grown or a port that is taken, is printed, and ends the process with code 1.
  */
 export async function serve(Root: ResourceClass, options: ServeOptions = {}): Promise<Site> {
   try {
     checkOptions('serve()', options, {...siteKinds, ...listenKinds});
     const site = createSite(Root, pick<SiteOptions>(options, siteKinds));
-    const url = await site.listen({...pick<ListenOptions>(options, listenKinds), ...fromEnvironment()});
-    closeOnSignal(site);
+    const url = await listen(site, pick<ListenOptions>(options, listenKinds));
+    void closeOnSignal(site);
     process.stdout.write(`Listening on ${url}\n`);
     return site;
   } catch (error) {
@@ -27,9 +30,19 @@ export async function serve(Root: ResourceClass, options: ServeOptions = {}): Pr
   }
 }
 
-function fromEnvironment(): ListenOptions {
-  const {PORT, HOST} = process.env;
-  return {...(PORT && {port: portIn(PORT)}), ...(HOST && {host: HOST})};
+/** What the program says comes first: `HOST` is also set by others, as conda does. */
+async function listen(site: Site, {port, host, ...options}: ListenOptions): Promise<string> {
+  const named: NodeJS.ProcessEnv = {
+    ...(port === undefined && process.env['PORT'] && {PORT: process.env['PORT']}),
+    ...(host === undefined && process.env['HOST'] && {HOST: process.env['HOST']}),
+  };
+  const {PORT, HOST} = named;
+  const place = {port: PORT === undefined ? port : portIn(PORT), host: HOST ?? host};
+  try {
+    return await site.listen({...options, ...(place as ListenOptions)});
+  } catch (error) {
+    throw withVariables(error, named);
+  }
 }
 
 function portIn(text: string): number {
@@ -38,15 +51,61 @@ function portIn(text: string): number {
   throw new EspalierError('OPTION_INVALID', `PORT is ${JSON.stringify(text)}. It must be a number from 0 to 65535.`);
 }
 
-/** The first signal closes the site, so that the process can end by itself; a second one, or a failure, ends it at once. */
-function closeOnSignal(site: Site): void {
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const close = (signal: NodeJS.Signals) => {
-    for (const each of signals) process.off(each, close);
-    site.close().catch((error: unknown) => {
-      process.stderr.write(`Closing on ${signal} failed: ${String(error)}\n`);
-      process.exitCode = 1;
-    });
+function withVariables(error: unknown, named: NodeJS.ProcessEnv): unknown {
+  const variables = Object.entries(named).map(([name, value]) => `${name}=${value}`);
+  if (!(error instanceof EspalierError) || error.code !== 'LISTEN_FAILED' || variables.length === 0) return error;
+  const message = error.message.replace(/ \[\w+\]$/, '');
+  const wayOut = `The environment says ${variables.join(' and ')}: what serve() is given comes before.`;
+  return new EspalierError('LISTEN_FAILED', `${message} ${wayOut}`, {cause: error.cause});
+}
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
+/** How long what is open has to end by itself, in milliseconds. */
+const rest = 1000;
+/** The sites that have not closed yet. */
+const served = new Set<Site>();
+let isEnding = false;
+
+async function closeOnSignal(site: Site): Promise<void> {
+  if (served.size === 0) for (const signal of signals) process.on(signal, heed);
+  served.add(site);
+  await site.closed;
+  served.delete(site);
+  if (served.size === 0) for (const signal of signals) process.off(signal, heed);
+}
+
+/** The first signal closes all sites and has the process end; a second one ends it at once, whoever else listens to it. */
+function heed(signal: NodeJS.Signals): void {
+  if (isEnding) {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    return;
+  }
+  isEnding = true;
+  const [logger] = [...served].map(site => site.container.get<Logger>(Logger));
+  const closing = [...served].map(site => site.close().catch((error: unknown) => tellFailure(signal, error)));
+  void Promise.all(closing).then(() => endSoon(signal, logger!));
+}
+
+function tellFailure(signal: string, error: unknown): void {
+  process.stderr.write(`Closing on ${signal} failed: ${String(error)}\n`);
+  process.exitCode = 1;
+}
+
+/** Where nothing is open the process ends by itself, before the time is over. */
+function endSoon(signal: string, logger: Logger): void {
+  const end = () => {
+    const wayOut = 'The process ends all the same. What a service holds open is ended in its @preDestroy() method.';
+    warn(logger, `All is closed on ${signal}, but still open is: ${stillOpen()}. ${wayOut}`);
+    process.exit();
   };
-  for (const signal of signals) process.on(signal, close);
+  setTimeout(end, rest).unref();
+}
+
+/** What keeps the process alive, by Node's names. Where there is more, it is not the standard streams, which are always there. */
+function stillOpen(): string {
+  const all = process.getActiveResourcesInfo();
+  const others = all.filter(name => name !== 'PipeWrap' && name !== 'TTYWrap');
+  const counted = Object.entries(Object.groupBy(others.length > 0 ? others : all, name => name));
+  return counted.map(([name, {length} = []]) => (length === 1 ? name : `${name} (${length})`)).join(', ');
 }

@@ -130,6 +130,7 @@ export class Site {
   #answering = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
+  readonly #closed = Promise.withResolvers<void>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -189,7 +190,12 @@ export class Site {
    * its container, dependents first. Doing it twice is once.
    */
   close(): Promise<void> {
-    return (this.#closing ??= this.#close());
+    return (this.#closing ??= this.#close().finally(this.#closed.resolve));
+  }
+
+  /** @internal Resolves when it has closed, even where not everything in it could be ended. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   // What is done comes by a callback: the promise that a chain of them would need costs 1 to 2 % of a bare server's request.

@@ -14,6 +14,7 @@ import {Server as TlsServer} from 'node:tls';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
 import {checkOptions, kind, optionsOf, required, secret, text, type Kinds} from '../options.ts';
+import {listenError} from './listen-error.ts';
 import type {Message, Outgoing} from './request.ts';
 import type {Body, Response} from './response.ts';
 import {Pump} from './pump.ts';
@@ -428,12 +429,4 @@ function portOf(server: NetServer): number {
 function lacksFamily(error: unknown): boolean {
   const {code} = error as NodeJS.ErrnoException;
   return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
-}
-
-function listenError(cause: NodeJS.ErrnoException, port: number, host: string): EspalierError {
-  if (cause.code === 'EADDRINUSE') {
-    const wayOut = 'Stop what listens there, or choose another port (PORT=8081).';
-    return new EspalierError('PORT_TAKEN', `Port ${port} of ${host} is taken. ${wayOut}`, {cause});
-  }
-  return new EspalierError('LISTEN_FAILED', `Can't listen on port ${port} of ${host}: ${cause.message}.`, {cause});
 }
