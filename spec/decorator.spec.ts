@@ -124,19 +124,6 @@ test('what a decorator refuses is one line where nobody catches it, and the proc
   t.deepEqual(await ended(`${twice} declare();`), {stderr, code: 1});
 });
 
-test('what a decorator refuses can be caught, and what else goes uncaught is told as ever', async t => {
-  const other = await ended(`${twice} try { declare(); } catch {} throw new Error('another');`);
-  t.regex(other.stderr, /Error: another\n +at /);
-  t.is(other.code, 1);
-});
-
-test('a program that handles what is uncaught is left to do so', async t => {
-  const handled = await ended(
-    `${twice} process.on('uncaughtException', error => console.error(error.code)); declare();`,
-  );
-  t.deepEqual(handled, {stderr: 'VERB_TAKEN\n', code: 0});
-});
-
 test('what a decorator does is given back', t => {
   t.is(
     decorating('@Get()', () => 7),

@@ -7,8 +7,10 @@ import test from 'ava';
  * its own room and from the floors below; rooms on one floor do not know each other.
  */
 const floors = [
+  ['one-line.ts'],
+  ['node-version.ts'],
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts'],
-  ['options.ts'],
+  ['options.ts', 'peer.ts'],
   ['http', 'container.ts', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],

@@ -1,5 +1,5 @@
-import {isMainThread} from 'node:worker_threads';
 import {EspalierError} from './errors.ts';
+import {asOneLine} from './one-line.ts';
 
 /**
  * Do what a decorator does. What it refuses is one line where the program does not catch it, as from `serve`, with exit code 1: the
@@ -9,9 +9,7 @@ export function decorating<T>(decorator: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    const refusal = error instanceof EspalierError ? error : misplaced(decorator, error);
-    tellInOneLine(refusal);
-    throw refusal;
+    throw asOneLine(error instanceof EspalierError ? error : misplaced(decorator, error));
   }
 }
 
@@ -19,22 +17,6 @@ export function decorating<T>(decorator: string, act: () => T): T {
 function misplaced(decorator: string, cause: unknown): EspalierError {
   const [reason] = (cause as Error).message.split('\n');
   return new EspalierError('DECORATOR_MISPLACED', `${decorator} can't stand there: ${reason}`, {cause});
-}
-
-const refusals = new WeakSet<Error>();
-let isWatching = false;
-
-function tellInOneLine(refusal: EspalierError): void {
-  refusals.add(refusal);
-  if (isWatching || !isMainThread) return;
-  isWatching = true;
-  // It sees what is uncaught, and leaves to Node what it does not end the process for.
-  process.on('uncaughtExceptionMonitor', error => {
-    const isHandled = process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback();
-    if (!refusals.has(error) || isHandled) return;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
-  });
 }
 
 /**

@@ -1,3 +1,8 @@
+import {refuseOldNode} from './node-version.ts';
+
+// Here, since every door of the package leads by.
+refuseOldNode();
+
 /** Every code an `EspalierError` can carry. Each has a heading in docs/errors.md, and nothing else has. */
 export const errorCodes = [
   'CHILD_MISMATCH',
@@ -19,6 +24,7 @@ export const errorCodes = [
   'LISTEN_FAILED',
   'OPTION_INVALID',
   'OUTSIDE_REQUEST',
+  'PACKAGE_MISSING',
   'PORT_TAKEN',
   'RESOURCE_CYCLE',
   'RESOURCE_UNMARKED',

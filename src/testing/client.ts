@@ -1,5 +1,6 @@
-import {CookieJar} from 'tough-cookie';
+import type * as ToughCookie from 'tough-cookie';
 import {anything, checkOptions, type Kinds} from '../options.ts';
+import {peer} from '../peer.ts';
 import type {Site} from '../site.ts';
 
 /**
@@ -10,6 +11,8 @@ export interface ClientInit extends Omit<globalThis.RequestInit, 'method'> {
   readonly json?: unknown;
   readonly ip?: string;
 }
+
+const {CookieJar} = peer('tough-cookie', 'espalier/testing', '--save-dev ') as typeof ToughCookie;
 
 type Options = ClientInit & {readonly method?: string};
 
@@ -41,7 +44,7 @@ const clientKinds: Kinds<Options & {duplex: 'half'; dispatcher: unknown}> = {
  */
 export class Client {
   /** Its cookies. */
-  readonly jar = new CookieJar();
+  readonly jar: ToughCookie.CookieJar = new CookieJar();
   readonly #site: Site;
   readonly #origin: string;
 

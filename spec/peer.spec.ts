@@ -1,0 +1,35 @@
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {pathToFileURL} from 'node:url';
+import test from 'ava';
+import {CookieJar} from 'tough-cookie';
+import {Client} from 'espalier/testing';
+import {createSite, Resource} from 'espalier';
+import {peer} from '../src/peer.ts';
+
+@Resource()
+class Home {}
+
+test('a package that is there is the one that the application has', t => {
+  t.true(new Client(createSite(Home)).jar instanceof CookieJar);
+});
+
+test('a package that is not there is told with the command that installs it', t => {
+  t.throws(() => peer('no-such-package', 'espalier/store/other'), {
+    code: 'PACKAGE_MISSING',
+    message:
+      'espalier/store/other needs the package no-such-package, which is not there. Install it: npm install no-such-package [PACKAGE_MISSING]',
+  });
+});
+
+test('a package that is there, and lacks another itself, is not told to be missing', t => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-peer-'));
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  const broken = join(folder, 'broken.cjs');
+  writeFileSync(broken, "require('no-such-package');");
+  t.throws(() => peer(pathToFileURL(broken).href, 'x'), {
+    code: 'MODULE_NOT_FOUND',
+    message: /Cannot find module 'no-such-package'/,
+  });
+});
