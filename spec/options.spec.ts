@@ -11,6 +11,10 @@ import {
   type ListenOptions,
   type SiteOptions,
 } from 'espalier';
+import {MemoryStore} from 'espalier/store/memory';
+import {PostgresStore} from 'espalier/store/postgres';
+import {RedisStore} from 'espalier/store/redis';
+import {SqliteStore} from 'espalier/store/sqlite';
 import {testSite} from 'espalier/testing';
 import {
   checkOptions,
@@ -210,6 +214,28 @@ const refusing: Record<string, [call: () => unknown, message: RegExp][]> = {
     ],
     [() => new Response().clearCookie('a', {domian: 'x'} as never), /no option "domian"\. Did you mean "domain"\?/],
     [() => new Response().setCookie('a', 'b', {secure: 'no'} as never), /secure is "no"\. It must be true or false\./],
+  ],
+  MemoryStore: [
+    [() => new MemoryStore({limt: 1} as never), /no option "limt"\. Did you mean "limit"\?/],
+    [() => new MemoryStore({limit: 0}), /limit is 0\. It must be a whole number, 1 or more\./],
+    [() => new MemoryStore({logger: {}} as never), /logger is an object of class Object\. It must be a Logger\./],
+  ],
+  SqliteStore: [
+    [
+      () => new SqliteStore({path: '/tmp/x', durabilty: 'power'} as never),
+      /no option "durabilty"\. Did you mean "durability"\?/,
+    ],
+    [() => new SqliteStore('/tmp/x' as never), /its options are a string\./],
+  ],
+  RedisStore: [
+    [() => new RedisStore({uri: 'redis://elsewhere'} as never), /no option "uri"\. Did you mean "url"\?/],
+    [() => new RedisStore({url: 'http://u:secret@host'}), /url is a string\. It must be a redis: or rediss: url\./],
+    [() => new RedisStore({client: {}} as never), /client is an object of class Object\. It must be a client/],
+  ],
+  PostgresStore: [
+    [() => new PostgresStore({ulr: 'postgres://host/db'} as never), /no option "ulr"\. Did you mean "url"\?/],
+    [() => new PostgresStore({url: 'http://u:secret@host'}), /url is a string\. It must be of the form postgres:/],
+    [() => new PostgresStore({pool: {}} as never), /pool is an object of class Object\. It must be a Pool/],
   ],
   'A visitor': [
     [

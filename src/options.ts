@@ -73,6 +73,9 @@ export const delay = kind(
   value => isNumber(value) && value > 0 && value < 2 ** 31,
 );
 
+export const clock = objectWith('a Clock', 'now', 'after');
+export const logger = objectWith('a Logger', 'error', 'warn');
+
 /**
  * Throws `OPTION_INVALID` for an option of `call` that there is not, with the one that was probably meant, and for a value that
  * is not of its kind. `undefined` is as good as not given.

@@ -1,7 +1,7 @@
 import {getHeapStatistics} from 'node:v8';
 import {systemClock, type Clock} from '../clock.ts';
-import {EspalierError} from '../errors.ts';
 import {warn, type Logger} from '../logger.ts';
+import * as options from '../options.ts';
 import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/lifetime.ts';
 import {sessionTaken} from '../session/refusals.ts';
 import {
@@ -54,6 +54,13 @@ export interface MemoryStoreOptions {
   readonly bytes?: number;
 }
 
+const kinds: options.Kinds<MemoryStoreOptions> = {
+  clock: options.clock,
+  logger: options.logger,
+  limit: options.count,
+  bytes: options.kind('a number of bytes, 1 or more', value => typeof value === 'number' && value >= 1),
+};
+
 type Writable<T> = {-readonly [K in keyof T]: T[K]};
 
 interface Entry extends Writable<Omit<SessionRecord, 'now' | 'components'>>, Due, Numbered {
@@ -102,10 +109,11 @@ export class MemoryStore implements SessionStore {
   #isClosed = false;
   #cancelReport: (() => void) | undefined;
 
-  constructor({clock = systemClock, logger = console, ...limits}: MemoryStoreOptions = {}) {
-    const {limit = MemoryStore.defaults.limit, bytes = MemoryStore.defaults.bytes} = limits;
-    if (!(limit >= 1)) throw invalid('limit', limit, 'sessions');
-    if (!(bytes >= 1)) throw invalid('bytes', bytes, 'bytes');
+  /** Throws `OPTION_INVALID` for a limit that is none. */
+  constructor(given: MemoryStoreOptions = {}) {
+    options.checkOptions('MemoryStore', given, kinds);
+    const {clock = systemClock, logger = console} = given;
+    const {limit = MemoryStore.defaults.limit, bytes = MemoryStore.defaults.bytes} = given;
     this.#clock = clock;
     this.#byteLimit = bytes;
     this.#logger = logger;
@@ -463,9 +471,4 @@ function placesIn(mark: string | undefined): number[] | undefined {
 
 function bytesOf(name: string, text: string | undefined): number {
   return text === undefined ? 0 : componentBytes + 2 * name.length + Buffer.byteLength(text);
-}
-
-function invalid(option: string, value: unknown, unit: string): EspalierError {
-  const message = `The memory store's ${option} is ${String(value)}. It must be a number of ${unit}, 1 or more.`;
-  return new EspalierError('OPTION_INVALID', message);
 }

@@ -2,6 +2,7 @@ import {Pool} from 'pg';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import * as kinds from '../options.ts';
 import {OutageLog} from '../outage-log.ts';
 import {sessionTaken} from '../session/refusals.ts';
 import {
@@ -44,6 +45,15 @@ export interface PostgresStoreOptions {
   readonly logger?: Logger;
 }
 
+const optionKinds: kinds.Kinds<PostgresStoreOptions> = {
+  url: kinds.secret(kinds.kind('of the form postgres://host/database', isPostgresUrl)),
+  pool: kinds.objectWith('a Pool of pg', 'connect', 'query'),
+  connections: kinds.kind('a whole number, 1 or more', value => Number.isInteger(value) && (value as number) >= 1),
+  schema: kinds.text,
+  clock: kinds.clock,
+  logger: kinds.logger,
+};
+
 /** How often is looked what has ended, in milliseconds. */
 const interval = 500;
 /** How many sessions are swept in one transaction. */
@@ -82,6 +92,7 @@ export class PostgresStore implements SessionStore {
   #looking: Promise<void> | undefined;
 
   constructor(options: PostgresStoreOptions = {}) {
+    kinds.checkOptions('PostgresStore', options, optionKinds);
     const {url, pool, connections, schema = PostgresStore.defaults.schema, clock, logger = console} = options;
     checkSchema(schema);
     if ((url === undefined) === (pool === undefined)) throw invalid('url', 'given, or else a pool');
@@ -338,11 +349,11 @@ function invalid(option: string, expected: string): EspalierError {
   return new EspalierError('OPTION_INVALID', `The PostgreSQL store's ${option} must be ${expected}.`);
 }
 
-// What is wrong with a url is not said by repeating it: it may have a password.
+function isPostgresUrl(url: unknown): boolean {
+  return typeof url === 'string' && /^postgres(?:ql)?:/.test(url) && URL.canParse(url);
+}
+
 function poolFor(url: string, connections = PostgresStore.defaults.connections): Pool {
-  if (!/^postgres(?:ql)?:/.test(url) || !URL.canParse(url))
-    throw invalid('url', 'of the form postgres://host/database');
-  if (!(Number.isInteger(connections) && connections > 0)) throw invalid('connections', 'a whole number, 1 or more');
   return new Pool({
     connectionString: url,
     connectionTimeoutMillis: callTimeout,

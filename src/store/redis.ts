@@ -1,6 +1,7 @@
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
+import * as kinds from '../options.ts';
 import {unlessCorrupt} from '../session/refusals.ts';
 import type {
   EndedPage,
@@ -58,6 +59,16 @@ export interface RedisStoreOptions {
   readonly logger?: Logger;
 }
 
+const optionKinds: kinds.Kinds<RedisStoreOptions> = {
+  // What it is instead is not said: a url may hold a password.
+  url: kinds.secret(kinds.kind('a redis: or rediss: url', url => typeof url === 'string' && isRedisUrl(url))),
+  client: kinds.objectWith('a client of node-redis', 'eval', 'evalSha'),
+  prefix: kinds.kind('one character or more, none of them a brace', prefix => /^[^{}]+$/.test(prefix as string)),
+  timeout: kinds.delay,
+  clock: kinds.clock,
+  logger: kinds.logger,
+};
+
 const defaults = {url: 'redis://127.0.0.1:6379', prefix: 'espalier', timeout: 1500};
 
 /** How often it is looked for sessions past their deadline, and for ends to tell of. */
@@ -81,9 +92,8 @@ export class RedisStore implements SessionStore {
 
   /** Connects in the background. Fails with `OPTION_INVALID` for what can't be a url, a prefix or a timeout. */
   constructor(options: RedisStoreOptions = {}) {
+    kinds.checkOptions('RedisStore', options, optionKinds);
     const {prefix = defaults.prefix, timeout = defaults.timeout, clock, logger = console} = options;
-    if (!/^[^{}]+$/.test(prefix)) throw invalid('prefix', 'one character or more, none of them a brace');
-    if (!(timeout > 0 && timeout < 2 ** 31)) throw invalid('timeout', 'milliseconds, more than 0');
     this.#connection = connectionFor(options, timeout);
     this.#eviction = new RedisEviction(this.#connection.name, logger);
     const parts = {connection: this.#connection, logger, eviction: this.#eviction};
@@ -233,14 +243,9 @@ function textOf(asOf: number | undefined): string {
   return asOf === undefined ? '' : String(asOf);
 }
 
-function invalid(option: string, expected: string): EspalierError {
-  // What it is instead is not said: a url may hold a password.
-  return new EspalierError('OPTION_INVALID', `The Redis store's ${option} must be ${expected}.`);
-}
-
 function connectionFor({url, client}: RedisStoreOptions, timeout: number): RedisConnection {
-  if (client && url !== undefined) throw invalid('client', 'there instead of a `url`, not beside one');
+  if (client && url !== undefined)
+    throw new EspalierError('OPTION_INVALID', 'A RedisStore takes either a url or a client, not both.');
   if (client) return new BroughtConnection(client);
-  if (url !== undefined && !isRedisUrl(url)) throw invalid('url', 'a redis: or rediss: url');
   return new OwnConnection(url ?? defaults.url, timeout);
 }

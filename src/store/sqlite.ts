@@ -1,7 +1,7 @@
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {systemClock, type Clock} from '../clock.ts';
-import {EspalierError} from '../errors.ts';
 import {report, type Logger} from '../logger.ts';
+import * as kinds from '../options.ts';
 import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/lifetime.ts';
 import {sessionTaken, unlessCorrupt} from '../session/refusals.ts';
 import {finds, idsAfterRenewal, idsAfterSignIn, leavesFormerIds, type ChangedIds} from '../session/session-ids.ts';
@@ -58,6 +58,13 @@ export interface SqliteStoreOptions {
   readonly durability?: 'process' | 'power';
 }
 
+const optionKinds: kinds.Kinds<SqliteStoreOptions> = {
+  path: kinds.anything,
+  clock: kinds.clock,
+  logger: kinds.logger,
+  durability: kinds.oneOf('process', 'power'),
+};
+
 const lookEvery = 500;
 /** How many sessions are ended in one transaction at most: a millisecond's worth, or two. */
 const batch = 50;
@@ -96,9 +103,8 @@ export class SqliteStore implements SessionStore {
    * process may not write it.
    */
   constructor(options: SqliteStoreOptions) {
-    const {path, clock = systemClock, logger = console, durability = SqliteStore.defaults.durability} = options ?? {};
-    if (durability !== 'process' && durability !== 'power')
-      throw new EspalierError('OPTION_INVALID', `The SQLite store's durability must be 'process' or 'power'.`);
+    kinds.checkOptions('SqliteStore', options, optionKinds);
+    const {path, clock = systemClock, logger = console, durability = SqliteStore.defaults.durability} = options;
     this.#clock = clock;
     this.#logger = logger;
     this.#sync = durability === 'power' ? 'FULL' : 'NORMAL';
