@@ -1,4 +1,4 @@
-import {DatabaseError} from 'pg';
+import {pg} from './postgres-driver.ts';
 
 /** What is told here is said in names of tables and roles; other messages may show what is in a row. */
 const tellable = /^(?:08|25|28|3D|3F|42|53|54|55|57|58|P0|XX)/;
@@ -63,7 +63,7 @@ export function toPostgresError(error: unknown): PostgresError {
 
 /** Whether nothing more can be asked over the connection that an error came by. */
 export function breaksConnection(error: unknown): boolean {
-  return !(error instanceof DatabaseError) || unreachable.test(error.code ?? '');
+  return !(error instanceof pg.DatabaseError) || unreachable.test(error.code ?? '');
 }
 
 /** Whether other calls will fail as well, until somebody does something about it. */
@@ -86,7 +86,7 @@ function isSqlState(code: string): boolean {
 function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const said = error instanceof Error ? error.message : '';
-  const theirs = error instanceof DatabaseError && tellable.test(code ?? '') ? said : undefined;
+  const theirs = error instanceof pg.DatabaseError && tellable.test(code ?? '') ? said : undefined;
   const ours = words.get(code ?? '') ?? driverWords.find(([pattern]) => pattern.test(said))?.[1];
   const reason = ours ?? theirs;
   if (code === undefined) return reason ?? 'the connection broke';

@@ -1,5 +1,6 @@
-import {Client, type Pool, type PoolClient} from 'pg';
+import type {Pool, PoolClient} from 'pg';
 import {PostgresConnections} from './postgres-connections.ts';
+import {pg} from './postgres-driver.ts';
 import {breaksConnection, codeOf, PostgresError, readOnly, toPostgresError} from './postgres-error.ts';
 
 /** How long one call may take, in milliseconds, waiting for a connection included. */
@@ -92,7 +93,7 @@ export class PostgresLink {
 // The driver itself says what a url, its own defaults and the environment come to.
 function nameOf({options}: Pool): string {
   try {
-    const {host, port, database} = new Client(options);
+    const {host, port, database} = new pg.Client(options);
     return `PostgreSQL at ${host}:${port}, database ${database}`;
   } catch {
     return 'PostgreSQL';

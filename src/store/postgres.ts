@@ -1,4 +1,4 @@
-import {Pool} from 'pg';
+import type {Pool} from 'pg';
 import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
@@ -22,6 +22,7 @@ import {
   type StoreListener,
   type Written,
 } from '../session/session-store.ts';
+import {pg} from './postgres-driver.ts';
 import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
 import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
@@ -354,7 +355,7 @@ function isPostgresUrl(url: unknown): boolean {
 }
 
 function poolFor(url: string, connections = PostgresStore.defaults.connections): Pool {
-  return new Pool({
+  return new pg.Pool({
     connectionString: url,
     connectionTimeoutMillis: callTimeout,
     statement_timeout: callTimeout,

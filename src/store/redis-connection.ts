@@ -1,6 +1,9 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import {createClient} from 'redis';
+import type * as Redis from 'redis';
+import {peer} from '../peer.ts';
 import {NoAnswer} from './redis-failure.ts';
+
+const {createClient} = peer('redis', 'espalier/store/redis') as typeof Redis;
 
 interface ScriptOptions {
   readonly keys: string[];

@@ -1,7 +1,10 @@
 import {accessSync, closeSync, constants, openSync, statSync} from 'node:fs';
-import {DatabaseSync} from 'node:sqlite';
+import type {DatabaseSync} from 'node:sqlite';
 import {EspalierError} from '../errors.ts';
 import {busy, codeOf, isBusy} from './sqlite-line.ts';
+
+// Not by an import, which would fail on a Node without it before that is told in one line.
+const sqlite = process.getBuiltinModule('node:sqlite');
 
 /** A file that is open, and which files those are that SQLite then has open. */
 export interface Opened {
@@ -87,7 +90,7 @@ export function open(path: string, patience: number): Opened {
     // SQLite would go on, and only read.
     accessSync(path, constants.R_OK | constants.W_OK);
     const main = identityOf(path);
-    database = new DatabaseSync(path);
+    database = new sqlite.DatabaseSync(path);
     setUp(database, patience);
     if (identityOf(path) !== main) throw new Error('Another one was put in its place just now.');
     return {database, main, log: identityOf(logOf(path))};
