@@ -61,11 +61,11 @@ test('Inversify is known to the decorators, the container, the site, the test si
   t.deepEqual(knowing, ['src/index.ts', ...decorators, ...composing].toSorted());
 });
 
-test('sockets are known to the server alone', t => {
+test('sockets are known to the server and its HTTP/2 connections alone', t => {
   const listening = files('src/**/*.ts').filter(file =>
     importsIn(file).some(name => /^node:(?:net|tls|http2)$/.test(name)),
   );
-  t.deepEqual(listening, ['src/http/server.ts']);
+  t.deepEqual(listening, ['src/http/http2-connections.ts', 'src/http/server.ts']);
 });
 
 test('SQLite is known to its store alone, which no other file of ours imports', t => {

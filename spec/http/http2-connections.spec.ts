@@ -49,7 +49,11 @@ test('a connection without a request is ended after the keep-alive timeout: at o
   const {client} = await serving(t, {keepAliveTimeout: 30});
   const silent = client();
   const answered = client();
-  answered.request({':path': '/'}).resume();
+  // On a busy machine it may be let go before it asks.
+  answered
+    .request({':path': '/'})
+    .on('error', () => undefined)
+    .resume();
   await Promise.all([once(silent, 'close'), once(answered, 'close')]);
   t.pass();
 });
