@@ -1,10 +1,11 @@
-import {spawn, type ChildProcess} from 'node:child_process';
+import {execFile, spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {globSync, readFileSync} from 'node:fs';
+import {globSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {text} from 'node:stream/consumers';
 import {basename} from 'node:path';
 import {pathToFileURL} from 'node:url';
+import {promisify} from 'node:util';
 import test from 'ava';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
@@ -56,6 +57,50 @@ test('every example is quoted on a page of its own name', t => {
   t.deepEqual(
     examples.map(quoting),
     examples.map(example => [`docs/${basename(example, '.ts')}.md`]),
+  );
+});
+
+/** What a newcomer is given: the commands, in order, and the settings of the compiler. */
+const firstSteps = (page: string) =>
+  ['sh', 'json'].map(kind =>
+    blocksOf(page)
+      .filter(block => block.kind === kind && !block.body.startsWith('npm c'))
+      .map(({body}) => body)
+      .join(''),
+  );
+
+test('docs/getting-started.md has a whole program, and six commands at most', t => {
+  const blocks = blocksOf('docs/getting-started.md');
+  t.deepEqual(
+    blocks.filter(({kind}) => kind === 'ts').map(({body}) => body),
+    [read('examples/getting-started.ts')],
+  );
+  const [commands] = firstSteps('docs/getting-started.md');
+  t.true(commands!.trim().split(/\n|&&/).length <= 6);
+  t.true(read('docs/getting-started.md').split('\n').length <= 90, 'It is one screen.');
+});
+
+test('README.md has the commands and the settings of docs/getting-started.md', t => {
+  t.deepEqual(firstSteps('README.md'), firstSteps('docs/getting-started.md'));
+});
+
+test('the mistake that docs/getting-started.md asks for is answered by the line that stands there', async t => {
+  const page = read('docs/getting-started.md');
+  const [, mistake] = /^Take `(.+)` out/m.exec(page)!;
+  const program = read('examples/getting-started.ts');
+  t.is(program.split(mistake!).length, 2);
+  // In the package's own folder its name leads to itself.
+  const folder = mkdtempSync('dist/mistake-');
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  writeFileSync(`${folder}/main.ts`, program.replace(mistake!, ''));
+  writeFileSync(`${folder}/tsconfig.json`, firstSteps('docs/getting-started.md')[1]!);
+  await promisify(execFile)('node_modules/.bin/tsc', ['-p', folder]);
+  const child = spawn(process.execPath, [`${folder}/main.js`], {env: {...process.env, PORT: '0'}});
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  t.is(child.exitCode, 1);
+  t.true(
+    blocksOf('docs/getting-started.md').some(({kind, body}) => kind === 'text' && body === said),
+    said,
   );
 });
 

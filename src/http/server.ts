@@ -382,7 +382,7 @@ function http2Headers(headers: string[], out: ServerResponse): string[] {
   const unfit = out.req.complete ? /^upgrade$/i : /^(?:upgrade|content-length)$/i;
   const fit = headers.filter((_, i) => !unfit.test(headers[i - (i % 2)]!));
   // As nghttp2 reckons, at most, with room for the status and the date.
-  const size = fit.reduce((sum, text) => sum + text.length + 6, 200);
+  const size = fit.reduce((sum, part) => sum + part.length + 6, 200);
   if (size > http2HeadLimit)
     throw new RangeError(`The headers take ${size} bytes; over HTTP/2 ${http2HeadLimit} can be sent.`);
   return fit;
