@@ -1,7 +1,7 @@
 // Run it with `npm run example testing-a-site`.
 import {strict as assert} from 'node:assert';
 import {test} from 'node:test';
-import {Get, Post, Resource, SessionService, inject} from 'espalier';
+import {ContainerModule, Get, Post, Resource, SessionService, inject} from 'espalier';
 import {testSite} from 'espalier/testing';
 
 @Resource()
@@ -34,4 +34,28 @@ test('who stays away for a quarter of an hour is out', async () => {
   await ada.post('/');
   clock.advance(15 * 60 * 1000);
   assert.equal(await (await ada.get('/')).text(), 'You are out.');
+});
+
+class Weather {
+  async now(): Promise<string> {
+    return (await fetch('https://weather.example/now')).text();
+  }
+}
+
+@Resource()
+class Porch {
+  constructor(@inject(Weather) private readonly weather: Weather) {}
+
+  @Get()
+  async look() {
+    return `Outside it is ${await this.weather.now()}.`;
+  }
+}
+
+test('the weather is as the test has it', async () => {
+  const sunny = new ContainerModule(({bind}) => {
+    bind(Weather).toConstantValue({now: async () => 'sunny'});
+  });
+  const {visitor} = testSite(Porch, {modules: [sunny]});
+  assert.equal(await (await visitor().get('/')).text(), 'Outside it is sunny.');
 });

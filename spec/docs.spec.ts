@@ -239,6 +239,23 @@ function run(example: string, environment: object): ChildProcess {
   return spawn(process.execPath, [program], {env: {...process.env, PORT: '0', HOST: '127.0.0.1', ...environment}});
 }
 
+test('what examples/services.ts says on its way to the end is what docs/services.md says', async t => {
+  const child = run('examples/services.ts', {});
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  for await (const line of createInterface(child.stdout!)) {
+    lines.push(line);
+    if (lines.length > 1) continue;
+    const url = line.replace('Listening on ', '');
+    for (const path of ['/1', '/2']) await (await fetch(url + path)).text();
+    child.kill('SIGTERM');
+  }
+  t.deepEqual(
+    blocksOf('docs/services.md').flatMap(({kind, body}) => (kind === 'text' ? [body] : [])),
+    [lines.slice(1).join('\n') + '\n'],
+  );
+});
+
 for (const example of examples) {
   const exchanges = quoting(example)
     .flatMap(page => blocksOf(page))
