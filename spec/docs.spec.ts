@@ -63,12 +63,22 @@ test('every example is quoted on a page of its own name', t => {
 for (const example of examples) {
   const page = `docs/${basename(example, '.ts')}.md`;
   test(`${page} links to ${example}, and the first block of it has its imports`, t => {
-    const [first] = blocksOf(page).filter(({kind}) => kind === 'ts');
+    const first = blocksOf(page).find(({kind}) => kind === 'ts');
     const imported = (source: string) => source.match(/^import [\s\S]*?;$/gm);
     t.true(read(page).includes(`[${example}](../${example})`));
     t.deepEqual(imported(first!.body), imported(read(example)));
   });
 }
+
+test('a page links to each program in examples/mounting', t => {
+  const linked = pages.map(read).join('\n');
+  const programs = globSync('examples/mounting/*.ts');
+  t.deepEqual(
+    programs.filter(program => !linked.includes(`](../${program})`)),
+    [],
+  );
+  t.true(programs.length > 5);
+});
 
 /** What a newcomer is given: the commands, in order, and the settings of the compiler. */
 const firstSteps = (page: string) =>

@@ -1,0 +1,118 @@
+// Runs the programs of examples/mounting in a folder of their own, with the packed tarball and the real frameworks, and holds
+// what docs/mounting.md says of them.
+import {strict as assert} from 'node:assert';
+import {execFileSync, spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {createServer} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {createInterface} from 'node:readline';
+
+const folder = mkdtempSync(join(tmpdir(), 'espalier-mounting-'));
+const run = (command, args, options) => execFileSync(command, args, {stdio: ['ignore', 'pipe', 'inherit'], ...options});
+
+function install() {
+  const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
+  for (const from of ['.ci/mounting', 'examples/mounting']) cpSync(from, folder, {recursive: true});
+  cpSync('examples/mounting.ts', join(folder, 'express.ts'));
+  const program = readFileSync(join(folder, 'express.ts'), 'utf8');
+  writeFileSync(join(folder, 'express.ts'), program.replace('./mounting/', './'));
+  const settings = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  settings.dependencies.espalier = `file:${JSON.parse(packed)[0].filename}`;
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(settings));
+  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {cwd: folder});
+}
+
+async function freePort() {
+  const server = createServer().listen(0, 'localhost');
+  await once(server, 'listening');
+  const {port} = server.address();
+  server.close();
+  return port;
+}
+
+/** Run a program, hold what it does, and end it as an operator would. */
+async function hold(name, claims) {
+  const PORT = String(await freePort());
+  const stdio = ['ignore', 'pipe', 'inherit'];
+  const child = spawn(process.execPath, ['--import', 'tsx', `${name}.ts`], {
+    cwd: folder,
+    env: {...process.env, PORT},
+    stdio,
+  });
+  try {
+    await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit')]);
+    await claims((path, init) => fetch(new URL(path, `http://localhost:${PORT}`), {redirect: 'manual', ...init}), PORT);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+    child.kill('SIGTERM');
+    const [, signal] = await once(child, 'exit');
+    clearTimeout(timer);
+    assert.notEqual(signal, 'SIGKILL', 'It does not end.');
+    console.log(`${name}: as its page says`);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+async function mounted(ask) {
+  assert.equal(await (await ask('/')).text(), 'Home');
+  const first = await ask('/shop');
+  assert.equal(await first.text(), '[]');
+  const [cookie] = first.headers.getSetCookie()[0].split(';');
+  const added = await ask('/shop/articles', {
+    method: 'POST',
+    headers: {cookie, 'Content-Type': 'application/json'},
+    body: '"a spade"',
+  });
+  assert.equal(added.status, 303);
+  const next = await ask(new URL(added.headers.get('location'), added.url), {headers: {cookie}});
+  assert.equal(await next.text(), JSON.stringify(['"a spade"']));
+  const [inside, outside] = [await ask('/shop/nowhere'), await ask('/nowhere')];
+  assert.equal(`${inside.status} ${inside.headers.get('content-type')}`, '404 application/problem+json');
+  assert.equal(outside.status, 404);
+  assert.notEqual(outside.headers.get('content-type'), 'application/problem+json');
+}
+
+async function beside(ask) {
+  assert.equal(await (await ask('/old')).text(), 'As ever');
+  assert.equal(await (await ask('/')).text(), '[]');
+  const nowhere = await ask('/nowhere');
+  assert.equal(`${nowhere.status} ${nowhere.headers.get('content-type')}`, '404 application/problem+json');
+}
+
+async function below(ask) {
+  assert.equal(await (await ask('/')).text(), 'Home');
+  assert.deepEqual(await (await ask('/api/articles/a%2Fb?x')).json(), {name: 'a/b'});
+  const headers = {'Content-Type': 'application/json'};
+  const added = await ask('/api/articles', {method: 'POST', headers, body: '{"name":"a spade"}'});
+  assert.equal(added.status, 201);
+  assert.deepEqual(await added.json(), {name: 'a spade'});
+  assert.equal((await ask('/api/nowhere')).status, 404);
+  const head = await ask('/api/articles/x', {method: 'HEAD'});
+  assert.equal(`${head.status} ${await head.text()}`, '200 ');
+}
+
+async function websocket(ask, port) {
+  const {WebSocket} = await import(join(folder, 'node_modules/ws/wrapper.mjs'));
+  const page = await ask('/');
+  const [cookie] = page.headers.getSetCookie()[0].split(';');
+  const socket = new WebSocket(`ws://localhost:${port}`, {headers: {cookie}});
+  const [line] = await once(socket, 'message');
+  assert.equal(String(line), `You are ${await page.text()}.`);
+  await ask('/', {method: 'DELETE', headers: {cookie}});
+  await once(socket, 'close');
+  const [, refusal] = await once(new WebSocket(`ws://localhost:${port}`), 'unexpected-response');
+  assert.equal(refusal.statusCode, 401);
+}
+
+try {
+  install();
+  run('npx', ['tsc', '-p', '.'], {cwd: folder, stdio: 'inherit'});
+  for (const name of ['express', 'fastify', 'hono', 'nest', 'nest-fastify']) await hold(name, mounted);
+  await hold('beside', beside);
+  await hold('below', below);
+  await hold('websocket', websocket);
+} finally {
+  rmSync(folder, {recursive: true});
+}

@@ -1,0 +1,46 @@
+// Run it with `npm run example what-it-does-not-do`.
+import type {AddressInfo} from 'node:net';
+import express from 'express';
+import {Child, Post, Resource, createError, createSite, type Request} from 'espalier';
+import {z} from 'zod';
+
+const Note = z.object({text: z.string().min(1)});
+
+@Resource()
+class Notes {
+  @Post()
+  async add(request: Request) {
+    const {data, error} = Note.safeParse(await request.json());
+    if (error) throw createError(422, z.prettifyError(error));
+    return data;
+  }
+}
+
+@Resource()
+@Child('notes', Notes)
+class Home {}
+
+const site = createSite(Home);
+const app = express();
+
+app.use((request, response, next) => {
+  response.on('finish', () => console.log(request.method, request.originalUrl, response.statusCode));
+  next();
+});
+app.use((request, response, next) => {
+  response.vary('Origin').set('Access-Control-Allow-Origin', 'https://app.example');
+  if (!request.get('Access-Control-Request-Method')) return next();
+  response
+    .set({'Access-Control-Allow-Methods': 'POST', 'Access-Control-Allow-Headers': 'Content-Type'})
+    .sendStatus(204);
+});
+app.use('/docs', express.static('docs'));
+app.use(site.handler);
+
+const server = app.listen(Number(process.env['PORT'] ?? 8080), 'localhost', () => {
+  console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`);
+});
+process.once('SIGTERM', () => {
+  server.close();
+  void site.close();
+});
