@@ -186,6 +186,31 @@ function membersOf(declarations: string, type: string): string[] {
   return [...new Set(names)].filter(name => name !== 'constructor');
 }
 
+/** The names that a module of the package gives to TypeScript. */
+function exportsOf(declarations: string): string[] {
+  const source = read(declarations);
+  const listed = [...source.matchAll(/^export (?:type )?\{([^}]+)\}/gm)].flatMap(([, names]) => names!.split(','));
+  const declared = [
+    ...source.matchAll(/^export (?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/gm),
+  ];
+  return [...listed.map(name => name.trim().split(' ').at(-1)!), ...declared.map(([, name]) => name!)].filter(Boolean);
+}
+
+test('docs/reference names every name that the package exports', t => {
+  const {exports} = JSON.parse(read('package.json')) as {exports: Record<string, string | {types: string}>};
+  const modules = Object.values(exports).filter(target => typeof target === 'object');
+  const names = modules.flatMap(({types}) => exportsOf(types));
+  const code = globSync('docs/reference/*.md').flatMap(page =>
+    read(page).match(/```[^]*?```|`[^`\n]+`|^### \w+$|^## \w+$/gm)!,
+  );
+  const known = new Set(code.flatMap(piece => piece.match(/\w+/g) ?? []));
+  t.deepEqual(
+    names.filter(name => !known.has(name)),
+    [],
+  );
+  t.true(names.length > 80);
+});
+
 for (const [page, ...types] of [
   ['http', 'http/request Request', 'http/response Response'],
   ['session', 'session/session Session', 'session/session-service SessionService'],

@@ -22,9 +22,14 @@ export type {ReadOnly} from './session/read-only.ts';
 export {SessionService, type SessionOptions} from './session/session-service.ts';
 export {
   SessionStore,
+  type EndedPage,
   type EndedSession,
   type EndOutcome,
+  type EndPage,
   type EndReason,
+  type FormerId,
+  type ListedPage,
+  type ListPage,
   type NewSession,
   type Renewal,
   type SessionRecord,
