@@ -1003,9 +1003,12 @@ const limitNames = Object.keys(listenDefaults).filter(name => !['port', 'host'].
 for (const name of limitNames) {
   test(`${name} must be a whole number`, async t => {
     for (const value of [-1, 0.5, NaN, 2 ** 31, '5']) {
+      const named = typeof value === 'string' ? `"${value}"` : String(value);
       await t.throwsAsync(served(t).server.listen({port: 0, [name]: value}), {
         code: 'OPTION_INVALID',
-        message: new RegExp(`^${name} is ${value}\\. It must be a whole number from [01] to 2147483647\\.`),
+        message: new RegExp(
+          `^listen\\(\\): ${name} is ${named}\\. It must be a whole number from [01] to 2147483647\\.`,
+        ),
       });
     }
   });

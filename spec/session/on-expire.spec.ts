@@ -93,7 +93,11 @@ for (const [name, far] of [
       t.deepEqual(end.get(Cart).items, ['tea']);
       t.true(end.get(Cart) instanceof Cart);
       await process.site.close();
-      t.deepEqual(scene.log, []);
+      // To a site whose clock is turned by minutes, a store that is asked meanwhile has taken too long.
+      t.deepEqual(
+        scene.log.filter(({message}) => !/^The session store (?:does not work|works again)/.test(message)),
+        [],
+      );
     });
   }
 }

@@ -22,7 +22,7 @@ async function fillSessions({heap, sessions, size}: {heap: number; sessions: num
     const store = new MemoryStore({logger: {warn() {}, error() {}}});
     for (let i = 0; i < ${sessions}; i += 1) {
       store.create({uid: String(i), isSecure: false, idleTimeout: 1e6, absoluteTimeout: 1e7});
-      store.write(String(i), 'notes', 0, String(i) + Math.random().toString(36).repeat(${size} / 10).slice(0, ${size}));
+      store.write(String(i), 'notes', 0, Buffer.alloc(${size}, String(i)).toString());
       if (i % 100 === 0) await new Promise(setImmediate);
     }
     process.exit(store.size > 0 && store.size < ${sessions} ? 0 : 3);`;

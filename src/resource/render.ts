@@ -60,7 +60,7 @@ async function begin(source: AsyncIterable<unknown>, response: Response): Promis
   if (response.sentBody === undefined && isTyped) return dismiss(source);
   const {first, chunks} = await primed(source, () => response.onStreamEnd?.());
   response.body = chunks;
-  if (response.isHead) await chunks.return?.();
+  if (response.isHead) dismiss(chunks);
   return first;
 }
 
