@@ -1,7 +1,7 @@
 import test from 'ava';
 import {Request, SessionService} from 'espalier';
 import {Notes, cluster, cookieIn, pageOf, type Act} from './cluster.ts';
-import {distant} from './stores.ts';
+import {around, distant} from './stores.ts';
 
 const minute = 60_000;
 
@@ -272,4 +272,43 @@ test('a name that a client has typed and that is no user is a 400 that says why,
     t.is(answer.headers.get('Set-Cookie'), null);
   }
   t.deepEqual(log, []);
+});
+
+test('however many sessions a user has, they are listed and ended a hundred at a time, and each once', async t => {
+  const steps: string[] = [];
+  const {sites, store} = cluster(acts, {
+    through: memory =>
+      around(memory, (act, name, parameters) => {
+        const page = parameters.at(-1) as {most?: number} | undefined;
+        if (page?.most !== undefined) steps.push(`${name} ${page.most}`);
+        return act();
+      }),
+  });
+  for (let i = 0; i < 250; i += 1) {
+    const uid = `session ${i}`;
+    store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
+    store.renew(uid, {from: uid, to: `${uid}'`, grace: 0, signIn: {user: 'ann', limit: Infinity}});
+  }
+  const ofAnn = sites[0]!.container.get(SessionService).of('ann');
+  t.is(new Set((await ofAnn.list()).map(({key}) => key)).size, 250);
+  t.deepEqual(steps.splice(0), ['list 100', 'list 100', 'list 100']);
+  t.is(await ofAnn.expireAll(), 250);
+  t.deepEqual(steps.splice(0), ['endAll 100', 'endAll 100', 'endAll 100']);
+});
+
+test('expireEveryone() ends the sessions of all users and of nobody, tells each end, and leaves nobody signed in', async t => {
+  const heard: string[] = [];
+  const {visitor, sites, store} = cluster({
+    ...acts,
+    wait: async sessions => {
+      (await sessions.getSession()).notifyOnExpire(reason => heard.push(reason));
+    },
+  });
+  const all = [visitor(0), visitor(1), visitor(0)];
+  await all[0]!.get('/ann');
+  await all[1]!.get('/bob');
+  for (const someone of all) await someone.get('/wait');
+  t.is(await sites[1]!.container.get(SessionService).expireEveryone(), 3);
+  t.deepEqual([store.size, heard], [0, ['revoked', 'revoked', 'revoked']]);
+  for (const someone of all) t.is(await pageOf(someone, '/find'), 'none');
 });
