@@ -4,8 +4,24 @@ import {existsSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import anyTest, {type ExecutionContext} from 'ava';
 import {chromium, type BrowserContext, type Page} from 'playwright-core';
-import {Child, Get, Post, Resource, SessionService, createSite, html, inject} from 'espalier';
+import {
+  Child,
+  Clock,
+  ContainerModule,
+  Get,
+  Post,
+  Resource,
+  SessionComponent,
+  SessionService,
+  createSite,
+  html,
+  inject,
+  type Request,
+  type Response,
+} from 'espalier';
+import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
+import {until} from './until.ts';
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const hasChromium = existsSync(executablePath);
@@ -95,4 +111,102 @@ test('an error in a browser is a page', async t => {
   const {page} = await browse(t);
   await page.goto(`${url}/nowhere`);
   t.is(await page.locator('h1').innerText(), '404 Not Found');
+});
+
+@SessionComponent('basket')
+class Basket {
+  items: string[] = [];
+}
+
+/** What is done before a sign-in is answered, from outside. */
+let beforeAnswer = async (): Promise<void> => undefined;
+
+@Resource()
+class SignIn {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Post()
+  async signIn(_request: Request, response: Response) {
+    await this.sessions.signIn('ada');
+    await beforeAnswer();
+    response.redirect('/');
+  }
+}
+
+@Resource()
+@Child('sign-in', SignIn)
+class Shop {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get()
+  async show() {
+    const session = await this.sessions.getSession();
+    return html`<p id="who">${session.user ?? 'nobody'}: ${session.get(Basket).items.join(' ')}</p>
+      <form method="post" action="/sign-in"><button>Sign in</button></form>`;
+  }
+
+  @Post()
+  async fill() {
+    const session = await this.sessions.getSession();
+    await session.update(Basket, basket => basket.items.push('tea'));
+    return html`<p>Filled</p>`;
+  }
+}
+
+/** A shop that listens, by a clock to turn, and a browser that has something in its basket. */
+async function shopping(t: ExecutionContext) {
+  const clock = new TestClock();
+  const modules = [new ContainerModule(({bind}) => void bind(Clock).toConstantValue(clock))];
+  const site = createSite(Shop, {modules});
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0, host: 'localhost'});
+  const {page} = await browse(t);
+  await page.goto(url);
+  await page.evaluate('fetch("/", {method: "POST"})');
+  const who = async () => {
+    await page.goto(url);
+    return page.locator('#who').innerText();
+  };
+  t.is(await who(), 'nobody: tea');
+  return {clock, url, page, who};
+}
+
+test('who clicks twice on "Sign in", so that the first answer never arrives, is signed in for good, with all that was in the session', async t => {
+  const {clock, page, who} = await shopping(t);
+  const {promise: second, resolve} = Promise.withResolvers<void>();
+  let clicks = 0;
+  beforeAnswer = async () => {
+    clicks += 1;
+    // The browser has given up the first request when it sends the second.
+    if (clicks === 1) await second;
+    else resolve();
+  };
+  t.teardown(() => (beforeAnswer = async () => undefined));
+  await page.evaluate('document.forms[0].submit(); setTimeout(() => document.forms[0].submit(), 300)');
+  await until(() => clicks === 2);
+  t.is(await who(), 'ada: tea');
+  clock.advance(10 * 60_000);
+  t.is(await who(), 'ada: tea');
+});
+
+@Resource()
+class Elsewhere {
+  @Get()
+  show(request: Request) {
+    return html`<form method="post" action="${request.query.get('action')}"><button>Win</button></form>`;
+  }
+}
+
+test('a form that a page of another site posts takes nobody’s session away', async t => {
+  const {url, page, who} = await shopping(t);
+  const other = createSite(Elsewhere);
+  t.teardown(() => other.close());
+  const elsewhere = await other.listen({port: 0, host: '127.0.0.1'});
+  for (const action of [`${url}/`, `${url}/sign-in`]) {
+    await page.goto(`${elsewhere}?action=${encodeURIComponent(action)}`);
+    await page.getByRole('button').click();
+    await page.waitForURL(action);
+    t.regex(await page.locator('body').innerText(), /another site/);
+  }
+  t.is(await who(), 'nobody: tea');
 });
