@@ -41,7 +41,7 @@ function world({isSeen = true} = {}) {
     components: new Components(),
   };
   const session = new Session(store.create({uid: 'a uid', isSecure: false, ...parts.lifetime}), new Keeper(parts));
-  const presence = new Presence(session, isSeen, parts);
+  const presence = new Presence(session, 'a uid', isSeen, parts);
   return {clock, store, session, presence, missing};
 }
 

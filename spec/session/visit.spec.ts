@@ -10,6 +10,7 @@ import {
   inject,
   type NewSession,
   type Request,
+  type Session,
   type Response,
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
@@ -1050,4 +1051,117 @@ test('S32: the busiest session that was never signed in ends at its absolute tim
   }
   clock.advance(60_000);
   for (const at of [0, 1]) t.is(await pageOf(visitor(at), '/find', cookie), 'none');
+});
+
+/** A request with an old cookie that has found its session, and goes on when somebody has signed in to it elsewhere. */
+async function overtaken(signIn: Act, then: Act) {
+  const [here, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const scene = cluster({
+    ...sites,
+    slow: async (sessions, response, request) => {
+      await sessions.getSession();
+      here.resolve();
+      await held.promise;
+      return then(sessions, response, request);
+    },
+    signIn,
+  });
+  const someone = scene.visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  const slow = scene.visitor().get('/slow', {headers: {cookie}});
+  await here.promise;
+  await someone.get('/signIn');
+  held.resolve();
+  return {...scene, someone, answer: await slow};
+}
+
+test('an idle timeout that is given after a sign-in tells a request of before nothing of the user', async t => {
+  const {someone, answer} = await overtaken(
+    async sessions => {
+      const session = await sessions.signIn('ann');
+      await session.update(Notes, notes => notes.lines.push('secret'));
+      await session.setIdleTimeout(hours);
+    },
+    async sessions => {
+      const session = await sessions.getSession();
+      t.deepEqual([session.user, await session.touch(), session.get(Notes).lines], [undefined, false, []]);
+      await t.throwsAsync(sessions.requireSignIn(), {code: 'SIGN_IN_REQUIRED'});
+      await session.expire();
+    },
+  );
+  t.is(answer.status, 204);
+  t.deepEqual([await pageOf(someone, '/user'), await pageOf(someone, '/notes')], ['ann', 'secret']);
+});
+
+test('a session object of before a sign-in ends nothing, whatever its request has done since', async t => {
+  for (const leave of [
+    (session: Session) => session.renew(),
+    (_: Session, sessions: SessionService) => sessions.signIn('bob'),
+  ]) {
+    const {someone} = await overtaken(
+      sessions => sessions.signIn('ann').then(() => undefined),
+      async sessions => {
+        const session = await sessions.getSession();
+        await leave(session, sessions);
+        await session.expire();
+      },
+    );
+    t.is(await pageOf(someone, '/user'), 'ann');
+  }
+});
+
+test('expireOthers() by a request of before a sign-in is refused, and ends nobody’s session', async t => {
+  const {answer} = await overtaken(
+    sessions => sessions.signIn('ann').then(() => undefined),
+    sessions => sessions.of('ann').expireOthers().then(String),
+  );
+  t.is(answer.status, 409);
+});
+
+test('the answer of a renewal that a sign-in has overtaken sends no cookie over the new one', async t => {
+  const [here, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const {visitor} = cluster({
+    ...sites,
+    slow: async sessions => {
+      await sessions.renew();
+      here.resolve();
+      await held.promise;
+    },
+  });
+  const someone = visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  const slow = visitor(1).get('/slow', {headers: {cookie}});
+  await here.promise;
+  await someone.get('/ann');
+  held.resolve();
+  t.deepEqual((await slow).headers.getSetCookie(), []);
+  t.is(await pageOf(someone, '/user'), 'ann');
+});
+
+test('a stream that only peeked ends soon after a sign-in too', async t => {
+  const {
+    clock,
+    visitor,
+    sites: running,
+  } = cluster({
+    ...sites,
+    stream: async (sessions, response) => {
+      await sessions.peekSession();
+      response.setHeader('Content-Type', 'text/event-stream');
+      return (async function* () {
+        yield 'data: first\n\n';
+        await new Promise(() => undefined);
+      })();
+    },
+  });
+  const someone = visitor();
+  const cookie = cookieIn(await someone.get('/begin'))!;
+  const url = await running[1]!.listen({port: 0, host: '127.0.0.1'});
+  t.teardown(() => running[1]!.close());
+  const reader = (await fetch(`${url}/stream`, {headers: {cookie}})).body!.getReader();
+  await reader.read();
+  await someone.get('/ann');
+  const next = reader.read();
+  for (let i = 0; i < 15; i += 1) clock.advance(1000);
+  t.true((await next).done);
 });

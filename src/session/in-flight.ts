@@ -39,7 +39,8 @@ export class InFlight {
   /** A session has an idle timeout of its own from now on, which its requests in flight have to know. */
   hear(record: SessionRecord): void {
     for (const flight of this.#flights) {
-      if (flight.session.key !== record.key) continue;
+      // Of a request that came before a sign-in it is not the session any more.
+      if (flight.session.key !== record.key || flight.session.asOf !== (record.authenticatedAt ?? 0)) continue;
       flight.session.lasts(record);
       this.#lookWithin(intervalOf(flight));
     }

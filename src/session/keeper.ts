@@ -91,7 +91,7 @@ export class Keeper implements SessionKeeper {
     return Promise.reject(new EspalierError('SESSION_FOREIGN', message));
   }
 
-  expire(key: string): Promise<void> {
+  expire(key: string, _asOf: number): Promise<void> {
     return promised(() => proceed(this.parts.store.end(key, 'revoked'), () => undefined));
   }
 }

@@ -18,6 +18,8 @@ export class Presence implements Flight {
   place = -1;
   readonly session: Session;
   readonly #parts: KeeperParts;
+  /** The uid that the visitor came with: another one has not reached their browser yet. */
+  readonly #uid: string;
   /** Whether the session was counted as seen during this request. */
   #isSeen: boolean;
   #hasEnded = false;
@@ -31,8 +33,9 @@ export class Presence implements Flight {
   /** Let it go on although the session ends. */
   #releaseStream: (() => void) | undefined;
 
-  constructor(session: Session, isSeen: boolean, parts: KeeperParts) {
+  constructor(session: Session, uid: string, isSeen: boolean, parts: KeeperParts) {
     this.session = session;
+    this.#uid = uid;
     this.#isSeen = isSeen;
     this.#parts = parts;
   }
@@ -71,11 +74,11 @@ export class Presence implements Flight {
 
   hold(): void {
     const {session} = this;
-    if (!this.#isSeen || this.#isChecking) return;
+    if (this.#isChecking) return;
     const isStreamDue =
       this.#stopStream !== undefined && this.#parts.clock.now() - this.#checkedAt >= this.#streamCheck;
     const isIdling = session.timeLeft <= session.idleTimeout / 2 && canLastLonger(session);
-    if (isStreamDue || isIdling || session.timeLeft === 0) this.#check();
+    if (isStreamDue || (this.#isSeen && (isIdling || session.timeLeft === 0))) this.#check();
   }
 
   /** The headers go out; what is streamed after them ends with the session. */
@@ -137,7 +140,9 @@ export class Presence implements Flight {
   }
 
   #find(): Awaitable<SessionRecord | undefined> {
-    return proceed(lookUp(this.#parts, this.session.uid, false), found => (isLive(found) ? found : undefined));
+    return proceed(lookUp(this.#parts, this.#uid, false), found => {
+      return isLive(found) && (found.authenticatedAt ?? 0) === this.session.asOf ? found : undefined;
+    });
   }
 
   get #streamCheck(): number {

@@ -28,7 +28,7 @@ export interface SessionKeeper {
     asOf: number,
   ): Awaitable<StoredComponent | undefined>;
   renew(key: string): Promise<void>;
-  expire(key: string): Promise<void>;
+  expire(key: string, asOf: number): Promise<void>;
   notifyOnEnd(key: string, listener: EndListener): () => void;
 }
 
@@ -213,7 +213,7 @@ export class Session {
 
   /** End the session now, and have the browser forget its cookie if the headers are not sent yet. Doing it twice is once. */
   async expire(): Promise<void> {
-    await this.#keeper.expire(this.key);
+    await this.#keeper.expire(this.key, this.asOf);
   }
 
   /**

@@ -31,7 +31,7 @@ export class Turns {
   }
 
   /** Do this when everybody has an answer, also to what has come meanwhile. It is no turn itself: nothing waits for it. */
-  after<T>(act: () => T): Awaitable<T> {
+  after<T>(act: () => Awaitable<T>): Awaitable<T> {
     const last = this.#lastAnswer;
     if (!last) return act();
     const go = () => (this.#lastAnswer === last ? act() : this.after(act));

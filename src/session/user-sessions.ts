@@ -101,9 +101,9 @@ class ListKeeper extends Keeper {
     this.#visitHere = visitHere;
   }
 
-  override expire(key: string): Promise<void> {
+  override expire(key: string, asOf: number): Promise<void> {
     return endBy(
-      () => super.expire(key),
+      () => super.expire(key, asOf),
       own => own.key === key,
       this.#visitHere(),
     );

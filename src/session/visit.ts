@@ -28,6 +28,7 @@ export class Visit extends Keeper {
   /** What the visitor came with, where it is an id that they have no more. */
   #former: (FormerId & {readonly uid: string}) | undefined;
   #requestOnly: Session | undefined;
+  #isRenewed = false;
   /** Whether the headers say that the answer is for one visitor. */
   #isTold = false;
 
@@ -49,12 +50,16 @@ export class Visit extends Keeper {
     return this.#turns.take(() => this.#findInTime(!this.#isPrefetch()));
   }
 
-  /** The same, but rejects where the visitor came with an id of before they signed in: then nobody knows which one is theirs. */
+  /** The same, as it is at this moment. Rejects where the id that the visitor came with is not the session's any more. */
   findOwn(): Promise<Session | undefined> {
     return this.#turns.take(() =>
       proceed(this.#findInTime(true), session => {
         if (this.#former) throw sessionSuperseded();
-        return session;
+        if (!session) return undefined;
+        return proceed(this.parts.store.touch(session.key, session.asOf), record => {
+          if (session.lasts(record)) return session;
+          throw sessionSuperseded();
+        });
       }),
     );
   }
@@ -65,8 +70,8 @@ export class Visit extends Keeper {
   }
 
   /** End the visitor's session, or the one by `key` where that is another. */
-  override expire(key?: string): Promise<void> {
-    return this.#turns.take(() => proceed(key ?? this.#ownKey(), ending => this.#expire(ending, key)));
+  override expire(key?: string, asOf?: number): Promise<void> {
+    return this.#turns.take(() => proceed(key ?? this.#ownKey(), ending => this.#expire(ending, key, asOf)));
   }
 
   /** Have `end` end sessions, among them the visitor's own where that `isOwn`. */
@@ -114,7 +119,22 @@ export class Visit extends Keeper {
 
   /** Let the response say what has become of the session, once the handler is done and what it began is too. */
   settle(response: Response): Awaitable<void> {
-    return this.#turns.after(() => this.#tell(response));
+    return this.#turns.after(() => proceed(this.#checkRenewal(), () => this.#tell(response)));
+  }
+
+  /** See that no other sign-in has come over a renewal that is not told yet: its id would take the place of the good one. */
+  #checkRenewal(): Awaitable<void> {
+    const presence = this.#presence;
+    if (!this.#isRenewed || !presence || this.#isForeign) return undefined;
+    const {key, asOf} = presence.session;
+    return recovered(
+      () =>
+        proceed(this.parts.store.touch(key, asOf), record => {
+          if (!record) presence.end();
+        }),
+      // Of a store that is out of reach nobody knows; the id that was given is the newest then.
+      () => undefined,
+    );
   }
 
   get #session(): Session | undefined {
@@ -216,7 +236,7 @@ export class Visit extends Keeper {
 
   #enter(record: SessionRecord, isSeen: boolean): Session {
     const session = new Session(record, this);
-    this.#presence = new Presence(session, isSeen, this.parts);
+    this.#presence = new Presence(session, this.#token.uid!, isSeen, this.parts);
     // Of a request that no site answers nobody would say when it is over.
     const {answeredBy, isAnswered} = this.#request;
     if (answeredBy !== undefined && !isAnswered && !this.#isTold) this.#presence.begin();
@@ -232,8 +252,10 @@ export class Visit extends Keeper {
     const renewal = this.#renewal(former.uid, token, user);
     return proceed(this.parts.store.renew(former.key, renewal), record => {
       this.#former = this.#requestOnly = undefined;
-      if (!isLive(record) || record.uid !== renewal.to) return undefined;
+      // A session over TLS is none over plain HTTP, nor the other way round: here too.
+      if (!isLive(record) || record.uid !== renewal.to || record.isSecure !== this.#token.isSecure) return undefined;
       this.#token.replace(token);
+      this.#isRenewed = true;
       return this.#enter(record, true);
     });
   }
@@ -246,7 +268,7 @@ export class Visit extends Keeper {
         // Where sessions end as soon as they begin, one more would be no better.
         if (isAgain) throw sessionEnded();
         // It has ended meanwhile, or it is somebody else's: what is in there is not for this user.
-        const ended = isAlive && this.parts.store.end(session.key, 'replaced');
+        const ended = isAlive && this.parts.store.end(session.key, 'replaced', session.asOf);
         return proceed(ended, () => {
           this.#forget(isAlive);
           return this.#signIn(user, true);
@@ -267,6 +289,7 @@ export class Visit extends Keeper {
     return proceed(this.parts.store.renew(session.key, renewal), record => {
       if (!isLive(record)) return record;
       if (record.uid === renewal.to) this.#token.replace(token);
+      this.#isRenewed = true;
       session.lasts(record);
       return record;
     });
@@ -278,11 +301,11 @@ export class Visit extends Keeper {
     return {from, to: uidOf(token), grace: renewalGrace, isUnsent: this.#token.isNew, ...signIn};
   }
 
-  #expire(ending: string | undefined, key: string | undefined): Awaitable<void> {
+  #expire(ending: string | undefined, key: string | undefined, knownSignIn: number | undefined): Awaitable<void> {
     // The cookie that the browser has may be another session's by now.
     if (ending === undefined && this.#former) return undefined;
     const isOwn = key === undefined || this.#session?.key === key;
-    const asOf = isOwn ? this.#session?.asOf : undefined;
+    const asOf = knownSignIn ?? this.#session?.asOf;
     if (isOwn) this.#presence?.release();
     const ended = ending === undefined || this.parts.store.end(ending, 'logout', asOf);
     return proceed(ended, hasEnded => {

@@ -212,7 +212,12 @@ BEGIN
   IF is_first_sight THEN
     PERFORM @.sight(found_key, this_uid, given);
   END IF;
-  RETURN CASE WHEN is_worth_it THEN @.seen(found_key, NULL, given) ELSE answer END;
+  IF NOT is_worth_it THEN
+    RETURN answer;
+  END IF;
+  -- While the row was waited for, somebody may have signed in to the session: then this uid is not its own any more.
+  answer := @.seen(found_key, coalesce((answer->>'authenticatedAt')::double precision, 0), given);
+  RETURN coalesce(answer, @.look_up(this_uid, false, given));
 END
 $body$;
 

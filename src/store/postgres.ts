@@ -196,8 +196,9 @@ export class PostgresStore implements SessionStore {
     this.#isClosed = true;
     this.#cancel?.();
     await this.#looking;
-    this.#link.close();
+    // A connection may break while it is ended.
     await this.#own?.end();
+    this.#link.close();
   }
 
   /** A call that asks for a uid, which may be taken. */
