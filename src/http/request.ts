@@ -268,7 +268,10 @@ export class Request {
 
   /** @internal Whether the browser asks in advance, for what its visitor may want: that is not their doing. */
   get isPrefetch(): boolean {
-    return purposeHeaders.some(name => /\b(?:prefetch|prerender|preview)\b/i.test(String(this.headers[name] ?? '')));
+    return purposeHeaders.some(name => {
+      const purpose = this.headers[name];
+      return purpose !== undefined && /\b(?:prefetch|prerender|preview)\b/i.test(String(purpose));
+    });
   }
 
   /**

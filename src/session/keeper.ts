@@ -5,11 +5,11 @@ import type {Request} from '../http/request.ts';
 import type {Logger} from '../logger.ts';
 import type {TimeLimit} from '../time-limit.ts';
 import type {Components} from './component.ts';
-import type {Change, ComponentWriter} from './component-writer.ts';
+import type {ComponentWriter} from './component-writer.ts';
 import type {EndListeners} from './end-listeners.ts';
 import type {InFlight} from './in-flight.ts';
 import type {Lifetime} from './lifetime.ts';
-import type {SessionRecord, SessionStore, StoredComponent} from './session-store.ts';
+import type {SessionRecord, SessionStore} from './session-store.ts';
 import type {EndListener, SessionKeeper} from './session.ts';
 import type {TokenSource} from './token.ts';
 
@@ -68,12 +68,8 @@ export class Keeper implements SessionKeeper {
   }
 
   change(
-    key: string,
-    name: string,
-    known: StoredComponent | undefined,
-    change: Change,
-    asOf: number,
-  ): Awaitable<StoredComponent | undefined> {
+    ...[key, name, known, change, asOf]: Parameters<SessionKeeper['change']>
+  ): ReturnType<SessionKeeper['change']> {
     return this.parts.writer.change(key, name, known, change, this.knownSignIn(asOf));
   }
 

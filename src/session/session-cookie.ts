@@ -35,7 +35,7 @@ export function cookieFor(request: Request, plainHttp: PlainHttp): SessionCookie
   if (reason === undefined) return overPlain;
   throw new EspalierError(
     'SESSION_INSECURE',
-    `There are no sessions over plain HTTP, except from this machine to itself, and this request is none such, because ${reason}. If TLS ends at a proxy, trust it: trustProxy: "loopback", or its address. If plain HTTP is really meant, as to the published port of a container on your own machine, say so: sessions: {insecure: true}.`,
+    `There are no sessions over plain HTTP, except from this machine to itself. This request is not taken for one of those, because ${reason}. If TLS ends at a proxy, trust it: trustProxy: "loopback", or its address. If plain HTTP is really meant, as to the published port of a container on your own machine, say so: sessions: {insecure: true}.`,
     {status: 403},
   );
 }

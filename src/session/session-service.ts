@@ -29,8 +29,8 @@ export interface SessionOptions extends Partial<Lifetime> {
   /** Keep sessions over plain HTTP with everybody, although anyone on the way can take them over. Default: false, with this machine alone. */
   readonly insecure?: boolean;
   /**
-   * How many milliseconds a store may take for an answer, before the visitor gets a 503. For a change of a component its wait
-   * for other changes, and all attempts, are included. Default: 2 seconds.
+   * How many milliseconds a call may take, before the visitor gets a 503: with all that the store is asked for it, and its wait for
+   * other calls. Where many sessions are listed or ended, each step has this time. Default: 2 seconds.
    */
   readonly storeTimeout?: number;
   /**

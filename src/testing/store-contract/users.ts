@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import {formerIdsFor, isLive, mostReplaced, type SessionRecord} from '../../session/session-store.ts';
-import {absoluteTimeout, assertSame, idleTimeout, type Law, type World, listAll, endAllOf} from './world.ts';
+import {
+  absoluteTimeout,
+  assertSame,
+  idleTimeout,
+  type Law,
+  type World,
+  listAll,
+  endAllOf,
+  endEveryoneOf,
+} from './world.ts';
 
 const anyNames = [
   '__proto__',
@@ -358,15 +367,7 @@ export const users: readonly Law[] = [
       const told = await world.listen();
       const keys = Array.from({length: 30}, (_, i) => `session ${i}`);
       for (const [i, key] of keys.entries()) await (i % 3 ? world.begin(key) : world.signIn(key, `user ${i % 2}`));
-      let total = 0;
-      let after: string | undefined;
-      do {
-        const page = await world.store.endEveryone('revoked', {most: 7, ...(after !== undefined && {after})});
-        assert.ok(page.count <= 7);
-        total += page.count;
-        after = page.next;
-      } while (after !== undefined);
-      assert.equal(total, 30);
+      assert.equal(await endEveryoneOf(world.store, 'revoked', 7), 30);
       for (const key of keys) assert.equal(await world.store.touch(key), undefined);
       await world.untilTold(
         told,
@@ -380,14 +381,7 @@ export const users: readonly Law[] = [
       await world.begin('idle', {idleTimeout: 1000});
       await world.begin('live');
       world.clock.advance(1000);
-      let total = 0;
-      let after: string | undefined;
-      do {
-        const page = await world.store.endEveryone('revoked', {most: 10, ...(after !== undefined && {after})});
-        total += page.count;
-        after = page.next;
-      } while (after !== undefined);
-      assert.equal(total, 1);
+      assert.equal(await endEveryoneOf(world.store, 'revoked', 10), 1);
       assert.deepEqual(await world.store.endEveryone('revoked', {most: 10}), {count: 0, next: undefined});
     },
   },

@@ -3,7 +3,9 @@ import {setImmediate, setTimeout} from 'node:timers/promises';
 import type {Awaitable} from '../../awaitable.ts';
 import {
   isLive,
+  type EndedPage,
   type EndedSession,
+  type EndPage,
   type EndReason,
   type NewSession,
   type Renewal,
@@ -233,12 +235,11 @@ export async function listAll(
   most = 100,
 ): Promise<SessionRecord[]> {
   const all: SessionRecord[] = [];
-  for (let after: string | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
-    const {records, next} = await store.list(user, {most, components, ...(after !== undefined && {after})});
-    assert.ok(records.length <= most, `a page of ${records.length} sessions`);
+  await eachPage(most, async page => {
+    const {records, next} = await store.list(user, {...page, components});
     all.push(...records);
-    after = next;
-  }
+    return {count: records.length, next};
+  });
   return all;
 }
 
@@ -250,14 +251,25 @@ export async function endAllOf(
   except?: string,
   most = 100,
 ): Promise<number> {
-  let total = 0;
   const spared = except === undefined ? {} : {except};
-  for (let after: string | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
-    const page = await store.endAll(user, reason, {most, ...spared, ...(after !== undefined && {after})});
-    assert.ok(page.count <= most, `a page of ${page.count} ends`);
-    total += page.count;
-    after = page.next;
-  }
+  return eachPage(most, page => store.endAll(user, reason, {...page, ...spared}));
+}
+
+/** End all sessions there are, page after page; gives how many. */
+export async function endEveryoneOf(store: SessionStore, reason: EndReason, most = 100): Promise<number> {
+  return eachPage(most, page => store.endEveryone(reason, page));
+}
+
+/** Ask for page after page, each of so many at most, and give how many there were in all. */
+async function eachPage(most: number, ask: (page: EndPage) => Awaitable<EndedPage>): Promise<number> {
+  let total = 0;
+  let after: string | undefined;
+  do {
+    const {count, next} = await ask({most, ...(after !== undefined && {after})});
+    assert.ok(count <= most, `a page of ${count} sessions`);
+    total += count;
+    after = next;
+  } while (after !== undefined);
   return total;
 }
 
