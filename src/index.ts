@@ -4,12 +4,14 @@ export {EspalierError, type ErrorCode} from './errors.ts';
 export type {CookieOptions} from './http/cookie.ts';
 export {html, Html, type HtmlValue} from './http/html.ts';
 export {Request, type RequestInit} from './http/request.ts';
+export {requestKey, type RequestKey} from './http/request-key.ts';
 export {Response} from './http/response.ts';
 export type {Listener, ListenOptions} from './http/server.ts';
 export type {TrustProxy} from './http/trust.ts';
 export {Logger} from './logger.ts';
 export type {ResourceClass, ResourceOptions} from './resource/declarations.ts';
 export {inject} from './resource/inject.ts';
+export {Use, type Middleware, type MiddlewareClass, type Next} from './resource/middleware.ts';
 export {Child, Resource} from './resource/resource.ts';
 export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put} from './resource/verbs.ts';
@@ -40,7 +42,7 @@ export {
 export type {EndListener, Session} from './session/session.ts';
 export type {UserSessions} from './session/user-sessions.ts';
 export {TokenSource} from './session/token.ts';
-export {createSite, type Site, type SiteOptions} from './site.ts';
+export {createSite, type Site, type SiteError, type SiteOptions} from './site.ts';
 export {default as createError} from 'http-errors';
 export {
   Container,

@@ -1,22 +1,35 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
-import {isPromised, proceed, recovered} from './awaitable.ts';
+import {isPromised, proceed, recovered, type Awaitable} from './awaitable.ts';
 import {Clock, systemClock} from './clock.ts';
 import {classOf, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
-import {problemOf, problemResponse} from './http/problem.ts';
+import {beginProblem, problemOf, problemResponse, withStatus, type Problem, type SiteError} from './http/problem.ts';
 import {Request, type Message, type RequestInit, type RequestSettings} from './http/request.ts';
 import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report} from './logger.ts';
-import {anything, checkOptions, count, delay, kind, objectWith, optionsOf, positive, type Kinds} from './options.ts';
+import {
+  anything,
+  checkOptions,
+  count,
+  delay,
+  kind,
+  method,
+  objectWith,
+  optionsOf,
+  positive,
+  type Kinds,
+} from './options.ts';
 import {isOutageTold} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
-import {respond} from './resource/respond.ts';
-import {Traversal} from './resource/traverse.ts';
+import {open} from './resource/gate.ts';
+import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
+import {render} from './resource/render.ts';
+import {Responder} from './resource/respond.ts';
 import {Tree} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
@@ -24,6 +37,8 @@ import {SessionService, sessionDefaults, sessionKinds, type SessionOptions} from
 import {SessionStore} from './session/session-store.ts';
 import {randomToken, TokenSource} from './session/token.ts';
 import {MemoryStore} from './store/memory.ts';
+
+export type {SiteError} from './http/problem.ts';
 
 /** How a site is composed. */
 export interface SiteOptions {
@@ -36,6 +51,18 @@ export interface SiteOptions {
    * about; past either those seen least lately end.
    */
   readonly sessions?: SessionOptions & {readonly memoryLimit?: number; readonly memoryBytes?: number};
+  /**
+   * Middleware that stands before the root, the first one first. It also comes by what no resource is asked for: a path that can't
+   * be decoded, a wrong host. Default: none.
+   */
+  readonly use?: readonly MiddlewareClass[];
+  /**
+   * Answers errors, in place of our document or page: each error that no middleware has answered, those of the framework too.
+   * `error.status` is that of the answer, and `response` has it already, with the headers of the error. What it returns, or
+   * promises, is answered as if a handler had returned it; where that is nothing, we answer. An error that it throws is answered
+   * in place of the first. Default: none.
+   */
+  readonly onError?: (error: SiteError, request: Request, response: Response) => unknown;
   /** The most bytes a request body may have. Default: 1 MiB. */
   readonly bodyLimit?: number;
   /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
@@ -55,6 +82,8 @@ export const siteKinds: Kinds<SiteOptions> = {
     memoryLimit: count,
     memoryBytes: positive,
   }),
+  use: kind('an array of the classes of middleware', Array.isArray),
+  onError: method,
   bodyLimit: positive,
   trustProxy: anything,
   drainTimeout: delay,
@@ -83,6 +112,7 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
     const sessions = hold.make(SessionService, 'SessionService');
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, now: () => clock.now()};
+    const use = makeMiddleware(hold, options);
     const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail));
     const told = hold.instances(type => endMethodsOf(type).length > 0);
     tree.check((resource, trail) => {
@@ -90,11 +120,16 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
       refuseUntold(resource, told);
     });
     sessions.deliverEnds(told.flatMap(endHandlersOf));
-    return new Site({hold, tree: new Traversal(tree), sessions, settings, drainTimeout});
+    return new Site({hold, tree, use, sessions, settings, drainTimeout, onError: options.onError});
   } catch (error) {
     hold.abandon();
     throw error;
   }
+}
+
+function makeMiddleware(hold: SiteContainer, {use = []}: SiteOptions): readonly Middleware[] {
+  for (const type of use) checkMiddleware('createSite({use})', type);
+  return use.length === 0 ? open : use.map(type => hold.make(type, `use → ${type.name}`));
 }
 
 function endHandlersOf(instance: object): EndHandler[] {
@@ -116,10 +151,12 @@ function refuseUntold(resource: ResourceClass, told: readonly object[]): void {
 /** What a site is composed of. */
 interface Parts {
   readonly hold: SiteContainer;
-  readonly tree: Traversal;
+  readonly tree: Tree;
+  readonly use: readonly Middleware[];
   readonly sessions: SessionService;
   readonly settings: RequestSettings;
   readonly drainTimeout: number;
+  readonly onError: SiteOptions['onError'];
 }
 
 /** A tree of resources that answers requests. It shares nothing with other sites. Make one with `createSite`. */
@@ -127,6 +164,7 @@ export class Site {
   readonly #parts: Parts;
   readonly #logger: Logger;
   readonly #server: Server;
+  readonly #responder: Responder;
   #answering = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -139,6 +177,16 @@ export class Site {
       (message, outgoing, send) => this.#answer(new Request(message, parts.settings, outgoing), send),
       error => report(this.#logger, 'A response could not be sent whole, or a server failed.', error),
     );
+    this.#responder = new Responder({
+      tree: parts.tree,
+      use: parts.use,
+      admit: request => {
+        this.#refuseWhenClosed();
+        request.refuseWrongHost();
+      },
+      onLate: error =>
+        report(this.#logger, 'What failed here was behind a middleware that had answered already.', error),
+    });
   }
 
   /** Where the site's resources and services are made, until it is closed. */
@@ -207,45 +255,59 @@ export class Site {
 
   #respond(request: Request, send: (response: Response) => void): void {
     const response = new Response();
+    response.isHead = request.method === 'HEAD';
     const finish = () => this.#finish(request, response, send);
-    const fail = (error: unknown) => this.#finish(request, this.#problem(error, request, response), send);
+    const fail = (error: unknown) => proceed(this.#fail(error, request, response), finish);
     try {
-      this.#refuseWhenClosed();
-      request.refuseWrongHost();
-      const responded = respond(this.#parts.tree, request, response);
+      const responded = this.#responder.respond(request, response);
       if (isPromised(responded)) return void responded.then(finish, fail);
     } catch (error) {
-      return fail(error);
+      return void fail(error);
     }
     return finish();
   }
 
-  /** The answer to a request that failed. An unexpected error is told to the log alone, an outage once and not for each request. */
-  #problem(error: unknown, request: Request, failed: Response): Response {
+  /** Make the response tell of an error: as the site's own `onError` does, or as we do. */
+  #fail(error: unknown, request: Request, response: Response): Awaitable<void> {
+    const {onError} = this.#parts;
+    const problem = this.#reported(error, request);
+    beginProblem(response, problem);
+    const tell = (told: Problem) => void problemResponse(told, request, response);
+    if (!onError) return tell(problem);
+    response.giver = 'onError()';
+    return recovered(
+      () =>
+        proceed(onError(withStatus(error, problem.status), request, response), result =>
+          result === undefined ? tell(problem) : render(result, response),
+        ),
+      another => tell(another === error ? problem : this.#reported(another, request)),
+    );
+  }
+
+  /** The problem that an error stands for. An unexpected error is told to the log alone, an outage once and not for each request. */
+  #reported(error: unknown, request: Request): Problem {
     const instance = isOutageTold(error) ? undefined : `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined && !request.isDeparture(error)) {
       report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
     }
-    const response = problemResponse(problem, request, failed);
-    response.isHead = request.method === 'HEAD';
-    return response;
+    return problem;
   }
 
   #finish(request: Request, response: Response, send: (response: Response) => void): void {
     const settled = recovered(
-      () => proceed(request.settle(response), () => response),
+      () => request.settle(response),
       error => {
         request.isAnswered = true;
-        return this.#problem(error, request, response);
+        return this.#fail(error, request, response);
       },
     );
-    void proceed(settled, answer => {
+    void proceed(settled, () => {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
-      if (answer.stream) answer.onStreamEnd = () => (request.isOver = true);
+      if (response.stream) response.onStreamEnd = () => (request.isOver = true);
       else request.isOver = true;
-      send(answer);
+      send(response);
     });
   }
 

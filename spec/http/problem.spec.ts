@@ -1,5 +1,5 @@
 import test from 'ava';
-import {createError, Get, Request, Resource, type Response} from 'espalier';
+import {createError, EspalierError, Get, Post, Request, Resource, type Response} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {problemOf, problemResponse, type Problem} from '../../src/http/problem.ts';
 
@@ -257,4 +257,152 @@ test('of a Response whose body fails before it begins no header is in the error'
     }
   }
   t.false((await testSite(Root).visitor().get('/')).headers.has('X-Upstream'));
+});
+
+test('what an error of createError is given besides stands in the document, and no other error’s members do', async t => {
+  const errors = [{in: 'body', pointer: '/name', detail: 'It is missing.'}];
+  const document = await failing(createError(422, 'Not so.', {errors, type: 'https://example.com/invalid'}))
+    .visitor()
+    .get('/');
+  t.deepEqual(await document.json(), {
+    type: 'https://example.com/invalid',
+    title: 'Unprocessable Entity',
+    errors,
+    status: 422,
+    detail: 'Not so.',
+  });
+  const foreign = createError(409, Object.assign(new Error('Duplicate.'), {query: 'select secret'}));
+  t.deepEqual(await (await failing(foreign).visitor().get('/')).json(), {
+    type: 'about:blank',
+    title: 'Conflict',
+    status: 409,
+    detail: 'Duplicate.',
+  });
+  t.is(
+    (
+      await failing(createError(422, 'x', {errors: 1n}))
+        .visitor()
+        .get('/')
+    ).status,
+    500,
+  );
+});
+
+test('the code of an error of ours is a member of the document, and stands in no text', async t => {
+  const error = new EspalierError('SIGN_IN_REQUIRED', 'Sign in first.', {status: 401});
+  t.deepEqual(await (await failing(error).visitor().get('/')).json(), {
+    type: 'about:blank',
+    title: 'Unauthorized',
+    code: 'SIGN_IN_REQUIRED',
+    status: 401,
+    detail: 'Sign in first.',
+  });
+  const page = await failing(error)
+    .visitor()
+    .get('/', {headers: {Accept: 'text/html'}});
+  t.notRegex(await page.text(), /SIGN_IN_REQUIRED/);
+});
+
+test('onError answers any error, those of the framework too, in a page of the site', async t => {
+  @Resource()
+  class Root {
+    @Get()
+    show(request: Request, response: Response) {
+      response.setHeader('Content-Language', 'en');
+      response.setHeader('X-Set', 'stays');
+      throw request.query.has('odd') ? 'a text' : new TypeError('oh');
+    }
+    @Post()
+    async take(request: Request) {
+      return (await request.json()) as object;
+    }
+  }
+  const seen: unknown[] = [];
+  const {site, log} = testSite(Root, {
+    bodyLimit: 10,
+    onError: (error, request, response) => {
+      seen.push([error instanceof Error, error.status, response.status]);
+      return request.path === '/ours' ? undefined : {fehler: error.status};
+    },
+  });
+  const cases = [
+    [{url: '/'}, 500],
+    [{url: '/?odd'}, 500],
+    [{url: '/none'}, 404],
+    [{url: '/%ff'}, 400],
+    [{method: 'PUT'}, 405],
+    [{method: 'POST', body: 'x'}, 415],
+    [{method: 'POST', body: 'x'.repeat(11)}, 413],
+    [{headers: {host: 'a b'}}, 400],
+  ] as const;
+  for (const [init, status] of cases) {
+    const response = await site.handle(init);
+    t.is(response.status, status);
+    t.is(response.body, `{"fehler":${status}}`);
+    t.is(response.header('Content-Type'), 'application/json');
+    t.is(response.header('Content-Language'), undefined);
+  }
+  t.deepEqual(
+    seen,
+    cases.map(([, status]) => [true, status, status]),
+  );
+  t.is((await site.handle({method: 'PUT'})).header('Allow'), 'GET, HEAD, OPTIONS, POST');
+  t.is((await site.handle({})).header('X-Set'), 'stays');
+  t.regex(String((await site.handle({url: '/ours'})).body), /"status":404/);
+  t.is(log.length, 3, 'what is unexpected is told in the log all the same');
+  await site.close();
+  t.is((await site.handle({})).body, '{"fehler":503}');
+});
+
+test('what onError throws is answered in place of the error, and where it fails, we answer', async t => {
+  class NotTwice extends Error {}
+  @Resource()
+  class Root {
+    @Get()
+    show() {
+      throw new NotTwice();
+    }
+    @Post()
+    fail() {
+      throw new RangeError();
+    }
+  }
+  const {site, log} = testSite(Root, {
+    onError: async error => {
+      if (error instanceof NotTwice) throw createError(409, 'Not twice.');
+      return 5;
+    },
+  });
+  const conflict = await site.handle({});
+  t.is(conflict.status, 409);
+  t.regex(String(conflict.body), /Not twice/);
+  t.is((await site.handle({method: 'POST'})).status, 500);
+  t.regex((log.at(-1)!.error as Error).message, /^onError\(\) returned a number/);
+});
+
+test('an error keeps its class and its own members for onError, and is not changed', async t => {
+  class Own extends Error {
+    readonly status = 200;
+    readonly told = 'x';
+  }
+  const thrown = Object.freeze(new Own('oh'));
+  @Resource()
+  class Root {
+    @Get()
+    show() {
+      throw thrown;
+    }
+  }
+  const {site} = testSite(Root, {
+    onError: error => {
+      t.true(error instanceof Own);
+      t.is(error.status, 500);
+      t.is(error.message, 'oh');
+      t.is((error as unknown as Own).told, 'x');
+      t.regex(error.stack!, /oh/);
+      return 'told';
+    },
+  });
+  t.is((await site.handle({})).body, 'told');
+  t.is(thrown.status, 200);
 });

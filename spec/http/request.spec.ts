@@ -12,7 +12,7 @@ import express from 'express';
 import {isHttpError} from 'http-errors';
 import {Get, Post, Resource, Response, type SiteOptions} from 'espalier';
 import {testSite} from 'espalier/testing';
-import {Request, RequestKey, type Message, type RequestSettings} from '../../src/http/request.ts';
+import {Request, type Message, type RequestSettings} from '../../src/http/request.ts';
 
 /** What a site says that believes the proxies at 10.0.0.1 and 10.0.0.2. */
 const behindProxies: RequestSettings = {
@@ -311,19 +311,6 @@ test('nor when an HTTP/2 client has', async t => {
   await closed;
   t.false((await signal).aborted);
   client.close();
-});
-
-test('each asker keeps a value of its own with a request, and none sees that of another', t => {
-  const [one, other] = [new RequestKey<unknown>(), new RequestKey<unknown>()];
-  const request = Request.from({});
-  t.is(request.get(one), undefined);
-  request.set(one, other);
-  t.is(request.get(one), other);
-  t.is(request.get(other), undefined, 'also where a key is kept as a value');
-  request.set(other, 2);
-  request.set(one, 1);
-  t.deepEqual([request.get(one), request.get(other)], [1, 2]);
-  t.is(Request.from({}).get(one), undefined);
 });
 
 test('whoever has a say in the headers is asked before they go out, one after the other, those that come meanwhile too', async t => {

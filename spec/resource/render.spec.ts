@@ -128,7 +128,7 @@ test('what is refused is refused when it is promised, too', async t => {
 });
 
 test('the reason why JSON fails is the cause of the error', async t => {
-  const error = t.throws(() => render(circular, new Response(), 'Page.give()'), {code: 'RESULT_UNSUPPORTED'});
+  const error = t.throws(() => render(circular, new Response()), {code: 'RESULT_UNSUPPORTED'});
   t.true(error.cause instanceof TypeError);
 });
 

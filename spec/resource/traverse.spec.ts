@@ -1,6 +1,7 @@
 import test from 'ava';
-import {Child, Get, Resource, type Request, type ResourceClass} from 'espalier';
+import {Child, Get, Resource, Use, type Request, type ResourceClass} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {acting, textOf} from './on-the-way.ts';
 
 /** Tells what the walk left in the request. */
 @Resource()
@@ -391,4 +392,47 @@ test('a capture does not take the empty segment at the end', async t => {
   class Root {}
   t.is(await answer(Root, '/a/'), 404);
   t.is(calls, 0);
+});
+
+test('a request has its pattern once the walk has ended', async t => {
+  const seen: unknown[] = [];
+  @Use(
+    acting(async ({pattern}, _response, next) => {
+      seen.push(pattern);
+      return next();
+    }),
+  )
+  @Resource()
+  class Person {
+    @Get()
+    tell({pattern}: Request) {
+      return pattern;
+    }
+  }
+  @Resource({leaf: true})
+  class Rest extends Person {}
+  @Resource()
+  class People {
+    @Child(':name', Person)
+    find() {
+      return new Person();
+    }
+  }
+  const after: unknown[] = [];
+  @Resource()
+  @Child('people', People)
+  @Child('rest', Rest)
+  class Root {}
+  const watching = acting(async (request, _response, next) => {
+    const result = await next().catch(() => undefined);
+    after.push(request.pattern);
+    return result;
+  });
+  const {visitor} = testSite(Root, {use: [watching]});
+  t.is(await textOf(visitor().get('/people/ada')), '/people/:name');
+  t.is(await textOf(visitor().get('/people/%3Aname')), '/people/:name');
+  t.is(await textOf(visitor().get('/rest/of/it')), '/rest');
+  await visitor().get('/none');
+  t.deepEqual(seen, [undefined, undefined, undefined]);
+  t.deepEqual(after, ['/people/:name', '/people/:name', '/rest', undefined]);
 });

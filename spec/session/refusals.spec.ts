@@ -13,7 +13,7 @@ test('what comes too late for its session is a 401 with a challenge, and says no
   });
   const answer = await visitor().get('/late');
   t.deepEqual([answer.status, answer.headers.get('WWW-Authenticate')], [401, challenge['WWW-Authenticate']]);
-  t.like(await answer.json(), {detail: 'The session has ended. [SESSION_ENDED]'});
+  t.like(await answer.json(), {detail: 'The session has ended.', code: 'SESSION_ENDED'});
 });
 
 test('each gets an error of its own, whose stack says where it was', t => {

@@ -482,7 +482,7 @@ test('S37: requireSignIn() refuses who has not signed in, or too long ago, with 
     const answer = await someone.get(path);
     t.deepEqual([answer.status, answer.headers.get('WWW-Authenticate')], [401, 'Session']);
     t.deepEqual([answer.headers.get('Cache-Control'), answer.headers.getSetCookie()], ['no-store', []]);
-    t.like(await answer.json(), {detail: `${detail} [SIGN_IN_REQUIRED]`});
+    t.like(await answer.json(), {detail, code: 'SIGN_IN_REQUIRED'});
   };
   await refused('/account', 'Sign in first.');
   t.is(store.size, 0, 'which begins no session');

@@ -1,6 +1,7 @@
 import {STATUS_CODES} from 'node:http';
 import createError, {type HttpError} from 'http-errors';
 import Negotiator from 'negotiator';
+import {EspalierError} from '../errors.ts';
 import {html} from './html.ts';
 import type {Request} from './request.ts';
 import {Response} from './response.ts';
@@ -13,6 +14,8 @@ export interface Problem {
   /** Names this failure in the log. */
   readonly instance?: string | undefined;
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  /** What the document says besides (RFC 9457, section 3.2). */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
@@ -28,40 +31,83 @@ export function problemOf(error: unknown, instance: string | undefined): Problem
   return {status: 500, instance};
 }
 
-function shown({status, expose, message, headers, cause}: HttpError, instance: string | undefined): Problem {
+/** An error that is to be answered, with the status of the answer. */
+export interface SiteError extends Error {
+  readonly status: number;
+}
+
+/** The error itself where it has this status, otherwise one that looks like it and has it: what was thrown is not changed. */
+export function withStatus(error: unknown, status: number): SiteError {
+  if (!(error instanceof Error))
+    return createError(status, 'What was thrown is no error.', {cause: error, expose: false});
+  if ((error as {status?: unknown}).status === status) return error as SiteError;
+  return Object.create(error, {status: {value: status, enumerable: true}}) as SiteError;
+}
+
+function shown(error: HttpError, instance: string | undefined): Problem {
+  const {status, expose, headers, cause} = error;
   if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError('This is no status of an error.');
-  const text: unknown = message;
-  const problem = {status, headers, ...(expose && {detail: String(text)})};
+  const members = expose && membersOf(error);
+  const problem = {status, headers, ...(expose && {detail: detailOf(error)}), ...(members && {members})};
   // Throws for what can't be sent.
   setHeaders(new Response(), problem);
+  JSON.stringify(members);
   // What has a cause is told to the operator too, although the client is shown it.
   return {...problem, ...((!expose || cause !== undefined) && {instance})};
 }
 
+/** The message without the code at its end, which is for programs and is a member of its own. */
+function detailOf({message, code}: HttpError): string {
+  const given: unknown = message;
+  const text = String(given);
+  const end = ` [${String(code)}]`;
+  return text.endsWith(end) ? text.slice(0, -end.length) : text;
+}
+
+/** What belongs to every error, or is said otherwise. */
+const ownMembers: ReadonlySet<string> = new Set(
+  'cause detail expose headers instance message name stack status statusCode'.split(' '),
+);
+
+/** What `createError(422, …, {errors})` was given besides. Other errors have members that are not for clients. */
+function membersOf(error: HttpError): Problem['members'] {
+  if (error instanceof EspalierError) return {code: error.code};
+  if (!(error instanceof createError.HttpError)) return undefined;
+  const members = Object.entries(error).filter(([name]) => !ownMembers.has(name));
+  return members.length > 0 ? Object.fromEntries(members) : undefined;
+}
+
+/** Have a response be the answer to a problem, as far as that needs no body. */
+export function beginProblem(response: Response, problem: Problem): void {
+  response.fail(problem.status);
+  setHeaders(response, problem);
+}
+
 function setHeaders(response: Response, {headers = {}}: Problem): void {
   for (const [name, value] of Object.entries(headers)) {
-    // These are added to those that are set.
-    if (!/^(?:set-cookie|vary)$/i.test(name)) response.removeHeader(name);
-    for (const each of [value].flat()) response.appendHeader(name, each);
+    // These are added to those that are set, once.
+    const isAdded = /^(?:set-cookie|vary)$/i.test(name);
+    if (!isAdded) response.removeHeader(name);
+    for (const each of [value].flat()) {
+      if (!isAdded || !response.has(name, each)) response.appendHeader(name, each);
+    }
   }
 }
 
 /**
  * The answer that tells of a problem: `application/problem+json`, or a small page for a client that prefers HTML. Headers and
- * cookies that were set on `failed` hold for it too; those of the problem win.
+ * cookies that were set on the response hold for it too; those of the problem win.
  */
-export function problemResponse(problem: Problem, request: Request, failed = new Response()): Response {
-  const response = failed.forError();
-  response.status = problem.status;
-  setHeaders(response, problem);
+export function problemResponse(problem: Problem, request: Request, response = new Response()): Response {
+  beginProblem(response, problem);
   response.vary('Accept');
   if (prefersHtml(request)) {
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
     response.body = page(problem);
   } else {
-    const {status, detail, instance} = problem;
+    const {status, detail, instance, members} = problem;
     response.setHeader('Content-Type', 'application/problem+json');
-    response.body = JSON.stringify({type: 'about:blank', title: title(status), status, detail, instance});
+    response.body = JSON.stringify({type: 'about:blank', title: title(status), ...members, status, detail, instance});
   }
   return response;
 }

@@ -7,6 +7,7 @@ import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
 import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
 import {decodePath, splitTarget} from './path.ts';
+import type {RequestKey} from './request-key.ts';
 import type {Response} from './response.ts';
 import {unixAddress, visitorAddress, type Trust} from './trust.ts';
 
@@ -64,12 +65,6 @@ export interface RequestInit {
   readonly signal?: AbortSignal;
 }
 
-/** @internal By this somebody keeps a value with requests: each asker has a key of their own. Keys are told apart by identity. */
-export class RequestKey<T> {
-  /** For the compiler alone: what is put in, and comes out. */
-  declare readonly type: (value: T) => T;
-}
-
 const requestKinds: Kinds<RequestInit> = {
   method: text,
   url: kind('a text', value => typeof value === 'string'),
@@ -123,6 +118,9 @@ export class Request {
   #walked = 0;
   /** Name, segment, name, segment, … */
   #captured: string[] | undefined;
+  /** Where in the path they are. */
+  #capturedAt: number[] | undefined;
+  #hasArrived = false;
   #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
   #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
@@ -172,13 +170,13 @@ export class Request {
     return request;
   }
 
-  /** @internal What is kept with this request by a key, or nothing. */
+  /** What is kept with this request by a key, or nothing. Another site that the request is handed to has none of it. */
   get<T>(key: RequestKey<T>): T | undefined {
     const at = this.#keys?.indexOf(key) ?? -1;
     return this.#values?.[at] as T | undefined;
   }
 
-  /** @internal Keep a value with this request, in place of the one by that key. */
+  /** Keep a value with this request, in place of the one by that key. It goes with the request. */
   set<T>(key: RequestKey<T>, value: T): void {
     const keys = (this.#keys ??= []);
     const values = (this.#values ??= []);
@@ -227,7 +225,25 @@ export class Request {
   /** @internal A segment goes by a name from now on. */
   capture(name: string, segment: string): void {
     (this.#captured ??= []).push(name, segment);
+    (this.#capturedAt ??= []).push(this.#walked - 1);
     this.#params = undefined;
+  }
+
+  /** @internal A resource has been found: the walk is over. */
+  arrive(): void {
+    this.#hasArrived = true;
+  }
+
+  /**
+   * The way to the resource as the tree declares it: `/people/:name` for `/people/ada`; with what a leaf is left, nothing is
+   * added. It is known once the walk has ended, so in a handler and in what stands before one, and in any middleware behind
+   * `next()`; `undefined` before, and where nothing was found.
+   */
+  get pattern(): string | undefined {
+    if (!this.#hasArrived) return undefined;
+    const declared = this.segments.slice(0, this.#walked);
+    this.#capturedAt?.forEach((at, each) => (declared[at] = `:${this.#captured![2 * each]}`));
+    return `/${declared.join('/')}`;
   }
 
   /** Where the site hangs in an outer framework's paths: `/app` below `app.use('/app', site.handler)`, otherwise empty. */

@@ -1,6 +1,7 @@
 import {validateHeaderName, validateHeaderValue} from 'node:http';
 import {checkOptions} from '../options.ts';
 import {cookieKinds, setCookieText, type CookieOptions} from './cookie.ts';
+import {dismiss} from './stream.ts';
 
 /** What can go out as a body. A stream sends its chunks as they come. */
 export type Body = string | Uint8Array | AsyncIterable<string | Uint8Array>;
@@ -14,6 +15,8 @@ export class Response {
   body: Body | undefined;
   /** @internal This is for HEAD, so the headers speak of a body that is not sent. */
   isHead = false;
+  /** @internal The method that returned what is to be the body, for errors: `Page.show()`. */
+  giver = 'The site';
   /** @internal Called when no more of a streamed body will be read. */
   onStreamEnd: (() => void) | undefined;
   #status: number | undefined;
@@ -36,6 +39,14 @@ export class Response {
   header(name: string): string | undefined {
     const at = this.#find(name, 0);
     return at < 0 ? undefined : this.#headers[at + 1];
+  }
+
+  /** @internal Whether one of the headers by this name has this value. */
+  has(name: string, value: string): boolean {
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) {
+      if (this.#headers[at + 1] === value) return true;
+    }
+    return false;
   }
 
   /**
@@ -153,16 +164,16 @@ export class Response {
   }
 
   /**
-   * @internal The beginning of an error's answer: what was set before it holds there too, but what describes the body that is not
-   * sent, and what would let caches keep it.
+   * @internal The answer is that of an error from now on. What was set before holds there too, but what describes the body that is
+   * not sent, and what would let caches keep it.
    */
-  forError(): Response {
-    const response = new Response();
-    for (let at = 0; at < this.#headers.length; at += 2) {
-      const [name, value] = [this.#headers[at]!, this.#headers[at + 1]!];
-      if (holdsForErrors(name.toLowerCase(), value)) response.#headers.push(name, value);
+  fail(status: number): void {
+    if (this.stream) dismiss(this.stream);
+    this.#status = status;
+    this.body = undefined;
+    for (let at = this.#headers.length - 2; at >= 0; at -= 2) {
+      if (!holdsForErrors(this.#headers[at]!.toLowerCase(), this.#headers[at + 1]!)) this.#headers.splice(at, 2);
     }
-    return response;
   }
 
   #vary(name: string): void {

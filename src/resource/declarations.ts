@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type {MiddlewareClass} from './middleware.ts';
 
 /** A class whose instances answer for a part of the tree. */
 // Any arguments: they are the container's business, or those of the method that makes the resource.
@@ -28,6 +29,10 @@ export interface Declarations {
   options?: ResourceOptions;
   readonly children: Map<string, ChildDeclaration>;
   readonly handlers: Map<Verb, PropertyKey>;
+  /** What stands before the resource, and all below it. */
+  readonly middleware: MiddlewareClass[];
+  /** What stands before one method, by its name. */
+  readonly around: Map<PropertyKey, readonly MiddlewareClass[]>;
 }
 
 const key = Symbol.for('espalier.declarations');
@@ -36,7 +41,7 @@ const key = Symbol.for('espalier.declarations');
 export function declarationsOn(target: Function): Declarations {
   const own = Reflect.getOwnMetadata(key, target) as Declarations | undefined;
   if (own) return own;
-  const blank: Declarations = {children: new Map(), handlers: new Map()};
+  const blank: Declarations = {children: new Map(), handlers: new Map(), middleware: [], around: new Map()};
   Reflect.defineMetadata(key, blank, target);
   return blank;
 }
@@ -56,5 +61,13 @@ export function declarationsOf(target: Function): Declarations {
     options: {leaf: own.options?.leaf ?? inherited.options?.leaf ?? false},
     children: new Map([...inherited.children, ...own.children]),
     handlers: new Map([...inherited.handlers, ...own.handlers]),
+    middleware: [...inherited.middleware, ...own.middleware],
+    around: joined(inherited.around, own.around),
   };
+}
+
+function joined(inherited: Declarations['around'], own: Declarations['around']): Declarations['around'] {
+  const all = new Map(inherited);
+  for (const [name, middleware] of own) all.set(name, [...(inherited.get(name) ?? []), ...middleware]);
+  return all;
 }

@@ -7,10 +7,11 @@ import {dismiss, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
 
 /**
- * Turn what a handler returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and the kind
- * of thing it returned, never its text.
+ * Turn what a handler or a middleware returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and
+ * the kind of thing it returned, never its text.
  */
-export function render(result: unknown, response: Response, method: string): Awaitable<void> {
+export function render(result: unknown, response: Response): Awaitable<void> {
+  const method = response.giver;
   if (typeof result === 'string') return fill(response, result, 'text/plain; charset=utf-8');
   if (result === undefined) return undefined;
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');

@@ -3,36 +3,66 @@ import {proceed, type Awaitable} from '../awaitable.ts';
 import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
+import {open, pass, type Passage} from './gate.ts';
+import type {Middleware} from './middleware.ts';
 import {render} from './render.ts';
-import type {Traversal} from './traverse.ts';
-import type {Node} from './tree.ts';
+import {nothingHere, Traversal, type Found} from './traverse.ts';
+import type {Handler, Node, Tree} from './tree.ts';
 
 type Handle = (request: Request, response: Response) => unknown;
 
-/**
- * Fill in the response to a request: walk the tree, call the handler, render what it returned. Throws, or rejects with,
- * what is to be answered as an error.
- */
-export function respond(tree: Traversal, request: Request, response: Response): Awaitable<void> {
-  response.isHead = request.method === 'HEAD';
-  // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
-  if (request.path === '*') return respondUnhandled('OPTIONS', request, response);
-  return proceed(tree.find(request), found => {
-    if (!found) throw nothingHere();
-    return found.hasExcessSlash
-      ? redirectWithoutSlash(found.node, request, response)
-      : call(found.instance, found.node, request, response);
-  });
+/** How a site answers. */
+export interface Manner {
+  readonly tree: Tree;
+  /** What stands before the root. */
+  readonly use: readonly Middleware[];
+  /** Throws what is to be answered to a request that the site does not take. */
+  readonly admit: (request: Request) => void;
+  /** Told of what fails when the request has been answered otherwise. */
+  readonly onLate: (error: unknown) => void;
 }
 
-function call(instance: object, node: Node, request: Request, response: Response): Awaitable<void> {
+/** Fills in the responses of a site: walks the tree, calls the handler, renders what it returned. */
+export class Responder {
+  readonly #manner: Manner;
+  readonly #traversal: Traversal;
+
+  constructor(manner: Manner) {
+    this.#manner = manner;
+    this.#traversal = new Traversal(manner.tree, arrive);
+  }
+
+  /** Fill in the response to a request. Throws, or rejects with, what is to be answered as an error. */
+  respond(request: Request, response: Response): Awaitable<void> {
+    const {use, onLate} = this.#manner;
+    const passage = {request, response, onLate, depth: 0};
+    const result = use === open ? this.#enter(passage) : pass(use, passage, () => this.#enter(passage));
+    return proceed(result, value => render(value, response));
+  }
+
+  #enter(passage: Passage): Awaitable<unknown> {
+    const {request, response} = passage;
+    this.#manner.admit(request);
+    // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
+    return request.path === '*' ? answerUnhandled('OPTIONS', request, response) : this.#traversal.go(passage);
+  }
+}
+
+function arrive({node, instance, hasExcessSlash}: Found, passage: Passage): Awaitable<unknown> {
+  const {request, response} = passage;
+  if (hasExcessSlash) return redirectWithoutSlash(node, request, response);
   const handler = node.handlers.get(request.method);
-  if (!handler) return respondUnhandled(node.allow, request, response);
-  const result = (instance as Record<PropertyKey, Handle>)[handler.name]!(request, response);
-  return proceed(result, value => render(value, response, handler.title));
+  if (!handler) return answerUnhandled(node.allow, request, response);
+  if (handler.middleware === open) return call(instance, handler, passage);
+  return pass(handler.middleware, passage, () => call(instance, handler, passage));
 }
 
-function respondUnhandled(allow: string, request: Request, response: Response): void {
+function call(instance: object, {name, title}: Handler, {request, response}: Passage): unknown {
+  response.giver = title;
+  return (instance as Record<PropertyKey, Handle>)[name]!(request, response);
+}
+
+function answerUnhandled(allow: string, request: Request, response: Response): void {
   if (request.method !== 'OPTIONS') {
     throw createError(405, `This answers ${allow}, not ${request.method}.`, {headers: {Allow: allow}});
   }
@@ -47,8 +77,4 @@ function redirectWithoutSlash(node: Node, request: Request, response: Response):
   // Encoded anew: a backslash in a captured segment would send a browser to another host.
   const path = encodePath(request.segments.slice(0, -1));
   response.redirect(request.mountPath + path + request.search, 308);
-}
-
-function nothingHere(): Error {
-  return createError(404, 'There is nothing at this path.');
 }

@@ -1,5 +1,7 @@
+import createError from 'http-errors';
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
+import {open, pass, type Passage} from './gate.ts';
 import type {Branch, Node, Tree} from './tree.ts';
 
 /** Where a walk ended: a resource, and what is known of its class. */
@@ -12,65 +14,107 @@ export interface Found {
   readonly depth: number;
 }
 
+/** What is done at the end of a walk. */
+export type Arrive = (found: Found, passage: Passage) => Awaitable<unknown>;
+
 type MakeChild = (segment: string, request: Request) => Awaitable<object | undefined>;
 
 /** How many ways are remembered: more than most sites have. */
 const knownLimit = 10_000;
 
-/** The way that requests go through a tree, from its root along their segments. */
+/** The way that requests go through a tree, from its root along their segments, through the middleware that stands there. */
 export class Traversal {
   readonly #tree: Tree;
-  // By path, where that alone decides: nothing on the way is captured, or made for the request. Decoding the path and walking
-  // it costs a bare server's request 2 %. Only what is there is remembered, so that nobody can fill the memory with it.
+  readonly #arrive: Arrive;
+  // By path, where that alone decides: nothing on the way is captured, or made for the request, and no middleware stands there.
+  // Decoding the path and walking it costs a bare server's request 2 %. Only what is there is remembered, so that nobody can fill
+  // the memory with it.
   readonly #known = new Map<string, Found>();
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, arrive: Arrive) {
     this.#tree = tree;
+    this.#arrive = arrive;
   }
 
-  /** The resource that a request's path leads to, or nothing. */
-  find(request: Request): Awaitable<Found | undefined> {
+  /**
+   * Walk to the resource that a request's path leads to, and arrive there; gives what that gives. Throws, or rejects with, a 404
+   * where there is none.
+   */
+  go(passage: Passage): Awaitable<unknown> {
+    const {request} = passage;
     const known = this.#known.get(request.path);
-    const {root} = this.#tree;
-    if (!known) return this.#walk(root.node, root.instance!, 0, request, true);
-    request.walk(known.depth);
-    return known;
+    if (known) {
+      request.walk(known.depth);
+      return this.#end(known, passage);
+    }
+    const {node, instance} = this.#tree.root;
+    if (node.middleware === open) return this.#walk(node, instance!, 0, passage, true);
+    return pass(node.middleware, passage, () => this.#walk(node, instance!, 0, passage, false));
   }
 
   /**
    * Go on from a resource, `at` so many segments. `isFixed` is whether the path alone has led there. A loop, for a path may have
    * more segments than the stack has room for calls.
    */
-  #walk(from: Node, resource: object, at: number, request: Request, isFixed: boolean): Awaitable<Found | undefined> {
+  #walk(from: Node, resource: object, at: number, passage: Passage, isFixed: boolean): Awaitable<unknown> {
+    const {request} = passage;
     const {segments} = request;
     let node = from;
     let instance = resource;
     let depth = at;
-    for (; depth < segments.length && !node.leaf; depth += 1) {
-      const segment = segments[depth]!;
-      const isLast = depth === segments.length - 1;
-      const branch = branchFor(node, segment, isLast);
-      if (!branch) return isLast && segment === '' ? {node, instance, hasExcessSlash: true, depth} : undefined;
-      const child = childBy(branch, instance, segment, request);
-      if (comesLater(child, branch.node)) return this.#walkLater(branch, child, depth + 1, request);
-      if (child === undefined) return undefined;
+    while (depth < segments.length && !node.leaf) {
+      const branch = step(node, depth, request);
+      if (!branch) return this.#end({node, instance, hasExcessSlash: true, depth}, passage);
+      depth += 1;
+      if (branch.node.middleware !== open) return this.#walkThrough(branch, instance, depth, passage);
+      const child = childBy(branch, instance, depth, request);
+      if (!isThere(child, branch.node)) return this.#walkLater(branch, child, depth, passage);
+      const own = this.#nodeOf(branch, child);
+      if (own.middleware !== open) return this.#walkOn(own, own.middleware, child, depth, passage);
       isFixed &&= branch.capture === undefined && branch.instance !== undefined;
-      node = this.#nodeOf(branch, child);
+      node = own;
       instance = child;
     }
     const found = {node, instance, hasExcessSlash: false, depth};
     if (isFixed && depth === segments.length) this.#remember(request, found);
-    return found;
+    return this.#end(found, passage);
+  }
+
+  /** Go through the middleware of a child before it is made: a guard comes before anything tells whether it is there. */
+  #walkThrough(branch: Branch, parent: object, at: number, passage: Passage): Awaitable<unknown> {
+    const {node} = branch;
+    return pass(node.middleware, passage, () => {
+      const child = childBy(branch, parent, at, passage.request);
+      return isThere(child, node)
+        ? this.#walkInto(branch, child, at, passage)
+        : this.#walkLater(branch, child, at, passage);
+    });
   }
 
   async #walkLater(
     branch: Branch,
-    child: PromiseLike<object | undefined>,
+    child: Awaitable<object | undefined>,
     at: number,
-    request: Request,
-  ): Promise<Found | undefined> {
+    passage: Passage,
+  ): Promise<unknown> {
     const made = await child;
-    return made === undefined ? undefined : this.#walk(this.#nodeOf(branch, made), made, at, request, false);
+    if (made === undefined) throw nothingHere();
+    return this.#walkInto(branch, made, at, passage);
+  }
+
+  #walkInto(branch: Branch, child: object, at: number, passage: Passage): Awaitable<unknown> {
+    const own = this.#nodeOf(branch, child);
+    // The class of an instance may extend the declared one, whose middleware is behind us.
+    return this.#walkOn(own, own.middleware.slice(branch.node.middleware.length), child, at, passage);
+  }
+
+  #walkOn(node: Node, gates: Node['middleware'], instance: object, at: number, passage: Passage): Awaitable<unknown> {
+    return pass(gates, passage, () => this.#walk(node, instance, at, passage, false));
+  }
+
+  #end(found: Found, passage: Passage): Awaitable<unknown> {
+    passage.request.arrive();
+    return this.#arrive(found, passage);
   }
 
   /** What is below a child: of one that is made for the request, what its own class declares. */
@@ -84,19 +128,41 @@ export class Traversal {
   }
 }
 
-function childBy(branch: Branch, parent: object, segment: string, request: Request): Awaitable<object | undefined> {
+/** Take one more segment; gives the way that it leads, or nothing for a slash too many. Throws a 404 where it leads nowhere. */
+function step(node: Node, at: number, request: Request): Branch | undefined {
+  const {segments} = request;
+  const segment = segments[at]!;
+  const isLast = at === segments.length - 1;
+  const branch = branchFor(node, segment, isLast);
+  if (!branch && isLast && segment === '') return undefined;
+  if (!branch) throw nothingHere();
   request.walk();
   if (branch.capture !== undefined) request.capture(branch.capture, segment);
-  return branch.instance ?? (parent as Record<PropertyKey, MakeChild>)[branch.method!.name]!(segment, request);
+  return branch;
 }
 
-/** Whether a child is promised. One that is there may have a handler called `then`. */
-function comesLater(child: Awaitable<object | undefined>, {resource}: Node): child is PromiseLike<object | undefined> {
-  return !(child instanceof resource) && isPromised(child);
+/** The child that a way leads to, behind so many segments. */
+function childBy(
+  {instance, method}: Branch,
+  parent: object,
+  at: number,
+  request: Request,
+): Awaitable<object | undefined> {
+  return instance ?? (parent as Record<PropertyKey, MakeChild>)[method!.name]!(request.segments[at - 1]!, request);
+}
+
+/** Whether there is a child, and not only a promise of one. One that is there may have a handler called `then`. */
+function isThere(child: Awaitable<object | undefined>, {resource}: Node): child is object {
+  return child instanceof resource || (child !== undefined && !isPromised(child));
 }
 
 /** The empty segment is a name of its own at the end of a path, nothing anywhere else, and never captured. */
 function branchFor({literals, capture}: Node, segment: string, isLast: boolean): Branch | undefined {
   if (segment === '') return isLast ? literals.get('') : undefined;
   return literals.get(segment) ?? capture;
+}
+
+/** The error for a path that leads to no resource. */
+export function nothingHere(): Error {
+  return createError(404, 'There is nothing at this path.');
 }

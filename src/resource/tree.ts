@@ -8,6 +8,8 @@ import {
   type ResourceClass,
   type Verb,
 } from './declarations.ts';
+import {open} from './gate.ts';
+import type {Middleware, MiddlewareClass} from './middleware.ts';
 import {undefinedChild} from './resource.ts';
 
 /** All that is known of a resource class in one site: what it answers, and where the walk goes from it. */
@@ -16,8 +18,10 @@ export interface Node {
   /** How the tree leads to it, for errors. */
   readonly trail: string;
   readonly leaf: boolean;
+  /** What stands before it and all below it: that of a class which it extends comes first. */
+  readonly middleware: readonly Middleware[];
   /** By verb; that of GET answers HEAD too, where nothing else does. */
-  readonly handlers: ReadonlyMap<string, Method>;
+  readonly handlers: ReadonlyMap<string, Handler>;
   /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
   readonly allow: string;
   readonly literals: Map<string, Branch>;
@@ -29,6 +33,12 @@ export interface Method {
   readonly name: PropertyKey;
   /** What errors call it: `Page.show()`. */
   readonly title: string;
+}
+
+/** A method that answers a verb. */
+export interface Handler extends Method {
+  /** What stands before it alone. */
+  readonly middleware: readonly Middleware[];
 }
 
 /** The way from a resource to a child. */
@@ -151,13 +161,33 @@ class Growth {
     const known = this.#nodes.get(own) ?? this.#known.get(own);
     if (known) return known;
     const declarations = declarationsOf(own);
-    const node = blankNode(own, trail, declarations);
+    const node = this.#blank(own, trail, declarations);
     this.#nodes.set(own, node);
     for (const child of declarations.children.values()) {
       if (child.method === undefined) this.#hang(child, node, trail, [...above, own]);
       else this.#belowMethods.push(() => this.#hang(child, node, trail, []));
     }
     return node;
+  }
+
+  #blank(resource: ResourceClass, trail: string, declarations: Declarations): Node {
+    refuseUnhandled(resource, declarations);
+    const {options, handlers, middleware, around} = declarations;
+    return {
+      resource,
+      trail,
+      leaf: options?.leaf ?? false,
+      middleware: this.#makeMiddleware(middleware, trail),
+      handlers: handlersOf(resource, handlers, name => this.#makeMiddleware(around.get(name) ?? [], trail)),
+      allow: allowed(handlers),
+      literals: new Map(),
+      capture: undefined,
+    };
+  }
+
+  #makeMiddleware(classes: readonly MiddlewareClass[], trail: string): readonly Middleware[] {
+    if (classes.length === 0) return open;
+    return classes.map(type => this.#resolve(type, `${trail} → ${type.name}`) as Middleware);
   }
 
   #hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
@@ -201,21 +231,24 @@ function namedClass({segment, resource}: ChildDeclaration, owner: ResourceClass)
   throw undefinedChild(segment, owner);
 }
 
-function blankNode(resource: ResourceClass, trail: string, {options, handlers}: Declarations): Node {
-  return {
-    resource,
-    trail,
-    leaf: options?.leaf ?? false,
-    handlers: handlersOf(resource, handlers),
-    allow: allowed(handlers),
-    literals: new Map(),
-    capture: undefined,
-  };
+/** Throws `DECORATOR_MISPLACED` for middleware on a method that nothing stands behind. */
+function refuseUnhandled({name: owner}: ResourceClass, {handlers, around}: Declarations): void {
+  const answering = new Set(handlers.values());
+  const idle = [...around.keys()].find(name => !answering.has(name));
+  if (idle === undefined) return;
+  throw new EspalierError(
+    'DECORATOR_MISPLACED',
+    `${owner}.${String(idle)}() has @Use(), but answers no verb. Put @Use() on the class, or on a method with @Get() or its like.`,
+  );
 }
 
-function handlersOf(owner: ResourceClass, declared: Declarations['handlers']): Node['handlers'] {
-  const handlers = new Map<string, Method>();
-  for (const [verb, name] of declared) handlers.set(verb, methodOf(owner, name));
+function handlersOf(
+  owner: ResourceClass,
+  declared: Declarations['handlers'],
+  middlewareOf: (name: PropertyKey) => readonly Middleware[],
+): Node['handlers'] {
+  const handlers = new Map<string, Handler>();
+  for (const [verb, name] of declared) handlers.set(verb, {...methodOf(owner, name), middleware: middlewareOf(name)});
   const get = handlers.get('GET');
   return get && !handlers.has('HEAD') ? handlers.set('HEAD', get) : handlers;
 }

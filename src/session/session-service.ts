@@ -2,7 +2,8 @@ import {promised} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
-import {RequestKey, type Request} from '../http/request.ts';
+import type {Request} from '../http/request.ts';
+import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
 import {checkOptions, count, duration, flag, kind, positive, type Kinds} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
@@ -97,7 +98,7 @@ export class SessionService {
   readonly #parts: KeeperParts;
   readonly #plainHttp: PlainHttp;
   readonly #stopListening: () => void;
-  readonly #visitKey = new RequestKey<Visit>();
+  readonly #visitKey = requestKey<Visit>('visit');
   #delivery: EndDelivery | undefined;
   #hasWarned = false;
   #isClosed = false;

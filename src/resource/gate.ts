@@ -1,0 +1,105 @@
+import type {Awaitable} from '../awaitable.ts';
+import {classOf} from '../container.ts';
+import {EspalierError} from '../errors.ts';
+import {beginProblem, problemOf} from '../http/problem.ts';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import type {Middleware, Next} from './middleware.ts';
+
+/** One request on its way, and who is told of a failure that nobody waits for any more. */
+export interface Passage {
+  readonly request: Request;
+  readonly response: Response;
+  readonly onLate: (error: unknown) => void;
+  /** How many middleware wait for what is behind them. */
+  depth: number;
+}
+
+/** Where no middleware stands. Compared by identity, so that it costs nothing. */
+export const open: readonly Middleware[] = Object.freeze([]);
+
+/** So many calls of `next()` may be in one another: a path can have more middleware than the stack has room for. */
+const stackLimit = 50;
+
+/** Go through middleware, the first one first, and on by `go`. Gives what is to be answered. */
+export function pass(
+  gates: readonly Middleware[],
+  passage: Passage,
+  go: () => Awaitable<unknown>,
+  at = 0,
+): Awaitable<unknown> {
+  const gate = gates[at];
+  return gate ? new Gate(gate, passage, () => pass(gates, passage, go, at + 1)).pass() : go();
+}
+
+/** One middleware, with one request. */
+class Gate {
+  readonly #middleware: Middleware;
+  readonly #passage: Passage;
+  readonly #go: () => Awaitable<unknown>;
+  #behind: Promise<unknown> | undefined;
+  #found: unknown;
+  #misuse: EspalierError | undefined;
+  #isDone = false;
+
+  constructor(middleware: Middleware, passage: Passage, go: () => Awaitable<unknown>) {
+    this.#middleware = middleware;
+    this.#passage = passage;
+    this.#go = go;
+  }
+
+  async pass(): Promise<unknown> {
+    const {request, response} = this.#passage;
+    try {
+      const given = await this.#middleware.handle(request, response, this.#next);
+      if (this.#misuse) throw this.#misuse;
+      if (given === undefined) return await this.#behind;
+      if (given !== this.#found) response.giver = this.#title;
+      return given;
+    } finally {
+      this.#isDone = true;
+    }
+  }
+
+  readonly #next: Next = () => {
+    if (this.#isDone || this.#behind) return this.#refuse();
+    this.#behind = this.#goOn();
+    this.#behind.catch((error: unknown) => {
+      // Another answer has been given meanwhile, as when a time limit is over.
+      if (this.#isDone) this.#passage.onLate(error);
+    });
+    return this.#behind;
+  };
+
+  async #goOn(): Promise<unknown> {
+    const passage = this.#passage;
+    passage.depth += 1;
+    try {
+      if (passage.depth % stackLimit === 0) await Promise.resolve();
+      return (this.#found = await this.#go());
+    } catch (error) {
+      // Whoever answers it has the error's status and headers to begin with.
+      beginProblem(passage.response, problemOf(error, undefined));
+      throw error;
+    } finally {
+      passage.depth -= 1;
+    }
+  }
+
+  #refuse(): Promise<never> {
+    const when = this.#isDone
+      ? 'after it was done. Return what next() gives, or await it'
+      : 'a second time. Keep its first result';
+    const misuse = new EspalierError('NEXT_TWICE', `${this.#title} called next() ${when}.`);
+    // Nobody may wait for it.
+    if (this.#isDone) this.#passage.onLate(misuse);
+    else this.#misuse = misuse;
+    const refused = Promise.reject(misuse);
+    refused.catch(() => undefined);
+    return refused;
+  }
+
+  get #title(): string {
+    return `${classOf(this.#middleware).name}.handle()`;
+  }
+}

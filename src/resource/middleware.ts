@@ -1,0 +1,67 @@
+import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../decorator.ts';
+import {describe, EspalierError} from '../errors.ts';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import {declarationsOn} from './declarations.ts';
+
+/**
+ * Goes on to what stands behind a middleware: the next one, in the end the handler. Gives what that returned, before it is made
+ * into a body. Rejects with what it threw, and with `NEXT_TWICE` when it is called again.
+ */
+export type Next = () => Promise<unknown>;
+
+/**
+ * Stands on the way to a handler: a guard, a limit, a log, a page for errors. The container makes it once, when the site is built.
+ */
+export interface Middleware {
+  /**
+   * Called with each request that comes by. What it returns, or promises, is answered in place of what the handler returned; where
+   * it returns nothing, what `next()` gave is. Without a call of `next()` nothing behind it is asked, looked up or made.
+   */
+  handle(request: Request, response: Response, next: Next): unknown;
+}
+
+/** The class of a middleware. */
+// Any arguments: they are the container's business.
+export type MiddlewareClass = new (...args: any[]) => Middleware;
+
+/** `@Use` on a class, or on a method that answers a verb. */
+interface UseDecorator {
+  (target: Function): void;
+  (target: object, name: PropertyKey, descriptor: PropertyDescriptor): void;
+}
+
+/**
+ * Puts middleware on the way. On a resource it covers the resource and all below it, what is not found there too: it comes before
+ * a child is looked up or made. On a method that answers a verb it stands around that method alone. The first one written is the
+ * first one asked; those of a base class come before those of the class that extends it.
+ *
+ * Throws `MIDDLEWARE_INVALID` for what is no class with a method `handle`.
+ */
+export function Use(...middleware: readonly MiddlewareClass[]): UseDecorator {
+  decorating('@Use', () => {
+    if (middleware.length > 1) refuseBareCall('@Use(TheMiddleware)', middleware);
+    for (const each of middleware) checkMiddleware('@Use()', each);
+  });
+  return (target: Function | object, name?: PropertyKey) =>
+    decorating('@Use()', () => {
+      if (typeof target === 'function' && (name === undefined || typeof name === 'object')) {
+        refuseStandardCall('@Use()', name);
+        declarationsOn(target).middleware.unshift(...middleware);
+      } else {
+        const {around} = declarationsOn(classOf(target, '@Use()', name));
+        around.set(name!, [...middleware, ...(around.get(name!) ?? [])]);
+      }
+    });
+}
+
+/** Throws `MIDDLEWARE_INVALID` for what is no class of a middleware. */
+export function checkMiddleware(call: string, given: unknown): asserts given is MiddlewareClass {
+  if (typeof given === 'function' && typeof (given.prototype as Partial<Middleware> | undefined)?.handle === 'function')
+    return;
+  const wayOut =
+    given === undefined
+      ? 'If its module imports this one in a circle, move it to a module of its own.'
+      : 'Give a class with a method handle(request, response, next).';
+  throw new EspalierError('MIDDLEWARE_INVALID', `${call} was given ${describe(given)}. ${wayOut}`);
+}
