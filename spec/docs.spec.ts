@@ -169,6 +169,12 @@ test('every option that the types name stands in a table, and no other', t => {
   const declared = [...optionsIn('src/site.ts', 'SiteOptions'), ...optionsIn('src/http/server.ts', 'ListenOptions')];
   t.deepEqual(tables('site'), declared.toSorted());
   t.deepEqual(tables('session'), Object.keys(siteDefaults.sessions).toSorted());
+  for (const file of globSync('src/builtin/*.ts')) {
+    for (const [, type] of read(file).matchAll(/export interface (\w+Options) /g)) {
+      const name = type!.replace('Options', '').replace(/^./, letter => letter.toLowerCase());
+      t.deepEqual(tables('builtin', name), optionsIn(file, type!).toSorted(), name);
+    }
+  }
   t.deepEqual(tables('resource'), optionsIn('src/resource/declarations.ts', 'ResourceOptions'));
   for (const {name} of stores) {
     const options = optionsIn(`src/store/${name.replace('Store', '').toLowerCase()}.ts`, `${name}Options`);

@@ -37,6 +37,11 @@ export function optionsOf<T extends object>(parts: Kinds<T>): Kind {
   return {...object, parts};
 }
 
+/** The same, or `false` for none of it. */
+export function orFalse(one: Kind): Kind {
+  return {...one, wanted: `false, or ${one.wanted}`, fits: value => value === false || one.fits(value)};
+}
+
 /** One of some texts. */
 export function oneOf(...texts: readonly string[]): Kind {
   return kind(texts.map(text => JSON.stringify(text)).join(' or '), value => texts.includes(value as string));
@@ -67,6 +72,8 @@ export const duration = kind(
   'a number of milliseconds above 0',
   value => isNumber(value) && value > 0 && Number.isFinite(value),
 );
+/** How long ago, or for how long. */
+export const milliseconds = kind('a number of milliseconds, 0 or more', value => isNumber(value) && value >= 0);
 /** For Node's timers, which take no more: 2³¹ milliseconds would be one. */
 export const delay = kind(
   'a number of milliseconds above 0, of 24 days at most',
@@ -107,7 +114,7 @@ function checkParts(
     const value = given[name];
     if (value === undefined && !one.isRequired) continue;
     if (!fits(value)) refuse(`: ${path}${name} is ${shown(value, one.isSecret)}. It must be ${wanted}.`);
-    if (parts) checkParts(value as Record<string, unknown>, parts, `${path}${name}.`, refuse);
+    if (parts && object.fits(value)) checkParts(value as Record<string, unknown>, parts, `${path}${name}.`, refuse);
   }
 }
 

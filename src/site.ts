@@ -1,10 +1,12 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
 import {isPromised, proceed, recovered, type Awaitable} from './awaitable.ts';
+import {csrfGuard, csrfKinds, type CsrfOptions} from './builtin/csrf.ts';
 import {Clock, systemClock} from './clock.ts';
 import {classOf, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
+import {isSafe} from './http/method.ts';
 import {beginProblem, problemOf, problemResponse, withStatus, type Problem, type SiteError} from './http/problem.ts';
 import {Request, type Message, type RequestInit, type RequestSettings} from './http/request.ts';
 import {Response} from './http/response.ts';
@@ -21,6 +23,7 @@ import {
   method,
   objectWith,
   optionsOf,
+  orFalse,
   positive,
   type Kinds,
 } from './options.ts';
@@ -63,6 +66,11 @@ export interface SiteOptions {
    * in place of the first. Default: none.
    */
   readonly onError?: (error: SiteError, request: Request, response: Response) => unknown;
+  /**
+   * Which unsafe requests of other sites' pages are taken although they carry the session's cookie; `false` takes all of them.
+   * Default: none. Whatever is refused is a 403, `CSRF_REFUSED`, before any resource is looked up.
+   */
+  readonly csrf?: false | CsrfOptions;
   /** The most bytes a request body may have. Default: 1 MiB. */
   readonly bodyLimit?: number;
   /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
@@ -84,6 +92,7 @@ export const siteKinds: Kinds<SiteOptions> = {
   }),
   use: kind('an array of the classes of middleware', Array.isArray),
   onError: method,
+  csrf: orFalse(optionsOf<CsrfOptions>(csrfKinds)),
   bodyLimit: positive,
   trustProxy: anything,
   drainTimeout: delay,
@@ -120,11 +129,21 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
       refuseUntold(resource, told);
     });
     sessions.deliverEnds(told.flatMap(endHandlersOf));
-    return new Site({hold, tree, use, sessions, settings, drainTimeout, onError: options.onError});
+    const refuseForged = guardOf(options, sessions);
+    return new Site({hold, tree, use, sessions, settings, drainTimeout, refuseForged, onError: options.onError});
   } catch (error) {
     hold.abandon();
     throw error;
   }
+}
+
+/** Throws for a request that a page of another site has forged: the browser has sent the visitor's cookie with it. */
+function guardOf({csrf = {}}: SiteOptions, sessions: SessionService): (request: Request) => void {
+  if (csrf === false) return () => undefined;
+  const refuse = csrfGuard('createSite() csrf', csrf);
+  return request => {
+    if (!isSafe(request.method) && sessions.isCarried(request)) refuse(request);
+  };
 }
 
 function makeMiddleware(hold: SiteContainer, {use = []}: SiteOptions): readonly Middleware[] {
@@ -156,6 +175,7 @@ interface Parts {
   readonly sessions: SessionService;
   readonly settings: RequestSettings;
   readonly drainTimeout: number;
+  readonly refuseForged: (request: Request) => void;
   readonly onError: SiteOptions['onError'];
 }
 
@@ -183,6 +203,7 @@ export class Site {
       admit: request => {
         this.#refuseWhenClosed();
         request.refuseWrongHost();
+        parts.refuseForged(request);
       },
       onLate: error =>
         report(this.#logger, 'What failed here was behind a middleware that had answered already.', error),

@@ -112,7 +112,8 @@ export function problemResponse(problem: Problem, request: Request, response = n
   return response;
 }
 
-function prefersHtml(request: Request): boolean {
+/** Whether a client would rather have a page than a document for programs. */
+export function prefersHtml(request: Request): boolean {
   const known = ['application/problem+json', 'application/json', 'text/html'];
   return new Negotiator(request).mediaType(known) === 'text/html';
 }

@@ -17,6 +17,9 @@ export interface SessionCookie {
 const overTls = sessionCookie('__Host-Http-sid', true);
 const overPlain = sessionCookie('sid', false);
 
+/** By which names a browser may carry a token, however it comes. */
+export const cookieNames: readonly string[] = [overTls.name, overPlain.name];
+
 function sessionCookie(name: string, secure: boolean): SessionCookie {
   return {name, secure, attributes: setCookieText(name, '', {secure}).slice(`${name}=`.length)};
 }

@@ -5,7 +5,7 @@ import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
 import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
-import {checkOptions, count, duration, flag, kind, positive, type Kinds} from '../options.ts';
+import {checkOptions, count, duration, flag, kind, positive, type Kinds, milliseconds} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
 import {BoundedStore} from './bounded-store.ts';
 import {Components} from './component.ts';
@@ -16,7 +16,7 @@ import {EndListeners} from './end-listeners.ts';
 import {InFlight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
 import {shortestIdleTimeout, type Lifetime} from './lifetime.ts';
-import {cookieFor, type PlainHttp} from './session-cookie.ts';
+import {cookieFor, cookieNames, type PlainHttp} from './session-cookie.ts';
 import {challenge} from './refusals.ts';
 import type {SessionStore} from './session-store.ts';
 import {StoreOutages} from './store-outages.ts';
@@ -62,8 +62,6 @@ export const sessionDefaults: Required<SessionOptions> = {
   componentLimit: 64 * 1024,
   crossSite: [],
 };
-
-const milliseconds = kind('a number of milliseconds, 0 or more', value => typeof value === 'number' && value >= 0);
 
 /** What the values of `SessionOptions` may be. */
 export const sessionKinds: Kinds<SessionOptions> = {
@@ -204,6 +202,11 @@ export class SessionService {
     if (session?.signedInWithin(within)) return session;
     const message = session?.user === undefined ? 'Sign in first.' : 'Sign in again: it was too long ago.';
     throw new EspalierError('SIGN_IN_REQUIRED', message, {status: 401, headers: challenge});
+  }
+
+  /** @internal Whether a request carries a cookie of these sessions, be it of one that has ended. */
+  isCarried(request: Request): boolean {
+    return request.headers.cookie !== undefined && cookieNames.some(name => request.cookieValues(name).length > 0);
   }
 
   /** The sessions of a user. Throws `USER_INVALID`, a 400, as `signIn` does. */

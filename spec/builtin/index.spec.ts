@@ -1,0 +1,6 @@
+import test from 'ava';
+import * as builtin from 'espalier/builtin';
+
+test('espalier/builtin gives these names, and no others', t => {
+  t.deepEqual(Object.keys(builtin), ['csrf', 'requireSignIn', 'returnPath']);
+});

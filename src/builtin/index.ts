@@ -1,0 +1,2 @@
+export {csrf, type CsrfOptions} from './csrf.ts';
+export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';

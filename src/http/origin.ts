@@ -1,0 +1,15 @@
+import type {Request} from './request.ts';
+
+/** The origin that an `Origin` header names, as `https://shop.example` (RFC 6454, section 6.2), or nothing where it names none. */
+export function originIn(header: string | undefined): URL | undefined {
+  return header === undefined || header === 'null' ? undefined : (URL.parse(header) ?? undefined);
+}
+
+/**
+ * Whether an origin is the host that a request is for. By host and port alone: of a proxy that is not trusted nobody knows whether
+ * the visitor came over TLS.
+ */
+export function isOwnOrigin(origin: URL | undefined, {host}: Request): boolean {
+  if (!origin || host === undefined) return false;
+  return origin.host === URL.parse(`${origin.protocol}//${host}`)?.host;
+}
