@@ -170,6 +170,7 @@ test('every option that the types name stands in a table, and no other', t => {
   t.deepEqual(tables('site'), declared.toSorted());
   t.deepEqual(tables('session'), Object.keys(siteDefaults.sessions).toSorted());
   for (const file of globSync('src/builtin/*.ts')) {
+    // What is written as `interface`: the options of helmet are told by helmet.
     for (const [, type] of read(file).matchAll(/export interface (\w+Options) /g)) {
       const name = type!.replace('Options', '').replace(/^./, letter => letter.toLowerCase());
       t.deepEqual(tables('builtin', name), optionsIn(file, type!).toSorted(), name);

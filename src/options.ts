@@ -1,5 +1,10 @@
 import {describe, EspalierError} from './errors.ts';
 
+/** The error for options that can't be meant so. */
+export function optionInvalid(message: string): EspalierError {
+  return new EspalierError('OPTION_INVALID', message);
+}
+
 /** What the value of an option may be. */
 export interface Kind {
   /** In words that follow "It must be". */
@@ -89,7 +94,7 @@ export const logger = objectWith('a Logger', 'error', 'warn');
  */
 export function checkOptions<T extends object>(call: string, given: T, kinds: Kinds<T>): void {
   const refuse = (message: string) => {
-    throw new EspalierError('OPTION_INVALID', `${call}${message}`);
+    throw optionInvalid(`${call}${message}`);
   };
   if (!isMadeOf(given, kinds)) refuse(`: its options are ${describe(given)}. They must be an object of options.`);
   checkParts(given as Record<string, unknown>, kinds, '', refuse);

@@ -1,6 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import {Container, type ContainerModule} from 'inversify';
 import {isPromised, proceed, recovered, type Awaitable} from './awaitable.ts';
+import {warningsOfCors} from './builtin/cors.ts';
 import {csrfGuard, csrfKinds, type CsrfOptions} from './builtin/csrf.ts';
 import {Clock, systemClock} from './clock.ts';
 import {classOf, SiteContainer} from './container.ts';
@@ -13,7 +14,7 @@ import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
-import {Logger, report} from './logger.ts';
+import {Logger, report, warn} from './logger.ts';
 import {
   anything,
   checkOptions,
@@ -129,6 +130,7 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
       refuseUntold(resource, told);
     });
     sessions.deliverEnds(told.flatMap(endHandlersOf));
+    for (const line of warningsOfCors(tree, use)) warn(hold.container.get(Logger), line);
     const refuseForged = guardOf(options, sessions);
     return new Site({hold, tree, use, sessions, settings, drainTimeout, refuseForged, onError: options.onError});
   } catch (error) {

@@ -1,6 +1,6 @@
 import {EspalierError} from '../errors.ts';
 import {isSafe} from '../http/method.ts';
-import {isOwnOrigin, originIn} from '../http/origin.ts';
+import {isOrigin, isOwnOrigin, originIn} from '../http/origin.ts';
 import {pathMatcher} from '../http/path-pattern.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
@@ -34,6 +34,8 @@ export function csrf(options: CsrfOptions = {}): MiddlewareClass {
   checkOptions('csrf()', options, csrfKinds);
   const refuse = csrfGuard('csrf()', options);
   return class Csrf implements Middleware {
+    static readonly passesPreflights = true;
+
     handle(request: Request, _response: Response, next: Next): unknown {
       refuse(request);
       return next();
@@ -57,8 +59,4 @@ function isOwn(request: Request): boolean {
   const {'sec-fetch-site': site, origin} = request.headers;
   if (site !== undefined) return site === 'same-origin' || site === 'none';
   return origin === undefined || isOwnOrigin(originIn(origin), request);
-}
-
-function isOrigin(value: unknown): boolean {
-  return value === 'null' || (typeof value === 'string' && URL.parse(value)?.origin === value);
 }

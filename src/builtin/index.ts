@@ -1,2 +1,3 @@
+export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';

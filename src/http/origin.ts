@@ -5,6 +5,11 @@ export function originIn(header: string | undefined): URL | undefined {
   return header === undefined || header === 'null' ? undefined : (URL.parse(header) ?? undefined);
 }
 
+/** Whether a value is an origin as a header has it: without a path, `null` for a page that has none. */
+export function isOrigin(value: unknown): boolean {
+  return value === 'null' || (typeof value === 'string' && URL.parse(value)?.origin === value);
+}
+
 /**
  * Whether an origin is the host that a request is for. By host and port alone: of a proxy that is not trusted nobody knows whether
  * the visitor came over TLS.

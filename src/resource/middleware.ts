@@ -22,8 +22,12 @@ export interface Middleware {
 }
 
 /** The class of a middleware. */
-// Any arguments: they are the container's business.
-export type MiddlewareClass = new (...args: any[]) => Middleware;
+export interface MiddlewareClass {
+  // Any arguments: they are the container's business.
+  new (...args: any[]): Middleware;
+  /** Whether it lets every OPTIONS request go on, so that `cors()` may stand below it. Default: no; a site warns of that. */
+  readonly passesPreflights?: boolean;
+}
 
 /** `@Use` on a class, or on a method that answers a verb. */
 interface UseDecorator {
