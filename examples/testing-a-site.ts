@@ -1,7 +1,7 @@
 // Run it with `npm run example testing-a-site`.
 import {strict as assert} from 'node:assert';
 import {test} from 'node:test';
-import {ContainerModule, Get, Post, Resource, SessionService, inject} from 'espalier';
+import {Get, Post, Resource, SessionService, inject} from 'espalier';
 import {testSite} from 'espalier/testing';
 
 @Resource()
@@ -53,9 +53,22 @@ class Porch {
 }
 
 test('the weather is as the test has it', async () => {
-  const sunny = new ContainerModule(({bind}) => {
-    bind(Weather).toConstantValue({now: async () => 'sunny'});
-  });
-  const {visitor} = testSite(Porch, {modules: [sunny]});
+  const {visitor} = testSite(Porch, {replace: [[Weather, {now: async () => 'sunny'}]]});
   assert.equal(await (await visitor().get('/')).text(), 'Outside it is sunny.');
+});
+
+@Resource()
+class Desk {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Get()
+  async show() {
+    return `The desk of ${(await this.sessions.requireSignIn()).user}.`;
+  }
+}
+
+test('the desk is for who has signed in', async () => {
+  const {visitor, as} = testSite(Desk);
+  assert.equal((await visitor().get('/')).status, 401);
+  assert.equal(await (await as('ada').get('/')).text(), 'The desk of ada.');
 });

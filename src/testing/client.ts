@@ -1,6 +1,11 @@
 import type * as ToughCookie from 'tough-cookie';
+import {ignore} from '../awaitable.ts';
+import {Request} from '../http/request.ts';
+import {Response} from '../http/response.ts';
+import {toWebResponse} from '../http/web.ts';
 import {anything, checkOptions, type Kinds} from '../options.ts';
 import {peer} from '../peer.ts';
+import {SessionService} from '../session/session-service.ts';
 import type {Site} from '../site.ts';
 
 /**
@@ -47,6 +52,8 @@ export class Client {
   readonly jar: ToughCookie.CookieJar = new CookieJar();
   readonly #site: Site;
   readonly #origin: string;
+  /** What has to be done before the first request. */
+  #entered: Promise<void> | undefined;
 
   /** `origin` is where the visitor believes the site to be; with `https:` it comes over TLS. Default: `http://localhost`. */
   constructor(site: Site, origin = 'http://localhost') {
@@ -54,11 +61,31 @@ export class Client {
     this.#origin = origin;
   }
 
+  /** @internal A visitor who has signed in as this user, in a session of their own. */
+  static signedIn(site: Site, user: string, origin?: string): Client {
+    const client = new Client(site, origin);
+    client.#entered = client.#signIn(user);
+    // Whoever sends a request is told.
+    ignore(client.#entered);
+    return client;
+  }
+
+  async #signIn(user: string): Promise<void> {
+    const url = new URL(this.#origin);
+    const request = Request.from({headers: {host: url.host}, secure: url.protocol === 'https:'});
+    await this.#site.container.get(SessionService).signIn(user, request);
+    const response = new Response();
+    await request.settle(response);
+    request.isOver = true;
+    for (const cookie of toWebResponse(response).headers.getSetCookie()) await this.#keep(cookie, url.href);
+  }
+
   /** Send a request to a path, and give the answer. */
   async fetch(path: string, options: Options = {}): Promise<globalThis.Response> {
     checkOptions('A visitor', options, clientKinds);
+    await this.#entered;
     const {json, ip, ...init} = options;
-    const request = new Request(new URL(path, this.#origin), withJson(init, json));
+    const request = new globalThis.Request(new URL(path, this.#origin), withJson(init, json));
     const cookies = await this.jar.getCookieString(request.url);
     if (cookies && !request.headers.has('Cookie')) request.headers.set('Cookie', cookies);
     const response = await this.#site.fetch(request, {...(ip !== undefined && {ip})});

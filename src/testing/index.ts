@@ -2,4 +2,4 @@ export {Client, type ClientInit} from './client.ts';
 export {storeContract, type StoreCase} from './store-contract.ts';
 export type {StoreFixture} from './store-contract/world.ts';
 export {TestClock} from './test-clock.ts';
-export {testSite, type LogLine, type TestSite} from './test-site.ts';
+export {testSite, type TestSiteOptions, type LogLine, type TestSite} from './test-site.ts';

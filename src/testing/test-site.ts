@@ -1,8 +1,8 @@
-import {Container, ContainerModule} from 'inversify';
+import {Container, ContainerModule, type ServiceIdentifier} from 'inversify';
 import {Clock} from '../clock.ts';
 import {Logger} from '../logger.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
-import {checkOptions} from '../options.ts';
+import {checkOptions, kind, type Kinds} from '../options.ts';
 import {createSite, siteKinds, type Site, type SiteOptions} from '../site.ts';
 import {Client} from './client.ts';
 import {TestClock} from './test-clock.ts';
@@ -23,24 +23,47 @@ export interface TestSite {
   readonly log: readonly LogLine[];
   /** A new visitor, at `http://localhost` unless another origin is given. */
   readonly visitor: (origin?: string) => Client;
+  /** A new visitor who has signed in as this user, in a session of their own. */
+  readonly as: (user: string, origin?: string) => Client;
 }
+
+/** How a site is composed for a test. */
+export interface TestSiteOptions extends SiteOptions {
+  /** Doubles, each with the token of what it stands for, as `[[Weather, sunny]]`. Default: none. */
+  readonly replace?: readonly (readonly [token: ServiceIdentifier, double: unknown])[];
+}
+
+const testSiteKinds: Kinds<TestSiteOptions> = {
+  ...siteKinds,
+  replace: kind(
+    'a list of pairs, of a token and its double',
+    value =>
+      Array.isArray(value) && value.every(pair => Array.isArray(pair) && pair.length === 2 && pair[0] !== undefined),
+  ),
+};
 
 /**
  * Compose a site as `createSite` does, with a clock to be turned by hand and a log to be looked at, in place of those that
- * the container or the modules bind. The site has a container below the one that is given, whose
+ * the container or the modules bind, and with the doubles of `replace` in place of what is bound to their tokens. The site has a container below the one that is given, whose
  * singletons, once made, are the same for each test.
  */
-export function testSite(Root: ResourceClass, options: SiteOptions = {}): TestSite {
-  checkOptions('testSite()', options, siteKinds);
-  const {container: parent, modules = []} = options;
+export function testSite(Root: ResourceClass, options: TestSiteOptions = {}): TestSite {
+  checkOptions('testSite()', options, testSiteKinds);
+  const {container: parent, modules = [], replace = [], ...others} = options;
   const clock = new TestClock();
   const log: LogLine[] = [];
   const container = new Container(parent && {parent});
-  const site = createSite(Root, {...options, container, modules: [...modules, doubles(clock, log)]});
-  return {site, clock, log, visitor: origin => new Client(site, origin)};
+  const site = createSite(Root, {...others, container, modules: [...modules, doubles(clock, log, replace)]});
+  return {
+    site,
+    clock,
+    log,
+    visitor: origin => new Client(site, origin),
+    as: (user, origin) => Client.signedIn(site, user, origin),
+  };
 }
 
-function doubles(clock: TestClock, log: LogLine[]): ContainerModule {
+function doubles(clock: TestClock, log: LogLine[], replace: NonNullable<TestSiteOptions['replace']>): ContainerModule {
   const logger: Logger = {
     error: (message, error) => log.push({level: 'error', message, error}),
     warn: message => log.push({level: 'warn', message}),
@@ -48,5 +71,6 @@ function doubles(clock: TestClock, log: LogLine[]): ContainerModule {
   return new ContainerModule(({rebind}) => {
     rebind(Clock).toConstantValue(clock);
     rebind(Logger).toConstantValue(logger);
+    for (const [token, double] of replace) rebind(token).toConstantValue(double);
   });
 }
