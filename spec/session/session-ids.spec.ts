@@ -12,7 +12,7 @@ const grace = 100;
 
 /** Ids that were given one after the other, a millisecond apart, of which none has been seen. */
 function given(...uids: string[]): SessionId[] {
-  return uids.map((uid, at) => ({uid, issuedAt: at, grace, until: undefined}));
+  return uids.map((uid, at) => ({uid, issuedAt: at, grace, until: undefined, seenAt: undefined}));
 }
 
 const uidsOf = (ids: readonly {readonly uid: string}[] | undefined) => ids?.map(({uid}) => uid).join(' ');
@@ -30,8 +30,43 @@ test('when an id is seen, those before it have their grace from then on, and tho
     [1100, undefined, undefined],
   );
   t.is(idsAfterSight(seen!, 'b', 2000), undefined, 'and seeing it again changes nothing');
-  t.is(idsAfterSight(given('a', 'b'), 'a', 1000), undefined);
+  t.is(idsAfterSight(given('a'), 'a', 1000), undefined);
   t.is(idsAfterSight(given('a', 'b'), 'another', 1000), undefined);
+});
+
+test('an id that is seen in its grace lasts, unless another was given for it', t => {
+  const [a, b, c] = given('a', 'b', 'c');
+  const ids = [{...a!, until: 1100, seenAt: 0}, {...b!, until: 1100}, c!];
+  t.deepEqual(idsAfterSight(ids, 'b', 1050), [ids[0], {...b!, seenAt: 1050}, c]);
+  t.is(idsAfterSight(ids, 'a', 1050), undefined);
+});
+
+test('an id that was seen is held for as long as its grace, and then a later one that is seen lets it go', t => {
+  const [b, c] = given('b', 'c');
+  const ids = [
+    {...b!, seenAt: 1000},
+    {...c!, seenAt: 900},
+  ];
+  t.is(idsAfterSight(ids, 'c', 1000 + grace - 1), undefined);
+  t.is(idsAfterSight(ids, 'c', 1000 + grace)?.[0]?.until, 1000 + 2 * grace);
+});
+
+test('an id for which another is given is on its way out from then on', t => {
+  const changed = idsAfterRenewal(given('a', 'b'), {from: 'a', to: 'c', grace}, 10);
+  t.deepEqual(
+    changed?.ids.map(({seenAt}) => seenAt),
+    [0, undefined, undefined],
+  );
+});
+
+test('of four ids one goes for whom signs in again: the oldest that was never seen, or else the oldest', t => {
+  const [b, c, d, e] = given('b', 'c', 'd', 'e');
+  const again = {from: 'a', to: 'f', grace, signIn: {user: 'ada', limit: 1}};
+  const seenAt = 5;
+  const changed = idsAfterRenewal([{...b!, seenAt}, c!, d!, e!], again, 10);
+  t.deepEqual([uidsOf(changed?.ids), changed?.former], ['b d e f', [{uid: 'c', until: 10 + grace}]]);
+  const seen = [b!, c!, d!].map(id => ({...id, seenAt}));
+  t.is(uidsOf(idsAfterRenewal([...seen, e!], again, 10)?.ids), 'c d e f', 'the newest is on its way');
 });
 
 test('of four ids the oldest goes for a new one, when the newest asks for it', t => {

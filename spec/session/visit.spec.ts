@@ -369,6 +369,55 @@ test('when the answer to a sign-in is lost, who signs in again within the grace 
   t.is(store.size, 1);
 });
 
+/** Two renewals by one cookie, of which the answer to the second comes first; then the browser keeps that to the first. */
+async function inWrongOrder(act: string) {
+  const opened = cluster(sites, {sessions: {userLimit: 1}});
+  const old = cookieIn(await opened.visitor().get('/begin'))!;
+  await opened.visitor().get('/note', {headers: {cookie: old}});
+  const [kept, other] = await Promise.all(
+    [0, 1].map(async at => cookieIn(await opened.visitor(at).get(act, {headers: {cookie: old}}))!),
+  );
+  const notesBy = async (cookie: string) => pageOf(opened.visitor(), '/notes', cookie);
+  return {...opened, kept: kept!, other: other!, notesBy};
+}
+
+for (const act of ['/renew', '/ann']) {
+  test(`of two answers to ${act} that arrive in the wrong order the browser keeps the first id, and that one lasts`, async t => {
+    const {clock, kept, other, notesBy} = await inWrongOrder(act);
+    t.is(await notesBy(other), 'x', 'it was used for a moment');
+    clock.advance(29_999);
+    t.is(await notesBy(kept), 'x');
+    for (let i = 0; i < 29; i += 1) {
+      clock.advance(1000);
+      t.is(await notesBy(other), 'x', 'what was on its way with it arrives yet');
+    }
+    clock.advance(10 * 60_000);
+    t.is(await notesBy(kept), 'x');
+  });
+
+  test(`of two answers to ${act} the browser keeps the first id, also where a request with the other is overtaken by one with it`, async t => {
+    const {clock, kept, other, notesBy} = await inWrongOrder(act);
+    for (const cookie of [kept, other, kept]) t.is(await notesBy(cookie), 'x');
+    clock.advance(10 * 60_000);
+    t.is(await notesBy(kept), 'x');
+  });
+}
+
+test('five sign-ins by one cookie, as impatient clicks make, are one session with the cart, also where a user may have one', async t => {
+  const {clock, visitor, store} = cluster(sites, {sessions: {userLimit: 1}});
+  const old = cookieIn(await visitor().get('/begin'))!;
+  await visitor().get('/note', {headers: {cookie: old}});
+  const answers = [];
+  for (let i = 0; i < 5; i += 1) answers.push(cookieIn(await visitor(i % 2).get('/ann', {headers: {cookie: old}}))!);
+  t.is(store.size, 1);
+  const last = answers.at(-1)!;
+  t.deepEqual([await pageOf(visitor(), '/user', last), await pageOf(visitor(), '/notes', last)], ['ann', 'x']);
+  const again = cookieIn(await visitor().get('/ann', {headers: {cookie: answers[0]!}}))!;
+  t.is(await pageOf(visitor(), '/notes', again), 'x', 'the one that made way signs in again too');
+  clock.advance(10 * 60_000);
+  t.deepEqual([await pageOf(visitor(), '/notes', again), store.size], ['x', 1]);
+});
+
 test('the cookie of before a sign-in is never the user’s: it finds nobody, signs nobody out, and no cookie takes the place of the new one', async t => {
   const {visitor, store} = cluster({
     ...sites,

@@ -1,5 +1,7 @@
+import {readFileSync} from 'node:fs';
 import anyTest, {type ExecutionContext} from 'ava';
 import {PostgresStore} from 'espalier/store/postgres';
+import {TestClock} from 'espalier/testing';
 import type {SessionRecord} from '../../src/session/session-store.ts';
 import {schemaRelease, schemaVersion} from '../../src/store/postgres-functions.ts';
 import {schemaSql} from '../../src/store/postgres-schema.ts';
@@ -234,6 +236,26 @@ test('processes of 0.1.0 go on beside those of this release, and each finds what
     await store.end('k', 'logout');
     t.deepEqual((await theirs.heard()).slice(-3), ['l', 'm', 'k']);
   }
+});
+
+test('a schema of the release before is brought forward with its uids, and each of those goes as it went there', async t => {
+  const clock = new TestClock();
+  const {schema, pool, store, rows} = world(t, {clock});
+  const before = readFileSync('spec/store/fixtures/postgres-release-2.sql', 'utf8');
+  await pool.query(before.replaceAll('"espalier"', `"${schema}"`));
+  const now = clock.now();
+  await rows(`SELECT @.create('a', false, 60000, 600000, ${now})`);
+  for (const to of ['b', 'c']) await rows(`SELECT @.renew('a', 'a', '${to}', 1000, false, NULL, NULL, ${now})`);
+  await rows(`SELECT @.look_up('c', true, ${now})`);
+  clock.advance(999);
+  for (const uid of ['a', 'b']) t.is(live(await store.find(uid, true)).uid, 'c');
+  clock.advance(1);
+  for (const uid of ['a', 'b']) t.like(await store.find(uid, true), {isFormer: true, key: 'a'});
+  for (const to of ['d', 'e']) t.like(await store.renew('a', {from: 'c', to, grace: 1000}), {uid: to});
+  for (const uid of ['e', 'd']) t.is(live(await store.find(uid, true)).uid, 'e');
+  clock.advance(1000);
+  t.is(live(await store.find('d', true)).uid, 'e');
+  t.like(await store.find('c', true), {isFormer: true});
 });
 
 test('processes of this release that begin at once on a schema of 0.1.0 all find it brought forward', async t => {

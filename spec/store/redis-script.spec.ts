@@ -376,6 +376,27 @@ test('a session that a process of an earlier release has renewed meanwhile is fo
   t.is((await peek(store, 'c')).key, 'a');
 });
 
+test('a session whose uids an earlier release has given goes on: those of before end when they ended there', async t => {
+  const clock = new TestClock();
+  const {store, key, begin} = world(t, {clock});
+  await begin('a');
+  for (const to of ['b', 'c']) await store.renew('a', {from: 'a', to, grace: 1000});
+  await peek(store, 'c');
+  await admin.hDel(key('s:a'), 'sights');
+  clock.advance(999);
+  for (const uid of ['a', 'b']) await peek(store, uid);
+  t.like(await store.renew('a', {from: 'c', to: 'd', grace: 1000}), {uid: 'd'});
+  clock.advance(1);
+  for (const uid of ['a', 'b']) t.like(await store.find(uid, true), {isFormer: true, key: 'a'});
+  t.like(await store.renew('a', {from: 'c', to: 'e', grace: 1000}), {uid: 'e'});
+  for (const uid of ['e', 'd']) await peek(store, uid);
+  clock.advance(1000);
+  t.deepEqual(
+    [(await peek(store, 'd')).uid, await store.find('c', true)],
+    ['e', {isFormer: true, key: 'a', until: clock.now(), now: clock.now()}],
+  );
+});
+
 test('a sign-in, a page of a list and a page of ends cost the same, however many sessions the user has', async t => {
   const server = await startServer(t);
   const client = await adminOf(t, server);

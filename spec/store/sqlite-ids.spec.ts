@@ -50,10 +50,41 @@ test('uids that find nothing any more are forgotten when nobody can come with th
   t.is(left(), 0);
 });
 
+test('a session whose uids a release has given that noted no sight of them goes on: those of before end as they ended there', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  await store.create({uid: 'a', ...lifetime});
+  for (const to of ['b', 'c']) await store.renew('a', {from: 'a', to, grace});
+  await store.find('c', true);
+  folder
+    .look()
+    .prepare('UPDATE session SET ids = ?')
+    .run(
+      JSON.stringify(
+        (['a', 'b', 'c'] as const).map((uid, at) => ({
+          uid,
+          issuedAt: folder.clock.now(),
+          grace,
+          ...(at < 2 && {until: folder.clock.now() + grace}),
+        })),
+      ),
+    );
+  folder.clock.advance(grace - 1);
+  for (const uid of ['a', 'b']) t.like(await store.find(uid, true), {uid: 'c'});
+  folder.clock.advance(1);
+  for (const uid of ['a', 'b']) t.like(await store.find(uid, true), {isFormer: true, key: 'a'});
+  for (const to of ['d', 'e']) t.like(await store.renew('a', {from: 'c', to, grace}), {uid: to});
+  for (const uid of ['e', 'd']) await store.find(uid, true);
+  folder.clock.advance(grace);
+  t.like(await store.find('d', true), {uid: 'e'});
+  t.like(await store.find('c', true), {isFormer: true});
+});
+
 for (const [what, ids] of [
   ['no JSON', '['],
   ['no list', '{}'],
   ['a uid that is none', '[{"uid":1,"issuedAt":1,"grace":1}]'],
+  ['seen at no moment', '[{"uid":"b","issuedAt":1,"grace":1,"seenAt":"today"}]'],
 ] as const) {
   test(`a session in whose row the uids are ${what} is corrupt, and left as it is`, async t => {
     const folder = new SqliteFolder(t);

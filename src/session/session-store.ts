@@ -162,8 +162,9 @@ export interface SessionStore {
 
   /**
    * The live session by one of its uids; a `FormerId` for a uid that found one until less than `formerIdsFor` ago;
-   * `undefined` for any other. With `isSeen` it counts as seen now, as by `touch`. When a uid is found for the first time, the
-   * grace begins of those that were given before it.
+   * `undefined` for any other. With `isSeen` it counts as seen now, as by `touch`. When a uid is found, the grace begins of those
+   * that were given before it. But of several that were given for one, whose answers may arrive in any order, one that is found in
+   * its grace lasts, and for as long as its grace is long no later one makes that begin again.
    */
   find(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined>;
 
@@ -188,7 +189,8 @@ export interface SessionStore {
    * in first coming first, `mostReplaced` at most. A session that has another user is given back as it is.
    *
    * A uid of before that sign-in gets the same user a further uid until its `FormerId.until`: the answer may have been lost. This
-   * is no new sign-in. In all other cases in which `from` does not find the session, nothing changes, and a `FormerId` comes back.
+   * is no new sign-in. Past `mostIds` the oldest goes that was never found, or else the oldest; it is a `FormerId` for `grace`,
+   * by which the same user gets a further one too. In all other cases in which `from` does not find the session, nothing changes, and a `FormerId` comes back.
    * Fails with `SESSION_TAKEN` when another live session has the uid `to`.
    */
   renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined>;

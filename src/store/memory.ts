@@ -10,6 +10,7 @@ import {
   idsAfterSight,
   idsAfterSignIn,
   leavesFormerIds,
+  newId,
   type ChangedIds,
   type SessionId,
 } from '../session/session-ids.ts';
@@ -449,7 +450,7 @@ export class MemoryStore implements SessionStore {
 }
 
 function idsOf({ids, key, createdAt}: Entry): readonly SessionId[] {
-  return ids ?? [{uid: key, issuedAt: createdAt, grace: 0, until: undefined}];
+  return ids ?? [newId(key, createdAt)];
 }
 
 function isAsOf({authenticatedAt = 0}: Entry, asOf: number | undefined): boolean {

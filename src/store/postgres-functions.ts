@@ -26,7 +26,7 @@ const careful = `SET lock_timeout = 1500 ${indexed}`;
 export const schemaVersion = 1;
 
 /** How far tables and functions of this version have come; 0.1.0 has no number for it. */
-export const schemaRelease = 2;
+export const schemaRelease = 3;
 
 /** What is raised for a call that comes when nobody waits for its answer any more. Nothing of it is done. */
 export const tooLate = 'ESP01';
@@ -163,7 +163,23 @@ BEGIN
 END
 $body$;
 
--- A uid has reached its visitor: the grace of those that were given before it begins.
+-- The rule is that of src/session/session-ids.ts, told once more. A request has come with a uid: whether that changes any of them.
+CREATE OR REPLACE FUNCTION @.is_news(held @.session, this_uid text, at double precision) RETURNS boolean LANGUAGE sql STABLE AS $body$
+  SELECT (held.uid = this_uid AND held.uid_seen_at IS NULL) OR EXISTS (
+    SELECT FROM @.alias LEFT JOIN @.alias AS its ON its.uid = this_uid AND held.uid <> this_uid
+    WHERE alias.key = held.key AND (
+      alias.uid = this_uid AND (alias.seen_at IS NULL OR alias.seen_at > 0 AND alias.until < 'Infinity')
+      OR (held.uid = this_uid OR alias.place < its.place)
+        AND alias.until = 'Infinity' AND coalesce(alias.seen_at, 0) + alias.grace <= at
+    )
+  )
+$body$;
+
+-- Whether a request that comes with one of them may change any.
+CREATE OR REPLACE FUNCTION @.is_open(this_key text) RETURNS boolean LANGUAGE sql STABLE AS $body$
+  SELECT EXISTS (SELECT FROM @.alias WHERE key = this_key AND (until = 'Infinity' OR seen_at IS DISTINCT FROM 0))
+$body$;
+
 CREATE OR REPLACE FUNCTION @.sight(this_key text, this_uid text, given double precision) RETURNS void
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
@@ -173,10 +189,14 @@ DECLARE
 BEGIN
   SELECT uid INTO newest FROM @.session WHERE key = this_key FOR NO KEY UPDATE;
   at := @.moment(given);
-  SELECT place INTO its_place FROM @.alias WHERE key = this_key AND uid = this_uid;
+  UPDATE @.alias SET until = 'Infinity', seen_at = at
+  WHERE key = this_key AND uid = this_uid AND until > at
+    AND (seen_at IS NULL OR seen_at > 0 AND until < 'Infinity') AND newest <> this_uid;
+  SELECT place INTO its_place FROM @.alias WHERE key = this_key AND uid = this_uid AND until > at;
   UPDATE @.alias SET until = at + grace
-  WHERE key = this_key AND until = 'Infinity' AND (newest = this_uid OR place < its_place);
-  UPDATE @.session SET is_waiting = EXISTS (SELECT FROM @.alias WHERE key = this_key AND until = 'Infinity')
+  WHERE key = this_key AND until = 'Infinity' AND coalesce(seen_at, 0) + grace <= at AND (newest = this_uid OR place < its_place);
+  UPDATE @.session SET is_waiting = @.is_open(this_key),
+    uid_seen_at = CASE WHEN newest = this_uid THEN coalesce(uid_seen_at, at) ELSE uid_seen_at END
   WHERE key = this_key;
 END
 $body$;
@@ -187,20 +207,18 @@ DECLARE
   at double precision := @.moment(given);
   found_key text;
   is_over boolean;
-  is_first_sight boolean;
+  is_news boolean;
   is_worth_it boolean;
   answer json;
 BEGIN
-  SELECT key, deadline <= at, is_waiting, is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
-  INTO found_key, is_over, is_first_sight, is_worth_it, answer
+  SELECT key, deadline <= at, is_waiting AND @.is_news(session, this_uid, at),
+    is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+  INTO found_key, is_over, is_news, is_worth_it, answer
   FROM @.session WHERE uid = this_uid;
   IF NOT FOUND THEN
-    SELECT session.key, deadline <= at,
-      is_waiting AND EXISTS (
-        SELECT FROM @.alias AS other WHERE other.key = session.key AND other.until = 'Infinity' AND other.place < alias.place
-      ),
+    SELECT session.key, deadline <= at, is_waiting AND @.is_news(session, this_uid, at),
       is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
-    INTO found_key, is_over, is_first_sight, is_worth_it, answer
+    INTO found_key, is_over, is_news, is_worth_it, answer
     FROM @.alias JOIN @.session USING (key) WHERE alias.uid = this_uid AND until > at;
   END IF;
   IF found_key IS NULL THEN
@@ -209,7 +227,7 @@ BEGIN
     PERFORM @.bury(ARRAY[found_key], given);
     RETURN @.look_up(this_uid, is_seen, given);
   END IF;
-  IF is_first_sight THEN
+  IF is_news THEN
     PERFORM @.sight(found_key, this_uid, given);
   END IF;
   IF NOT is_worth_it THEN
@@ -357,6 +375,8 @@ CREATE OR REPLACE FUNCTION @.give_further_uid(held @.session, from_uid text, new
 LANGUAGE plpgsql AS $body$
 DECLARE
   is_newest boolean := held.uid = from_uid;
+  -- Who signs in again comes with one that finds the session no more.
+  is_again boolean := NOT is_newest AND NOT EXISTS (SELECT FROM @.alias WHERE uid = from_uid AND key = held.key AND until > at);
   is_kept boolean := NOT (is_newest AND is_unsent);
   surplus @.alias;
   ids integer;
@@ -364,11 +384,12 @@ BEGIN
   SELECT count(*) INTO ids FROM @.alias WHERE key = held.key AND until > at AND NOT (is_unsent AND uid = from_uid);
   IF ids + is_kept::integer >= ${mostIds} THEN
     SELECT * INTO surplus FROM @.alias WHERE key = held.key AND until > at AND uid <> from_uid
-    ORDER BY place NULLS FIRST LIMIT 1;
-    IF NOT is_newest AND at < surplus.issued_at + new_grace THEN
+    ORDER BY is_again AND seen_at IS NULL DESC, place NULLS FIRST LIMIT 1;
+    IF NOT is_again AND NOT is_newest AND at < surplus.issued_at + new_grace THEN
       RETURN false;
     END IF;
-    UPDATE @.alias SET until = at WHERE uid = surplus.uid;
+    PERFORM @.remember(surplus.uid, held.key, CASE WHEN is_again THEN at + new_grace ELSE at END, at);
+    DELETE FROM @.alias WHERE uid = surplus.uid;
   END IF;
   PERFORM @.vacate(new_uid, at);
   DELETE FROM @.alias WHERE is_unsent AND key = held.key AND uid = from_uid AND until > at;
@@ -376,14 +397,14 @@ BEGIN
   DELETE FROM @.alias WHERE key = held.key AND until <= at;
   UPDATE @.alias SET grace = new_grace WHERE key = held.key AND until = 'Infinity';
   IF is_kept THEN
-    INSERT INTO @.alias (uid, key, until, issued_at, grace, place)
-    VALUES (held.uid, held.key, 'Infinity', coalesce(held.issued_at, held.created_at), new_grace, nextval('@.revision'))
+    INSERT INTO @.alias (uid, key, until, issued_at, grace, place, seen_at)
+    VALUES (held.uid, held.key, 'Infinity', coalesce(held.issued_at, held.created_at), new_grace, nextval('@.revision'),
+      held.uid_seen_at)
     ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until, issued_at = excluded.issued_at,
-      grace = excluded.grace, place = excluded.place;
+      grace = excluded.grace, place = excluded.place, seen_at = excluded.seen_at;
   END IF;
-  UPDATE @.session SET uid = new_uid, issued_at = at,
-    is_waiting = EXISTS (SELECT FROM @.alias WHERE key = held.key AND until = 'Infinity')
-  WHERE key = held.key;
+  UPDATE @.alias SET seen_at = 0 WHERE key = held.key AND uid = from_uid;
+  UPDATE @.session SET uid = new_uid, issued_at = at, uid_seen_at = NULL, is_waiting = @.is_open(held.key) WHERE key = held.key;
   RETURN true;
 END
 $body$;
@@ -397,7 +418,7 @@ BEGIN
   FROM (SELECT held.uid, 'Infinity'::double precision AS until UNION ALL SELECT uid, until FROM @.alias WHERE key = held.key) AS id
   WHERE NOT (is_unsent AND uid = from_uid);
   DELETE FROM @.alias WHERE key = held.key;
-  UPDATE @.session SET uid = new_uid, issued_at = at, is_waiting = false, "user" = this_user, sign_in = nextval('@.sign_in'),
+  UPDATE @.session SET uid = new_uid, issued_at = at, uid_seen_at = NULL, is_waiting = false, "user" = this_user, sign_in = nextval('@.sign_in'),
     authenticated_at = greatest(at, coalesce(authenticated_at + 1, created_at))
   WHERE key = held.key;
   IF allowed < 'Infinity' THEN
@@ -453,9 +474,8 @@ BEGIN
       json_build_object('isFormer', true, 'key', this_key, 'until', at, 'now', at));
     -- By a uid of before a sign-in the same user gets a further one: the answer may have been lost.
     IF known->>'key' = this_key AND held."user" = this_user AND at < (known->>'until')::double precision THEN
-      IF @.give_further_uid(held, from_uid, new_uid, grace, is_unsent, at) THEN
-        RETURN @.seen(this_key, NULL, at);
-      END IF;
+      PERFORM @.give_further_uid(held, from_uid, new_uid, grace, is_unsent, at);
+      RETURN @.seen(this_key, NULL, at);
     END IF;
     RETURN known;
   ELSIF held."user" <> this_user THEN

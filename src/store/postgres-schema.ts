@@ -105,6 +105,9 @@ CREATE INDEX IF NOT EXISTS session_by_sign_in ON @.session (hashtextextended("us
 ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS issued_at double precision;
 ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS grace double precision;
 ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS place bigint;
+-- Of what was there before nobody knows when it was seen: it goes as it went there.
+ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS seen_at double precision DEFAULT 0;
+ALTER TABLE @.session ADD COLUMN IF NOT EXISTS uid_seen_at double precision DEFAULT 0;
 
 CREATE TABLE IF NOT EXISTS @.former (
   uid text PRIMARY KEY,

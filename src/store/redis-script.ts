@@ -11,7 +11,8 @@ export interface RedisScript {
 }
 
 // How everything is kept, `base` being `{prefix}:`, whose braces put all of a store's keys into one slot of a cluster:
-//   s:<key>        hash    a session: its fields, `ids` once it has another uid than its key, `c:<name>` = revision:text
+//   s:<key>        hash    a session: its fields, `ids` once it has another uid than its key, and when they were seen in `sights`,
+//                          `c:<name>` = revision:text
 //   u:<uid>        string  the key of the session that has this uid besides its key; of a uid that a session had, the key,
 //                          until when it found that, and until when that is remembered, each on a line
 //   sessions       zset    the keys of all sessions in the order of their beginnings
@@ -62,10 +63,10 @@ end
 
 local function load(key)
   local at = base .. 's:' .. key
-  local f = redis.pcall('HMGET', at, 'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'revision', 'user', 'authenticated', 'ids')
+  local f = redis.pcall('HMGET', at, 'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'revision', 'user', 'authenticated', 'ids', 'sights')
   if f.err then error(corrupt) end
   if not f[1] and redis.call('EXISTS', at) == 0 then return nil end
-  local s = {key = key, at = at, uid = f[1], user = f[8], ids = f[10]}
+  local s = {key = key, at = at, uid = f[1], user = f[8], ids = f[10], sights = f[11]}
   s.idle, s.absolute, s.created, s.seen = number(f[3]), number(f[4]), number(f[5]), number(f[6])
   s.authenticated = number(f[9])
   local isWhole = s.uid and f[2] and s.idle and s.absolute and s.created and s.seen and number(f[7])
@@ -86,11 +87,14 @@ local function timeoutReason(s)
 end
 
 -- The uids that find a session, or did so a moment ago, in the order in which they were given: src/session/session-ids.ts,
--- told once more. An id without 'till' has nothing that comes after it and was seen.
+-- told once more. An id without 'till' has nothing that comes after it and was seen. Releases before know nothing of 'sights',
+-- which has nothing of theirs; what they gave goes as it went there.
 local function idsOf(s)
-  local ids = {}
+  local ids, sights = {}, {}
+  for uid, seen in string.gmatch(s.sights or '', '([^\\n]*)\\n([^\\n]*)\\n') do sights[uid] = seen end
   for uid, issued, grace, till in string.gmatch(s.ids or '', '([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n') do
-    ids[#ids + 1] = {uid = uid, issued = tonumber(issued), grace = tonumber(grace), till = tonumber(till)}
+    local seen = tonumber(sights[uid] or 0)
+    ids[#ids + 1] = {uid = uid, issued = tonumber(issued), grace = tonumber(grace), till = tonumber(till), seen = seen}
   end
   -- It has had no other, or the process that gave it this one was of a release that knew no list of them.
   if #ids == 0 or ids[#ids].uid ~= s.uid then return {{uid = s.uid, issued = s.created, grace = 0}} end
@@ -98,12 +102,13 @@ local function idsOf(s)
 end
 
 local function saveIds(s, ids)
-  local lines = {}
+  local lines, sights = {}, {}
   for i, id in ipairs(ids) do
+    sights[i] = id.uid .. '\\n' .. (id.seen and text(id.seen) or '') .. '\\n'
     lines[i] = id.uid .. '\\n' .. text(id.issued) .. '\\n' .. text(id.grace) .. '\\n' .. (id.till and text(id.till) or '') .. '\\n'
   end
-  s.ids, s.uid = table.concat(lines), ids[#ids].uid
-  redis.call('HSET', s.at, 'uid', s.uid, 'ids', s.ids)
+  s.ids, s.sights, s.uid = table.concat(lines), table.concat(sights), ids[#ids].uid
+  redis.call('HSET', s.at, 'uid', s.uid, 'ids', s.ids, 'sights', s.sights)
 end
 
 local function finds(id)
@@ -236,21 +241,25 @@ local function see(s)
   enlist(s)
 end
 
--- Somebody has come with this uid: the grace begins of those that were given before it.
+-- Somebody has come with this uid: it lasts, unless it is on its way out; the grace begins of those that were given before it,
+-- unless they were seen so lately that the browser may have them.
 local function sight(s, uid)
   if not s.ids then return end
-  local ids, waiting = idsOf(s), {}
+  local ids, isChanged = idsOf(s), false
+  if #ids == 1 then return end
   for _, id in ipairs(ids) do
-    if id.uid == uid then break end
-    if not id.till then waiting[#waiting + 1] = id end
+    if id.uid == uid then
+      if not id.seen or (id.seen > 0 and id.till) then id.seen, id.till, isChanged = now, nil, true end
+      break
+    end
+    if not id.till and now >= (id.seen or 0) + id.grace then id.till, isChanged = now + id.grace, true end
   end
-  for _, id in ipairs(waiting) do id.till = now + id.grace end
-  if #waiting > 0 then saveIds(s, ids) end
+  if isChanged then saveIds(s, ids) end
 end
 
--- The uids of a session once it has been given another, and those that it has no more. Nothing where it has as many as it
--- may, and all of them may still be on their way.
-local function idsAfterRenewal(ids, from, to, grace, isUnsent)
+-- The uids of a session once it has been given another, and those that it has no more. Where it has as many as it may, one makes
+-- way: for who signs in again the first that was never seen. For a renewal none does while all may still be on their way.
+local function idsAfterRenewal(ids, from, to, grace, isUnsent, isAgain)
   local kept, before, newest = {}, {}, nil
   for _, id in ipairs(ids) do
     if not finds(id) then
@@ -262,13 +271,17 @@ local function idsAfterRenewal(ids, from, to, grace, isUnsent)
   end
   if #kept >= mostIds then
     local place = kept[1].uid == from and 2 or 1
-    if newest.uid ~= from and now < kept[place].issued + grace then return nil end
+    if not isAgain and newest.uid ~= from and now < kept[place].issued + grace then return nil end
+    for i = #kept - 1, 1, -1 do
+      if isAgain and not kept[i].seen then place = i end
+    end
     local surplus = table.remove(kept, place)
-    surplus.till = now
+    surplus.till = isAgain and now + grace or now
     before[#before + 1] = surplus
   end
   for _, id in ipairs(kept) do
     if not id.till then id.grace = grace end
+    if id.uid == from then id.seen = 0 end
   end
   kept[#kept + 1] = {uid = to, issued = now, grace = 0}
   return kept, before
@@ -400,7 +413,7 @@ local function renewFormer(s, was, change, user)
   was = was or {key = s.key, till = now}
   local isSame = was.key == s.key and s.user and s.user == user and now < was.till
   local ids, before
-  if isSame then ids, before = idsAfterRenewal(idsOf(s), change.from, change.to, change.grace, change.isUnsent) end
+  if isSame then ids, before = idsAfterRenewal(idsOf(s), change.from, change.to, change.grace, change.isUnsent, true) end
   if not ids then return former(was) end
   rename(s, ids, before)
   see(s)

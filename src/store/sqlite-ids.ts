@@ -1,5 +1,5 @@
 import {formerIdsFor, type FormerId} from '../session/session-store.ts';
-import {idsAfterSight, type ChangedIds, type SessionId} from '../session/session-ids.ts';
+import {idsAfterSight, isOpen, newId, type ChangedIds, type SessionId} from '../session/session-ids.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 import {decodeIds, encodeIds, type SqliteSession} from './sqlite-record.ts';
 
@@ -44,12 +44,12 @@ export class SqliteIds {
     const ids = decodeIds(session);
     const last = ids.at(-1)?.uid ?? key;
     if (last !== uid) return this.#asRenewedByOthers(session, ids);
-    return ids.length > 0 ? ids : [{uid: key, issuedAt: createdAt, grace: 0, until: undefined}];
+    return ids.length > 0 ? ids : [newId(key, createdAt)];
   }
 
   /** Whether it would change anything that a visitor has come with this uid. */
   isNews(session: SqliteSession, uid: string, now: number): boolean {
-    return session.isWaiting && idsAfterSight(decodeIds(session), uid, now) !== undefined;
+    return session.isOpen && idsAfterSight(decodeIds(session), uid, now) !== undefined;
   }
 
   /** A visitor has come with this uid, so it has reached their browser. */
@@ -59,8 +59,7 @@ export class SqliteIds {
   }
 
   put({id, key}: SqliteSession, {ids, former}: ChangedIds, now: number): void {
-    const isWaiting = ids.filter(({until}) => until === undefined).length > 1;
-    this.#change.run(ids.at(-1)!.uid, encodeIds(ids), Number(isWaiting), id);
+    this.#change.run(ids.at(-1)!.uid, encodeIds(ids), Number(isOpen(ids)), id);
     this.#unname.run(id);
     for (const {uid, until} of ids) this.#name.run(uid, id, until ?? null);
     for (const {uid, until} of former) this.#leave(uid, key, until, now);
@@ -92,9 +91,9 @@ export class SqliteIds {
     const aliases = this.#aliases.all(id) as unknown as Alias[];
     const before = aliases.filter(alias => alias.uid !== uid).toSorted((one, other) => place(one) - place(other));
     const ids = before.map(alias => ({
-      ...(known[place(alias)] ?? {uid: alias.uid, issuedAt: createdAt, grace: 0}),
+      ...(known[place(alias)] ?? {uid: alias.uid, issuedAt: createdAt, grace: 0, seenAt: 0}),
       until: alias.until ?? undefined,
     }));
-    return [...ids, {uid, issuedAt: createdAt, grace: 0, until: undefined}];
+    return [...ids, newId(uid, createdAt)];
   }
 }

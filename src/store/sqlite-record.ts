@@ -7,8 +7,8 @@ export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'>
   readonly id: number;
   /** The uids that find it, as `encodeIds` gives them; `null` as long as it has none but its key. */
   readonly ids: string | null;
-  /** Whether there is one whose grace begins when a later one is seen. */
-  readonly isWaiting: boolean;
+  /** Whether a request that comes with one of them may change any. */
+  readonly isOpen: boolean;
 }
 
 /** The columns of a session, in the order in which they are decoded. */
@@ -32,7 +32,7 @@ type SessionValues = [
   authenticatedAt: number | null,
   user: string | null,
   ids: string | null,
-  isWaiting: number,
+  isOpen: number,
 ];
 
 /** The values of its columns; or with their names, which takes twice as long, but Node 22.15 knows nothing else. */
@@ -54,7 +54,7 @@ export function readable<T>(read: () => T): T {
 export function decodeSession(row: Row): SqliteSession {
   const values = valuesOf(row) as SessionValues;
   const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, ...rest] = values;
-  const [authenticatedAt, user, ids, isWaiting] = rest;
+  const [authenticatedAt, user, ids, isOpen] = rest;
   const session: SqliteSession = {
     id,
     key,
@@ -67,7 +67,7 @@ export function decodeSession(row: Row): SqliteSession {
     authenticatedAt: authenticatedAt ?? undefined,
     user: user ?? undefined,
     ids,
-    isWaiting: isWaiting === 1,
+    isOpen: isOpen === 1,
   };
   if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
   return session;
@@ -107,20 +107,23 @@ export function decodeComponent(key: string, row: Row): [string, StoredComponent
 
 /** The uids of a session, in the order in which they were given. */
 export function encodeIds(ids: readonly SessionId[]): string {
-  return JSON.stringify(ids);
+  return JSON.stringify(ids.map(id => ({...id, seenAt: id.seenAt ?? null})));
 }
 
 /** What `encodeIds` made of them. */
 export function decodeIds({key, ids}: SqliteSession): readonly SessionId[] {
   const value = ids === null ? [] : parse(ids);
   if (!Array.isArray(value) || !value.every(isId)) throw corrupt(key);
-  return value;
+  return value.map(({seenAt = 0, ...id}) => ({...id, until: id.until, seenAt: seenAt ?? undefined}));
 }
 
-function isId(value: unknown): value is SessionId {
-  const {uid, issuedAt, grace, until} = Object(value) as Partial<SessionId>;
-  const isMoment = until === undefined || typeof until === 'number';
-  return typeof uid === 'string' && typeof issuedAt === 'number' && typeof grace === 'number' && isMoment;
+/** One of them. What an earlier release has written does not say when it was seen, and goes as it went there. */
+type WrittenId = Omit<SessionId, 'until' | 'seenAt'> & {readonly until?: number; readonly seenAt?: number | null};
+
+function isId(value: unknown): value is WrittenId {
+  const {uid, issuedAt, grace, until, seenAt} = Object(value) as Partial<WrittenId>;
+  const areMoments = [until, seenAt ?? undefined].every(moment => moment === undefined || typeof moment === 'number');
+  return typeof uid === 'string' && typeof issuedAt === 'number' && typeof grace === 'number' && areMoments;
 }
 
 // As JSON, since a name may have a NUL in it, which a text in SQLite may not.

@@ -89,6 +89,79 @@ export const renewing: readonly Law[] = [
     },
   },
   {
+    title:
+      'of the uids that were given for one, whichever the browser keeps lasts, in whatever order they have come to it',
+    async holds(world) {
+      for (const [round, order] of orders(['b', 'c', 'd']).entries()) {
+        const key = `${round}a`;
+        await givenFor(world, key, ['b', 'c', 'd']);
+        for (const uid of order) {
+          assert.equal(await world.isLive(`${round}${uid}`), true);
+          world.clock.advance(100);
+        }
+        const kept = `${round}${order.at(-1)}`;
+        for (let i = 0; i < 20; i += 1) {
+          world.clock.advance(grace / 2);
+          assert.equal(await world.isLive(kept), true, `${kept} of ${order.join(', ')}`);
+        }
+        assert.equal(await world.isLive(key), false, 'the old one is gone');
+      }
+    },
+  },
+  {
+    title: 'a uid whose answer came last lasts, although a later one was used meanwhile and is used for a while yet',
+    async holds(world) {
+      await givenFor(world, '0a', ['b', 'c']);
+      await world.peek('0c');
+      world.clock.advance(grace - 1);
+      await world.peek('0b');
+      for (let i = 1; i < grace; i += grace / 5) {
+        world.clock.advance(grace / 5 - 1);
+        await world.peek('0c');
+      }
+      await world.beBusy('0a', 10 * grace);
+      assert.equal(await world.isLive('0b'), true);
+    },
+  },
+  {
+    title:
+      'of the uids that were given for one, one in use lasts, be it that the other is seen for the first time, or late',
+    async holds(world) {
+      await givenFor(world, '0a', ['b', 'c']);
+      for (const uid of ['0b', '0c', '0b', '0c']) {
+        await world.peek(uid);
+        world.clock.advance(grace - 1);
+      }
+      await world.peek('0b');
+      await world.beBusy('0a', 10 * grace);
+      assert.equal(await world.isLive('0b'), true);
+    },
+  },
+  {
+    title: 'a uid that came once, late, goes when the later one is used on, two graces after it was seen at most',
+    async holds(world) {
+      await givenFor(world, '0a', ['b', 'c']);
+      for (const uid of ['0c', '0b']) await world.peek(uid);
+      world.clock.advance(grace);
+      await world.peek('0c');
+      world.clock.advance(grace);
+      assert.deepEqual([await world.isLive('0b'), await world.isLive('0c')], [false, true]);
+    },
+  },
+  {
+    title: 'a uid for which another was given is not kept by coming with it',
+    async holds(world) {
+      await renewedFrom(world, 'a', 'b');
+      await world.peek('b');
+      await world.renew('a', {from: 'b', to: 'c', grace});
+      await world.peek('c');
+      world.clock.advance(grace - 1);
+      for (const uid of ['a', 'b', 'c']) await world.peek(uid);
+      world.clock.advance(1);
+      assert.deepEqual([await world.isLive('a'), await world.isLive('b')], [false, false]);
+    },
+  },
+  {
     title: 'a session is found by four uids at most: of renewals in a row the oldest goes first',
     async holds(world) {
       await world.begin('a');
@@ -333,6 +406,18 @@ export const renewing: readonly Law[] = [
     },
   },
 ];
+
+/** Renew a session several times by its first uid, as answers that arrive in any order do. Each uid begins as the key does. */
+async function givenFor(world: World, key: string, names: readonly string[]): Promise<void> {
+  await world.begin(key);
+  for (const name of names) assert.ok(await world.renew(key, {from: key, to: `${key.slice(0, -1)}${name}`, grace}));
+}
+
+/** All orders of some names. */
+function orders(names: readonly string[]): string[][] {
+  if (names.length === 0) return [[]];
+  return names.flatMap(first => orders(names.filter(name => name !== first)).map(rest => [first, ...rest]));
+}
 
 async function renewedFrom(world: World, from: string, to: string, lasting = grace): Promise<void> {
   await world.begin(from);

@@ -196,20 +196,49 @@ export const users: readonly Law[] = [
   },
   {
     title:
-      'ten who sign in at once from one uid, as one user, have one session; each has a uid that lasts, or is told so',
+      'ten who sign in at once from one uid, as one user, have one session; each gets a uid, and by the last four it is found',
     async holds(world) {
       await world.begin('a');
       const uids = Array.from({length: 10}, (_, i) => `b${i}`);
       const signIn = {user: 'ada', limit: 5};
       const answers = await Promise.all(uids.map(async to => world.renew('a', {from: 'a', to, grace: 1000, signIn})));
       const given = answers.map(record => record?.uid).filter(uid => uid !== undefined);
-      assert.equal(given.length, 4);
-      world.clock.advance(2000);
+      assert.deepEqual(given.toSorted(), uids);
       const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
-      assert.deepEqual(
-        uids.filter((_, i) => live[i]),
-        given.toSorted(),
-      );
+      assert.equal(live.filter(Boolean).length, 4);
+      assert.deepEqual(await keysOf(world, 'ada'), ['a']);
+    },
+  },
+  {
+    title:
+      'past four uids whoever signs in again gets one still: the oldest that nobody came with makes way, and signs in again too',
+    async holds(world) {
+      const signIn = {user: 'ada', limit: 1};
+      const again = async (from: string, to: string) => {
+        world.clock.advance(1);
+        assert.equal((await world.renew('a', {from, to, grace: 1000, signIn}))?.uid, to);
+      };
+      const live = async () => {
+        const found = await Promise.all(['b', 'c', 'd', 'e', 'f', 'g'].map(async uid => world.store.find(uid, false)));
+        return found.map(isLive);
+      };
+      await world.begin('a');
+      for (const to of ['b', 'c']) await again('a', to);
+      await world.peek('b');
+      for (const to of ['d', 'e', 'f']) await again('a', to);
+      const until = world.clock.now() + 1000;
+      assert.deepEqual(await world.store.find('c', true), {isFormer: true, key: 'a', until, now: until - 1000});
+      await again('c', 'g');
+      assert.deepEqual(await world.store.find('d', true), {
+        isFormer: true,
+        key: 'a',
+        until: until + 1,
+        now: until - 999,
+      });
+      assert.deepEqual(await live(), [true, false, false, true, true, true]);
+      // Now that somebody has come with each, it is the oldest of all.
+      await again('a', 'h');
+      assert.deepEqual(await live(), [false, false, false, true, true, true]);
       assert.deepEqual(await keysOf(world, 'ada'), ['a']);
     },
   },
