@@ -128,7 +128,7 @@ export const formerIdsFor = 5 * 60 * 1000;
 export const mostIds = 4;
 
 /** How many sessions a sign-in ends at most, in one step, for being past the user's limit. */
-export const mostReplaced = 100;
+export const mostReplaced = 20;
 
 const day = 24 * 60 * 60 * 1000;
 

@@ -16,8 +16,11 @@ const leaving = endReasons
   .map(reason => `'${reason}'`)
   .join(', ');
 
-/** Plans are kept: one that was made while a table was empty would go on reading all of it for a while when it is full. */
-const indexed = 'SET enable_seqscan = off';
+/**
+ * Plans are kept: one that was made while a table was empty would go on reading all of it for a while when it is full; and one
+ * that was made while a user had few sessions would go on reading and sorting all of them for each page.
+ */
+const indexed = 'SET enable_seqscan = off SET enable_bitmapscan = off';
 
 /** Waiting for another's lock ends before the caller does; nothing was done then. */
 const careful = `SET lock_timeout = 1500 ${indexed}`;

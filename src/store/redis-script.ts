@@ -47,7 +47,7 @@ local now = tonumber(clock) or real
 if latest ~= '' and real > tonumber(latest) then return {string.format('%.0f', real), 'late'} end
 
 local minute, day, week = 60000, 86400000, 604800000
-local formerIdsFor, mostIds, mostReplaced = 300000, 4, 100
+local formerIdsFor, mostIds, mostReplaced = 300000, 4, 20
 local corrupt, taken, evicting = {}, {}, {}
 local ops = {}
 

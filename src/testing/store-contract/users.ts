@@ -510,7 +510,7 @@ export const users: readonly Law[] = [
     },
   },
   {
-    title: 'a sign-in ends a hundred sessions at most, those signed in first, and the next ones end the others',
+    title: 'a sign-in ends twenty sessions at most, those signed in first, and the next ones end the others',
     async holds(world) {
       const keys = Array.from({length: mostReplaced + 5}, (_, i) => `session ${i}`);
       for (const key of keys) await world.signIn(key, 'ada', 1000);
