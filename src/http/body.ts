@@ -80,10 +80,10 @@ function decoderOf(charset: string): TextDecoder {
   }
 }
 
-/** The body as the JSON value it is, of `limit` bytes at most. Throws a 415 for another type and what `parseJson` does. */
-export function decodeJson(bytes: Uint8Array, headers: IncomingHttpHeaders, limit: number): unknown {
+/** The body as the JSON value it is. Rejects with a 415 for another type and with what `parseJson` does. */
+export async function decodeJson(bytes: Uint8Array, headers: IncomingHttpHeaders): Promise<unknown> {
   if (!/^application\/(?:json|[^\s;/]+\+json)$/.test(contentType(headers).type)) throw wrongType('application/json');
-  return parseJson(decodeText(bytes, headers), limit);
+  return parseJson(decodeText(bytes, headers));
 }
 
 /** The body as the fields and files of a form, URL-encoded or multipart. Throws a 415 for another type, a 400 for a broken one. */

@@ -366,10 +366,10 @@ export class Request {
 
   /**
    * The body as JSON. Throws what `text` does, a 415 for another type, a 400 for broken JSON and for a nest of more than 500
-   * levels, a 413 for more than 20,000 names, texts, lists and objects, or one for 53 bytes of a higher limit.
+   * levels. What holds much is parsed in pieces, so that other requests go on meanwhile.
    */
-  async json({limit = this.#settings.bodyLimit}: {limit?: number} = {}): Promise<unknown> {
-    return decodeJson(await this.bytes({limit}), this.headers, limit);
+  async json(options?: {limit?: number}): Promise<unknown> {
+    return decodeJson(await this.bytes(options), this.headers);
   }
 
   /** The body as a form, URL-encoded or multipart; a file is a `File`. Throws what `text` does, a 415 for another type. */
