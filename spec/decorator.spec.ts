@@ -1,6 +1,8 @@
-import {spawn} from 'node:child_process';
+import {execFile, spawn} from 'node:child_process';
 import {once} from 'node:events';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {text} from 'node:stream/consumers';
+import {promisify} from 'node:util';
 import test from 'ava';
 import {Child, Get, OnExpire, Post, Resource, SessionComponent, inject} from 'espalier';
 import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../src/decorator.ts';
@@ -24,6 +26,39 @@ test('a decorator that is called the TC39 way is refused with the compiler optio
     '@Get() was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json. [DECORATOR_MISPLACED]';
   t.throws(() => classOf(() => {}, '@Get()', {kind: 'method', name: 'show'}), {code: 'DECORATOR_MISPLACED', message});
   t.throws(() => refuseStandardCall('@Get()', {kind: 'class'}), {code: 'DECORATOR_MISPLACED', message});
+});
+
+test('the compiler names "experimentalDecorators" at each decorator where tsconfig.json lacks it', async t => {
+  const folder = mkdtempSync('dist/standard-');
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  const lines = [
+    "import {Child, Get, OnExpire, Resource, SessionComponent, SessionService, inject} from 'espalier';",
+    "@SessionComponent('visits')",
+    'class Visits {}',
+    '@Resource()',
+    'class Page {}',
+    '@Resource()',
+    "@Child('page', Page)",
+    'export class Home {',
+    '  @inject(SessionService) sessions!: SessionService;',
+    '  @Get()',
+    '  show() {}',
+    "  @Child(':name', Page)",
+    '  open() { return new Page(); }',
+    '  @OnExpire()',
+    '  end() { return Visits; }',
+    '}',
+  ];
+  writeFileSync(`${folder}/main.ts`, lines.join('\n'));
+  const options = {module: 'nodenext', target: 'es2022', types: ['node'], noEmit: true, skipLibCheck: true};
+  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({compilerOptions: options}));
+  const {stdout} = await promisify(execFile)('node_modules/.bin/tsc', ['-p', folder, '--pretty', 'false']).catch(
+    (error: {stdout: string}) => error,
+  );
+  const hint = JSON.stringify('Set "experimentalDecorators": true in tsconfig.json.');
+  const places = stdout.split(/^(?=\S+\(\d)/m).map(error => [Number(/\((\d+)/.exec(error)![1]), error.includes(hint)]);
+  const decorators = lines.flatMap((line, i) => (line.trim().startsWith('@') ? [[i + 1, true]] : []));
+  t.deepEqual(places, decorators, stdout);
 });
 
 test('a decorator that is called the legacy way is not refused', t => {

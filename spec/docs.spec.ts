@@ -124,6 +124,19 @@ test('the mistake that docs/getting-started.md asks for is answered by the line 
   );
 });
 
+test('what plain node says of the program stands in docs/getting-started.md', async t => {
+  const folder = mkdtempSync('dist/plain-');
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  const withoutFields = read('examples/getting-started.ts').replace('private readonly sessions', 'sessions');
+  for (const program of [read('examples/getting-started.ts'), withoutFields]) {
+    writeFileSync(`${folder}/main.ts`, program);
+    const child = spawn(process.execPath, [`${folder}/main.ts`]);
+    const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    const [, message] = /^(?:Syntax|Type)Error.*?: (.+?)(?: for .*)?$/m.exec(said)!;
+    t.true(read('docs/getting-started.md').replaceAll('\n', ' ').includes(`\`${message}\``), message);
+  }
+});
+
 test('every code has its heading in docs/errors.md, and every heading there its code', t => {
   const headings = [...read('docs/errors.md').matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
   t.deepEqual(headings, [...errorCodes]);

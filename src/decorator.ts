@@ -42,6 +42,12 @@ function onAccessor(decorator: string, owner: Function, name: PropertyKey): Espa
   return new EspalierError('DECORATOR_MISPLACED', `${decorator} stands on ${place}. Put it on a method.`);
 }
 
+/**
+ * What stands in the compiler's message where it would call a decorator the TC39 way. No context is of this type, nor is anything
+ * else that is passed there.
+ */
+export type SetExperimentalDecorators = 'Set "experimentalDecorators": true in tsconfig.json.';
+
 /** Throws `DECORATOR_MISPLACED` where a decorator was called with a TC39 context. */
 export function refuseStandardCall(decorator: string, context: unknown): void {
   if (!isStandardContext(context)) return;

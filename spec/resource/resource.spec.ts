@@ -304,11 +304,11 @@ test('@Child on a static method is refused', t => {
 test('@Resource() and @Child() that are called as TC39 decorators are refused', t => {
   type Standard = (target: unknown, context: object) => void;
   const hint = 'was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json.';
-  t.throws(() => (Resource() as Standard)(class Root {}, {kind: 'class'}), {
+  t.throws(() => (Resource() as unknown as Standard)(class Root {}, {kind: 'class'}), {
     code: 'DECORATOR_MISPLACED',
     message: `@Resource() ${hint} [DECORATOR_MISPLACED]`,
   });
-  t.throws(() => (Child('a', Page) as Standard)(class Root {}, {kind: 'class'}), {
+  t.throws(() => (Child('a', Page) as unknown as Standard)(class Root {}, {kind: 'class'}), {
     code: 'DECORATOR_MISPLACED',
     message: `@Child("a") ${hint} [DECORATOR_MISPLACED]`,
   });

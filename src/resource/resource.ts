@@ -1,5 +1,5 @@
 import {injectable, injectFromHierarchy} from 'inversify';
-import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../decorator.ts';
+import {classOf, decorating, refuseBareCall, refuseStandardCall, type SetExperimentalDecorators} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, flag} from '../options.ts';
 import type {Request} from '../http/request.ts';
@@ -9,9 +9,12 @@ import {declarationsOn, type ChildDeclaration, type ResourceClass, type Resource
  * Marks a class as a resource: one that a site's tree can lead to, made by the container with what it asks for by
  * `@inject`. What its base classes inject, answer and have as children is there too; what it declares itself replaces that.
  */
-export function Resource(options: ResourceOptions = {}, ...rest: never[]): (target: ResourceClass) => void {
+export function Resource(
+  options: ResourceOptions = {},
+  ...rest: never[]
+): (target: ResourceClass, context?: SetExperimentalDecorators) => void {
   decorating('@Resource', () => checkArguments(options, rest));
-  return (target: ResourceClass, context?: unknown) =>
+  return (target: ResourceClass, context?: SetExperimentalDecorators) =>
     decorating(`@Resource() of ${target.name}`, () => {
       refuseStandardCall('@Resource()', context);
       declarationsOn(target).options = options;
@@ -37,8 +40,9 @@ type Made<T> = T | undefined | Promise<T | undefined>;
 
 /** `@Child` on a class, or on a method that makes such children. */
 interface ChildDecorator<T extends object> {
-  (target: Function): void;
+  (target: Function, context?: SetExperimentalDecorators): void;
   (target: object, name: PropertyKey, descriptor: {value?: (segment: string, request: Request) => Made<T>}): void;
+  (target: object, context: SetExperimentalDecorators): void;
 }
 
 /**

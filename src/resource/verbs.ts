@@ -1,4 +1,4 @@
-import {classOf, decorating, refuseBareCall} from '../decorator.ts';
+import {classOf, decorating, refuseBareCall, type SetExperimentalDecorators} from '../decorator.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {describe, EspalierError} from '../errors.ts';
@@ -10,11 +10,14 @@ import type {Unsendable} from './result.ts';
 type Handler<R> = (request: Request, response: Response) => R;
 
 /** Refuses a method that returns what can't be sent, as far as its type tells. */
-type HandlerDecorator = <R>(
-  target: object,
-  name: PropertyKey,
-  descriptor: {value?: Handler<R>} & ([Unsendable<Awaited<R>>] extends [never] ? unknown : CannotBeSent<Awaited<R>>),
-) => void;
+interface HandlerDecorator {
+  <R>(
+    target: object,
+    name: PropertyKey,
+    descriptor: {value?: Handler<R>} & ([Unsendable<Awaited<R>>] extends [never] ? unknown : CannotBeSent<Awaited<R>>),
+  ): void;
+  (method: object, context: SetExperimentalDecorators): void;
+}
 
 /** What stands in the compiler's message. */
 interface CannotBeSent<T> {
@@ -25,7 +28,8 @@ function verb(method: Verb): () => HandlerDecorator {
   const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
   return (...given: unknown[]) => {
     decorating(decorator, () => refuseArguments(decorator, given));
-    return (target, name) => decorating(decorator, () => declare(classOf(target, decorator, name), method, name));
+    return (target: object, name: PropertyKey) =>
+      decorating(decorator, () => declare(classOf(target, decorator, name), method, name));
   };
 }
 

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type {StandardSchemaV1} from '@standard-schema/spec';
-import {decorating, refuseBareCall, refuseStandardCall} from '../decorator.ts';
+import {decorating, refuseBareCall, refuseStandardCall, type SetExperimentalDecorators} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, kind, method, type Kinds} from '../options.ts';
 
@@ -49,7 +49,10 @@ const key = Symbol.for('espalier.component');
  * undefined, also in circles, but no instances of other classes. What `#private` fields hold is not stored. Throws
  * `OPTION_INVALID` for a name or version that is none, and `COMPONENT_INVALID` for a class whose constructor wants arguments.
  */
-export function SessionComponent(name: string, options: ComponentOptions = {}): (target: ComponentClass) => void {
+export function SessionComponent(
+  name: string,
+  options: ComponentOptions = {},
+): (target: ComponentClass, context?: SetExperimentalDecorators) => void {
   decorating('@SessionComponent', () => checkDeclaration(name, options));
   const {version = 0} = options;
   return (target: ComponentClass, context?: unknown) =>

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import {classOf, decorating, refuseBareCall} from '../decorator.ts';
+import {classOf, decorating, refuseBareCall, type SetExperimentalDecorators} from '../decorator.ts';
 import type {ComponentClass, Components} from './component.ts';
 import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
@@ -54,6 +54,11 @@ type EndMethod = (end: SessionEnd) => unknown;
 
 const key = Symbol.for('espalier.onExpire');
 
+interface EndDecorator {
+  (target: object, name: PropertyKey, descriptor: {value?: EndMethod}): void;
+  (method: object, context: SetExperimentalDecorators): void;
+}
+
 /**
  * The method is told of each session that ends, on whichever process, for whichever reason, once it is done without throwing: in
  * a cluster one process tells it. It is told again, with the same `end.key`, when it throws or rejects, when it takes more than
@@ -63,11 +68,9 @@ const key = Symbol.for('espalier.onExpire');
  *
  * It may stand on a resource, or on any class that the container makes as a singleton. Throws `DECORATOR_MISPLACED` elsewhere.
  */
-export function OnExpire(
-  ...given: never[]
-): (target: object, name: PropertyKey, descriptor: {value?: EndMethod}) => void {
+export function OnExpire(...given: never[]): EndDecorator {
   decorating('@OnExpire', () => refuseBareCall('@OnExpire()', given));
-  return (target, name) =>
+  return (target: object, name: PropertyKey) =>
     decorating('@OnExpire()', () => {
       const owner = classOf(target, '@OnExpire()', name);
       const own = (Reflect.getOwnMetadata(key, owner) as PropertyKey[] | undefined) ?? [];
