@@ -728,3 +728,71 @@ test('a store that is bound to a promise is refused with the way out, and nothin
   await setImmediate();
   t.is(made, 0);
 });
+
+class Told {
+  @inject(Transport) readonly transport: unknown;
+  readonly calls: string[] = [];
+  constructor(@inject(Host) readonly host: unknown) {}
+  @postConstruct()
+  begin() {
+    this.calls.push('begun');
+  }
+}
+/** As a site has made this. */
+function madeFor<T extends object>(type: Newable<T>, sites = 1): T {
+  const container = new Container();
+  container.bind(Host).toConstantValue('host');
+  container.bind(Transport).toConstantValue('transport');
+  container.bind(Mail).toConstantValue('mail');
+  container.bind(type).toSelf().inSingletonScope();
+  for (let i = 0; i < sites; i += 1) createSite(Page, {container: new Container({parent: container})});
+  return container.get(type);
+}
+
+test('a service that is bound by toSelf() gets what its base classes inject, and is begun by them', t => {
+  class Mailing extends Told {}
+  class Loud extends Mailing {
+    readonly volume = 11;
+  }
+  for (const made of [madeFor(Mailing), madeFor(Loud), madeFor(Loud, 2)]) {
+    t.like(made, {host: 'host', transport: 'transport', calls: ['begun']});
+  }
+});
+
+test('a service that injects something itself gets that beside what its base classes inject', t => {
+  class Own extends Told {
+    @inject(Mail) readonly mail: unknown;
+  }
+  const {host, mail, transport} = madeFor(Own);
+  t.deepEqual([host, mail, transport], ['host', 'mail', 'transport']);
+});
+
+test('a service with a constructor of its own gets what that asks for alone', t => {
+  class Fake extends Told {
+    readonly given: number;
+    constructor() {
+      super('fake');
+      this.given = arguments.length;
+    }
+  }
+  class Other extends Told {
+    constructor(@inject(Mail) readonly mail: unknown) {
+      super('other');
+    }
+  }
+  t.like(madeFor(Fake), {host: 'fake', given: 0});
+  t.like(madeFor(Other), {host: 'other', mail: 'mail'});
+});
+
+test('what a base class of a service injects and nobody binds is named when the site is made', t => {
+  class Service extends Told {}
+  @Resource()
+  class Asking {
+    constructor(@inject(Service) readonly service: Service) {}
+  }
+  const services = new ContainerModule(({bind}) => void bind(Service).toSelf());
+  t.throws(() => createSite(Asking, {modules: [services]}), {
+    code: 'DEPENDENCY_MISSING',
+    message: /Service → Transport|Service → Host/,
+  });
+});

@@ -3,6 +3,7 @@ import {Plugin, type PluginContext} from '@inversifyjs/plugin';
 import {
   bindingScopeValues,
   bindingTypeValues,
+  injectFromHierarchy,
   LazyServiceIdentifier,
   type Container,
   type ContainerModule,
@@ -89,6 +90,15 @@ export class SiteContainer {
       this.container.getAll(token, {chained: true});
     } catch (cause) {
       throw this.#explained(token as Newable, nameOf(token), cause);
+    }
+  }
+
+  /** Has each class that is bound here or in a parent get what its base classes inject, as a resource does. */
+  inheritInjections(): void {
+    for (const token of this.#interior.bindingService.getBoundServices()) {
+      for (const binding of this.#interior.bindingService.getChained(token) ?? []) {
+        if (binding.type === bindingTypeValues.Instance) inheritInjection(binding.implementationType);
+      }
     }
   }
 
@@ -269,11 +279,31 @@ export function classOf(value: unknown): Function {
   return typeof prototype?.constructor === 'function' ? prototype.constructor : Object;
 }
 
+/** Without this the container gives `undefined` for what a base class injects, and says nothing. */
+function inheritInjection(type: Newable): void {
+  const base = Object.getPrototypeOf(type) as Function | null;
+  if (!base || !isInjected(base)) return;
+  const options = {extendConstructorArguments: !hasConstructor(type), extendProperties: true};
+  injectFromHierarchy(options)(type);
+}
+
+const metadataKey = '@inversifyjs/core/classMetadataReflectKey';
+
+function isInjected(type: Function | null): boolean {
+  return (
+    type !== null && (Reflect.hasOwnMetadata(metadataKey, type) || isInjected(Object.getPrototypeOf(type) as null))
+  );
+}
+
+// A class without one passes on what it is given; so does the one that the compiler makes for fields.
+function hasConstructor(type: Newable): boolean {
+  return /\bconstructor\s*\((?!\s*\)\s*\{\s*super\(\.\.\.arguments\))/.test(Function.prototype.toString.call(type));
+}
+
 /** What the container fills or calls when it makes an instance of a class, or of one that this extends. */
 function membersFor(type: Function): PropertyKey[] {
   // Not by `getClassMetadata`, which refuses a constructor that is none of the container's business here.
-  const metadata = Reflect.getOwnMetadata('@inversifyjs/core/classMetadataReflectKey', type) as
-    ClassMetadata | undefined;
+  const metadata = Reflect.getOwnMetadata(metadataKey, type) as ClassMetadata | undefined;
   const {properties, lifecycle} = metadata ?? {};
   const own = [properties?.keys(), lifecycle?.postConstructMethodNames, lifecycle?.preDestroyMethodNames];
   const base = Object.getPrototypeOf(type) as Function | null;

@@ -119,6 +119,7 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
   refuseTaken(hold.container);
   try {
     hold.bring(() => bindServices(hold, options));
+    hold.inheritInjections();
     const sessions = hold.make(SessionService, 'SessionService');
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, now: () => clock.now()};
