@@ -18,6 +18,7 @@ import {
   inject,
   type Request,
   type Response,
+  type SessionCookieOptions,
 } from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
@@ -154,10 +155,10 @@ class Shop {
 }
 
 /** A shop that listens, by a clock to turn, and a browser that has something in its basket. */
-async function shopping(t: ExecutionContext) {
+async function shopping(t: ExecutionContext, cookie: SessionCookieOptions = {}) {
   const clock = new TestClock();
   const modules = [new ContainerModule(({bind}) => void bind(Clock).toConstantValue(clock))];
-  const site = createSite(Shop, {modules});
+  const site = createSite(Shop, {modules, sessions: {cookie}});
   t.teardown(() => site.close());
   const url = await site.listen({port: 0, host: 'localhost'});
   const {page} = await browse(t);
@@ -193,7 +194,9 @@ test('who clicks twice on "Sign in", so that the first answer never arrives, is 
 class Elsewhere {
   @Get()
   show(request: Request) {
-    return html`<form method="post" action="${request.query.get('action')}"><button>Win</button></form>`;
+    const action = request.query.get('action');
+    return html`<a href="${action}">See</a>
+      <form method="post" action="${action}"><button>Win</button></form>`;
   }
 }
 
@@ -209,4 +212,22 @@ test('a form that a page of another site posts takes nobody’s session away', a
     t.regex(await page.locator('body').innerText(), /another site/);
   }
   t.is(await who(), 'nobody: tea');
+});
+
+test('where the cookie is SameSite=Strict, a link on a page of another site takes nobody’s session away either', async t => {
+  const {url, page, who} = await shopping(t, {name: 'shop', sameSite: 'strict'});
+  const other = createSite(Elsewhere);
+  t.teardown(() => other.close());
+  const elsewhere = await other.listen({port: 0, host: '127.0.0.1'});
+  await page.goto(`${elsewhere}?action=${encodeURIComponent(url)}`);
+  await page.getByRole('link').click();
+  t.is(await page.locator('#who').innerText(), 'nobody:', 'the browser has sent no cookie');
+  t.is(await who(), 'nobody: tea');
+});
+
+test('where each of two sites on one host is given a name, a browser has a session with each', async t => {
+  const [first, second] = [await shopping(t, {name: 'shop'}), await shopping(t, {name: 'desk'})];
+  await first.page.goto(second.url);
+  t.is(await first.page.locator('#who').innerText(), 'nobody:');
+  t.is(await first.who(), 'nobody: tea');
 });

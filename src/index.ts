@@ -21,6 +21,7 @@ export type {ComponentUpdate} from './session/component-update.ts';
 export type {Lifetime} from './session/lifetime.ts';
 export {OnExpire, type SessionEnd} from './session/on-expire.ts';
 export type {ReadOnly} from './session/read-only.ts';
+export type {SessionCookieOptions} from './session/session-cookie.ts';
 export {SessionService, type SessionOptions} from './session/session-service.ts';
 export {
   SessionStore,

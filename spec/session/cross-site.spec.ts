@@ -1,7 +1,19 @@
 import test from 'ava';
-import {Post, Request, Resource, SessionService, inject, type SessionOptions} from 'espalier';
+import {
+  Get,
+  Post,
+  Request,
+  Resource,
+  SessionComponent,
+  SessionService,
+  SessionStore,
+  inject,
+  type SessionCookieOptions,
+  type SessionOptions,
+} from 'espalier';
+import type {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
-import {crossSiteGuard} from '../../src/session/cross-site.ts';
+import {CrossSiteRule} from '../../src/session/cross-site.ts';
 import {cluster, cookieIn} from './cluster.ts';
 
 @Resource()
@@ -18,12 +30,12 @@ function fromElsewhere(method: string, cookie?: string): Request {
   return Request.from({method, headers: {host: 'localhost', 'sec-fetch-site': 'cross-site', cookie}});
 }
 
-/** Whether a request is refused by a guard that lets these patterns through. */
+/** Whether a request is refused by a rule that lets these patterns through. */
 function refusing(patterns: readonly string[]) {
-  const refuse = crossSiteGuard(patterns);
+  const rule = new CrossSiteRule(patterns);
   return (url: string, method = 'POST', site = 'cross-site'): boolean => {
     try {
-      refuse(Request.from({url, method, headers: {'Sec-Fetch-Site': site}}));
+      rule.refuse(Request.from({url, method, headers: {'Sec-Fetch-Site': site}}), false, false);
       return false;
     } catch (error) {
       return (error as {code?: string}).code === 'SESSION_CROSS_SITE';
@@ -86,6 +98,90 @@ test('the visitor is answered with a 403, unless the site names the path', async
   };
   t.is(await post({}), 403);
   t.is(await post({crossSite: ['/']}), 200);
+});
+
+@SessionComponent('visits')
+class Visits {
+  count = 0;
+}
+
+@Resource()
+class Page {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+  @Get()
+  async act({query}: Request) {
+    const act = query.get('act');
+    if (act === 'sign in') return (await this.sessions.signIn('ann')).user;
+    if (act === 'renew') await this.sessions.renew();
+    const session = await this.sessions.getSession();
+    if (act === 'count') await session.update(Visits, visits => void (visits.count += 1));
+    return session.uid;
+  }
+  @Post()
+  async post(request: Request) {
+    return this.act(request);
+  }
+}
+
+/** A page whose cookie is as told, and how it answers a request that a page of another site has sent. */
+function page(sameSite: SessionCookieOptions['sameSite'], crossSite: string[] = []) {
+  const {site, visitor, log} = testSite(Page, {sessions: {cookie: {sameSite: sameSite!}, crossSite}});
+  const store = site.container.get<MemoryStore>(SessionStore);
+  const headers = {'Sec-Fetch-Site': 'cross-site'};
+  const ask = async (method: string, path = '/', cookie = '') => {
+    const url = new URL(path, 'https://localhost');
+    const answer = await site.fetch(new globalThis.Request(url, {method, headers: {...headers, cookie}}));
+    return {status: answer.status, cookies: answer.headers.getSetCookie(), text: await answer.text()};
+  };
+  const begin = async () => (await visitor('https://localhost').get('/')).headers.getSetCookie()[0]!.split(';')[0]!;
+  return {store, log, ask, begin};
+}
+
+test('SameSite=Strict: a link on a page of another site, which carries no cookie, takes the place of no session', async t => {
+  const {store, log, ask, begin} = page('strict');
+  const cookie = await begin();
+  const linked = await ask('GET');
+  t.like(linked, {status: 200, cookies: []});
+  t.regex(linked.text, /^[\w-]{43}$/);
+  t.is(store.size, 1, 'an empty session for this request alone');
+  t.like(await ask('GET', '/?act=renew'), {status: 200, cookies: []});
+  for (const act of ['count', 'sign in']) {
+    const refused = await ask('GET', `/?act=${act}`);
+    t.like(refused, {status: 403, cookies: []});
+    t.regex(refused.text, /SESSION_CROSS_SITE/);
+  }
+  t.is((await ask('POST')).status, 403);
+  t.is(store.size, 1);
+  t.deepEqual(log, []);
+  // A browser that has sent the cookie all the same has nothing to lose.
+  const known = await ask('GET', '/', cookie);
+  t.like(known, {status: 200, cookies: []});
+  t.is((await ask('GET', '/?act=renew', cookie)).cookies.length, 1);
+});
+
+test('SameSite=Strict: a path that is named in crossSite may begin a session and sign in for a link', async t => {
+  const {ask} = page('strict', ['/']);
+  for (const act of ['', 'count', 'sign in']) {
+    t.like(await ask('GET', `/?act=${act}`), {status: 200, cookies: {length: 1}});
+  }
+});
+
+test('SameSite=None: what another site posts, which carries the cookie, begins and renews sessions, and signs nobody in', async t => {
+  const {store, ask, begin} = page('none');
+  const cookie = await begin();
+  t.like(await ask('POST', '/', cookie), {status: 200, cookies: {length: 0}});
+  t.like(await ask('POST', '/?act=count', cookie), {status: 200, cookies: {length: 0}});
+  t.like(await ask('POST', '/?act=renew', cookie), {status: 200, cookies: {length: 1}});
+  t.is(store.size, 1);
+  t.like(await ask('POST'), {status: 200, cookies: {length: 1}});
+  t.is(store.size, 2);
+  for (const known of [cookie, '']) {
+    const refused = await ask('POST', '/?act=sign in', known);
+    t.like(refused, {status: 403, cookies: []});
+    t.regex(refused.text, /SESSION_CROSS_SITE/);
+  }
+  t.is(store.size, 2, 'nor is a session begun for nothing');
+  t.is((await page('none', ['/']).ask('POST', '/?act=sign in')).status, 200);
 });
 
 test('what is no list of paths is refused when the site is built', t => {

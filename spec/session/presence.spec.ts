@@ -5,6 +5,7 @@ import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
 import {Components} from '../../src/session/component.ts';
 import {ComponentWriter} from '../../src/session/component-writer.ts';
+import {CrossSiteRule} from '../../src/session/cross-site.ts';
 import {StoreOutages} from '../../src/session/store-outages.ts';
 import {EndListeners} from '../../src/session/end-listeners.ts';
 import {InFlight} from '../../src/session/in-flight.ts';
@@ -32,7 +33,7 @@ function world({isSeen = true} = {}) {
     newToken: randomToken,
     logger: console,
     unreadable: new Set<string>(),
-    refuseCrossSite: () => undefined,
+    crossSite: new CrossSiteRule([]),
     timeLimit: new TimeLimit(clock, 1000),
     lifetime: {idleTimeout: minute, absoluteTimeout: 10 * minute},
     renewalGrace: 0,

@@ -1,11 +1,11 @@
 import test from 'ava';
 import {Request, Response} from 'espalier';
-import {cookieFor} from '../../src/session/session-cookie.ts';
+import {SessionCookies} from '../../src/session/session-cookie.ts';
 import {uidOf} from '../../src/session/token.ts';
 import {VisitorToken} from '../../src/session/visitor-token.ts';
 
 const [carried, other] = ['A'.repeat(43), 'B'.repeat(43)];
-const plain = cookieFor(Request.from({headers: {host: 'localhost'}}), 'thisMachine');
+const plain = new SessionCookies({}, 'thisMachine').fitting(Request.from({headers: {host: 'localhost'}}));
 const carrying = (cookie: string) => new VisitorToken(Request.from({headers: {cookie}}), plain);
 
 /** What the browser is told. */

@@ -1,11 +1,11 @@
 import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import type {Request} from '../http/request.ts';
 import type {Logger} from '../logger.ts';
 import type {TimeLimit} from '../time-limit.ts';
 import type {Components} from './component.ts';
 import type {ComponentWriter} from './component-writer.ts';
+import type {CrossSiteRule} from './cross-site.ts';
 import type {EndListeners} from './end-listeners.ts';
 import type {InFlight} from './in-flight.ts';
 import type {Lifetime} from './lifetime.ts';
@@ -26,8 +26,8 @@ export interface KeeperParts {
   readonly logger: Logger;
   /** The uids of sessions whose record can't be read, as far as the operator has been told. */
   readonly unreadable: Set<string>;
-  /** Throws for a request of another site that may not begin a session. */
-  readonly refuseCrossSite: (request: Request) => void;
+  /** What requests of other sites may do. */
+  readonly crossSite: CrossSiteRule;
   readonly lifetime: Lifetime;
   readonly renewalGrace: number;
   readonly userLimit: number;

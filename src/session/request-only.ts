@@ -1,13 +1,17 @@
+import type {EspalierError} from '../errors.ts';
 import type {KeeperParts} from './keeper.ts';
-import {sessionSuperseded} from './refusals.ts';
 import type {SessionRecord} from './session-store.ts';
 import {Session, type SessionKeeper} from './session.ts';
 
 /**
- * A session for one request: its visitor has another id by now, which their browser may have got already. It is empty, it is
- * nobody's, and nothing is kept of it.
+ * A session for one request, whose visitor has another id, as their browser may have got it already or has kept it back. It is
+ * empty, it is nobody's, and nothing is kept of it: a change fails with what `refusal` gives.
  */
-export function requestOnlySession(record: SessionRecord, {components, componentLimit, clock}: KeeperParts): Session {
+export function requestOnlySession(
+  record: SessionRecord,
+  {components, componentLimit, clock}: KeeperParts,
+  refusal: () => EspalierError,
+): Session {
   const keeper: SessionKeeper = {
     components,
     componentLimit,
@@ -15,7 +19,7 @@ export function requestOnlySession(record: SessionRecord, {components, component
     touch: () => undefined,
     setIdleTimeout: () => undefined,
     change: () => {
-      throw sessionSuperseded();
+      throw refusal();
     },
     renew: () => Promise.resolve(),
     expire: () => Promise.resolve(),

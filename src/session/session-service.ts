@@ -5,18 +5,24 @@ import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
 import type {Request} from '../http/request.ts';
 import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
-import {checkOptions, count, duration, flag, kind, positive, type Kinds, milliseconds} from '../options.ts';
+import {checkOptions, count, duration, flag, kind, milliseconds, optionsOf, positive, type Kinds} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
 import {BoundedStore} from './bounded-store.ts';
 import {Components} from './component.ts';
 import {ComponentWriter} from './component-writer.ts';
-import {crossSiteGuard} from './cross-site.ts';
+import {CrossSiteRule} from './cross-site.ts';
 import {EndDelivery, type EndHandler} from './end-delivery.ts';
 import {EndListeners} from './end-listeners.ts';
 import {InFlight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
 import {shortestIdleTimeout, type Lifetime} from './lifetime.ts';
-import {cookieFor, cookieNames, type PlainHttp} from './session-cookie.ts';
+import {
+  SessionCookies,
+  sessionCookieDefaults,
+  sessionCookieKinds,
+  type SessionCookie,
+  type SessionCookieOptions,
+} from './session-cookie.ts';
 import {challenge} from './refusals.ts';
 import type {SessionStore} from './session-store.ts';
 import {StoreOutages} from './store-outages.ts';
@@ -27,6 +33,8 @@ import {Visit} from './visit.ts';
 
 /** How a site keeps sessions. */
 export interface SessionOptions extends Partial<Lifetime> {
+  /** How the cookie is named, and to whom the browser sends it. */
+  readonly cookie?: SessionCookieOptions;
   /** Keep sessions over plain HTTP with everybody, although anyone on the way can take them over. Default: false, with this machine alone. */
   readonly insecure?: boolean;
   /**
@@ -55,6 +63,7 @@ export interface SessionOptions extends Partial<Lifetime> {
 export const sessionDefaults: Required<SessionOptions> = {
   idleTimeout: 15 * 60 * 1000,
   absoluteTimeout: 12 * 60 * 60 * 1000,
+  cookie: sessionCookieDefaults,
   insecure: false,
   storeTimeout: 2000,
   renewalGrace: 30 * 1000,
@@ -70,6 +79,7 @@ export const sessionKinds: Kinds<SessionOptions> = {
     value => duration.fits(value) && (value as number) >= shortestIdleTimeout,
   ),
   absoluteTimeout: duration,
+  cookie: optionsOf(sessionCookieKinds),
   insecure: flag,
   storeTimeout: duration,
   renewalGrace: kind(milliseconds.wanted, value => milliseconds.fits(value) && value !== Infinity),
@@ -94,11 +104,12 @@ interface Parts {
  */
 export class SessionService {
   readonly #parts: KeeperParts;
-  readonly #plainHttp: PlainHttp;
+  readonly #cookies: SessionCookies;
   readonly #stopListening: () => void;
   readonly #visitKey = requestKey<Visit>('visit');
   #delivery: EndDelivery | undefined;
-  #hasWarned = false;
+  #hasWarnedOfProxy = false;
+  #hasWarnedOfHost = false;
   #isClosed = false;
 
   /** The container makes it, with options that have been checked. */
@@ -128,12 +139,13 @@ export class SessionService {
       logger,
       unreadable,
       components,
-      refuseCrossSite: crossSiteGuard(settings.crossSite),
+      crossSite: new CrossSiteRule(settings.crossSite, settings.cookie.sameSite),
       lifetime,
       ...limits,
     };
     const isProduction = process.env['NODE_ENV'] === 'production';
-    this.#plainHttp = settings.insecure ? 'all' : isProduction ? 'nobody' : 'thisMachine';
+    const plainHttp = settings.insecure ? 'all' : isProduction ? 'nobody' : 'thisMachine';
+    this.#cookies = new SessionCookies(settings.cookie, plainHttp);
   }
 
   /**
@@ -206,7 +218,7 @@ export class SessionService {
 
   /** @internal Whether a request carries a cookie of these sessions, be it of one that has ended. */
   isCarried(request: Request): boolean {
-    return request.headers.cookie !== undefined && cookieNames.some(name => request.cookieValues(name).length > 0);
+    return this.#cookies.names.some(name => request.cookieValues(name).length > 0);
   }
 
   /** The sessions of a user. Throws `USER_INVALID`, a 400, as `signIn` does. */
@@ -257,7 +269,9 @@ export class SessionService {
     this.#warnOfProxy(request);
     // The service of another site can be asked about a request too.
     const isForeign = request.answeredBy !== undefined && request.answeredBy !== this;
-    const visit = new Visit(request, cookieFor(request, this.#plainHttp), this.#parts, isForeign);
+    const cookie = this.#cookies.fitting(request);
+    this.#warnOfHost(request, cookie);
+    const visit = new Visit(request, cookie, this.#parts, isForeign);
     request.set(this.#visitKey, visit);
     request.beforeHeaders(response => visit.settle(response));
     return visit;
@@ -265,12 +279,19 @@ export class SessionService {
 
   // The usual cause of lost sessions behind a proxy, and invisible from outside: so say it, once.
   #warnOfProxy(request: Request): void {
-    if (this.#hasWarned || request.secure || !request.claimsTls) return;
-    this.#hasWarned = true;
+    if (this.#hasWarnedOfProxy || request.secure || !request.claimsTls) return;
+    this.#hasWarnedOfProxy = true;
     warn(
       this.#parts.logger,
       `A proxy${request.ip && ` at ${request.ip}`} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
     );
+  }
+
+  #warnOfHost(request: Request, cookie: SessionCookie): void {
+    const reason = this.#hasWarnedOfHost ? undefined : this.#cookies.whyLost(cookie, request);
+    if (reason === undefined) return;
+    this.#hasWarnedOfHost = true;
+    warn(this.#parts.logger, reason);
   }
 }
 

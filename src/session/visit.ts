@@ -2,6 +2,7 @@ import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
+import {crossSite} from './cross-site.ts';
 import {Keeper, type KeeperParts} from './keeper.ts';
 import {lookUp} from './look-up.ts';
 import {makeStoppable, Presence} from './presence.ts';
@@ -148,12 +149,13 @@ export class Visit extends Keeper {
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
     response.keepPrivate();
     this.#presence?.settle(response);
-    if (this.#requestOnly && response.stream) this.#stopInTime(response.stream, response);
+    if (this.#requestOnly && this.#former && response.stream) {
+      this.#stopInTime(response.stream, response, this.#former);
+    }
   }
 
   /** A stream that was opened with an id of before a sign-in ends with the grace of that id. */
-  #stopInTime(source: NonNullable<Response['stream']>, response: Response): void {
-    const {until, now} = this.#former!;
+  #stopInTime(source: NonNullable<Response['stream']>, response: Response, {until, now}: FormerId): void {
     if (now >= until) return;
     const stop = makeStoppable(source, response, () => cancel());
     const cancel = this.parts.clock.after(until - now, stop);
@@ -162,7 +164,9 @@ export class Visit extends Keeper {
   #get(): Awaitable<Session> {
     return proceed(this.#findInTime(!this.#isPrefetch()), session => {
       if (session) return session;
-      return this.#former ? this.#getRequestOnly(this.#former) : this.#begin();
+      if (this.#former) return this.#getRequestOnly(this.#former, sessionSuperseded);
+      const isWithheld = this.parts.crossSite.isWithheld(this.#request, this.#token.isCarried);
+      return isWithheld ? this.#getRequestOnly(this.#newcomer(), crossSite) : this.#begin(false);
     });
   }
 
@@ -204,27 +208,32 @@ export class Visit extends Keeper {
   #getOrBegin(): Awaitable<Session> {
     return proceed(this.#findInTime(true), session => {
       this.#former = this.#requestOnly = undefined;
-      return session ?? this.#begin();
+      return session ?? this.#begin(true);
     });
   }
 
-  #getRequestOnly({uid, now}: FormerId & {readonly uid: string}): Session {
+  /** Somebody of whom nobody knows. */
+  #newcomer() {
+    return {uid: uidOf(drawToken(this.parts.newToken)), now: this.parts.clock.now()};
+  }
+
+  #getRequestOnly({uid, now}: {readonly uid: string; readonly now: number}, refusal: () => EspalierError): Session {
     const {lifetime} = this.parts;
     const seen = {createdAt: now, lastSeenAt: now, authenticatedAt: undefined, now};
     const record = {key: uid, uid, isSecure: this.#token.isSecure, ...lifetime, ...seen, user: undefined};
-    this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.parts);
+    this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.parts, refusal);
     return this.#requestOnly;
   }
 
   /** A new token has to reach the browser, and may take the place of no other visitor's. */
-  #refuseNewToken(): void {
+  #refuseNewToken(isSignIn: boolean): void {
     if (this.#isForeign) throw foreignRequest();
     if (this.#isTold || this.#request.isAnswered) throw tooLate();
-    this.parts.refuseCrossSite(this.#request);
+    this.parts.crossSite.refuse(this.#request, isSignIn, this.#token.isCarried);
   }
 
-  #begin(): Awaitable<Session> {
-    this.#refuseNewToken();
+  #begin(isSignIn: boolean): Awaitable<Session> {
+    this.#refuseNewToken(isSignIn);
     const {store, lifetime, newToken} = this.parts;
     const token = drawToken(newToken);
     const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, ...lifetime});
@@ -247,7 +256,7 @@ export class Visit extends Keeper {
   #signInAgain(user: string): Awaitable<Session | undefined> {
     const former = this.#former;
     if (!former) return undefined;
-    this.#refuseNewToken();
+    this.#refuseNewToken(true);
     const token = drawToken(this.parts.newToken);
     const renewal = this.#renewal(former.uid, token, user);
     return proceed(this.parts.store.renew(former.key, renewal), record => {
@@ -279,7 +288,7 @@ export class Visit extends Keeper {
 
   /** Give the session, which there is, a new uid. Gives what the store does. */
   #rename(user?: string): Awaitable<SessionRecord | FormerId | undefined> {
-    this.#refuseNewToken();
+    this.#refuseNewToken(user !== undefined);
     const presence = this.#presence!;
     const {session} = presence;
     const token = drawToken(this.parts.newToken);

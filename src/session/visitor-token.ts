@@ -22,6 +22,11 @@ export class VisitorToken {
     return this.#cookie.secure;
   }
 
+  /** Whether the browser has sent one with the request, also one that is malformed, or there twice. */
+  get isCarried(): boolean {
+    return this.#request.cookieValues(this.#cookie.name).length > 0;
+  }
+
   /** Whether the browser does not have it yet. */
   get isNew(): boolean {
     return this.#isNew;
@@ -53,11 +58,6 @@ export class VisitorToken {
   /** Tell the browser. What is new is only sent while its session `isAlive`. */
   tell(response: Response, isAlive: boolean): void {
     if (this.#isNew && isAlive) sendToken(this.#token!, this.#cookie, response);
-    else if (this.#isOver && this.#isCarried()) clearToken(this.#cookie, response);
-  }
-
-  // Also one that is malformed, or there twice.
-  #isCarried(): boolean {
-    return this.#request.cookieValues(this.#cookie.name).length > 0;
+    else if (this.#isOver && this.isCarried) clearToken(this.#cookie, response);
   }
 }
