@@ -296,6 +296,27 @@ test('however many sessions a user has, they are listed and ended twenty at a ti
   t.deepEqual(steps.splice(0), ['endAll 20', 'endAll 20', 'endAll 20']);
 });
 
+test('however many ends were set aside, retryEnds() has them told again twenty at a time, and each once', async t => {
+  const steps: string[] = [];
+  const {sites, store} = cluster(acts, {
+    through: memory =>
+      around(memory, (act, name, parameters) => {
+        if (name === 'releaseEnds') steps.push(`${name} ${String(parameters[0])}`);
+        return act();
+      }),
+  });
+  store.keepEnds();
+  for (let i = 0; i < 50; i += 1) {
+    const uid = `session ${i}`;
+    store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
+    store.end(uid, 'logout');
+  }
+  for (const {key} of store.takeEnds(50, 1000)) store.settleEnd(key, 'parked');
+  t.is(await sites[0]!.container.get(SessionService).retryEnds(), 50);
+  t.deepEqual(steps, ['releaseEnds 20', 'releaseEnds 20', 'releaseEnds 20']);
+  t.is(store.takeEnds(100, 1000).length, 50);
+});
+
 test('expireEveryone() ends the sessions of all users and of nobody, tells each end, and leaves nobody signed in', async t => {
   const heard: string[] = [];
   const {visitor, sites, store} = cluster({

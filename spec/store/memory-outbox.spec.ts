@@ -9,7 +9,7 @@ function world({isKeeping = true} = {}) {
   const outbox = new MemoryOutbox();
   if (isKeeping) outbox.keep(0);
   const end = (key: string, now = 0) => {
-    outbox.add({key, reason: 'logout', session: {key, now} as SessionRecord});
+    outbox.add({key, reason: 'logout', session: {key, now} as SessionRecord, bytes: 10});
   };
   const take = (count: number, lease: number, now: number) => outbox.take(count, lease, now).map(({key}) => key);
   return {outbox, end, take};
@@ -53,7 +53,7 @@ test('what was told is not handed out again, whatever is said of it later', t =>
   outbox.settle('a', 'told', 0);
   for (const outcome of [{retryIn: 0}, 'parked', 'told'] as const) outbox.settle('a', outcome, 0);
   t.deepEqual(take(9, 10, 99), []);
-  t.is(outbox.release(), 0);
+  t.is(outbox.release(100), 0);
 });
 
 test('what was set aside waits to be released, and counts anew', t => {
@@ -62,20 +62,34 @@ test('what was set aside waits to be released, and counts anew', t => {
   take(1, 10, 0);
   outbox.settle('a', 'parked', 0);
   t.deepEqual(take(9, 10, 99), []);
-  t.is(outbox.release(), 1);
-  t.is(outbox.release(), 0);
+  t.is(outbox.release(100), 1);
+  t.is(outbox.release(100), 0);
   t.like(outbox.take(1, 10, 99)[0], {key: 'a', attempts: 1});
 });
 
-test('of what was set aside the last ten thousand are kept', t => {
+test('of what was set aside the first is forgotten first, and what is left is counted in bytes', t => {
   const {outbox, end, take} = world();
-  for (let number = 0; number < 10_002; number += 1) {
-    end(`${number}`);
+  for (const key of ['a', 'b', 'c']) {
+    end(key);
     take(1, 10, 0);
-    outbox.settle(`${number}`, 'parked', 0);
+    outbox.settle(key, 'parked', 0);
   }
-  t.is(outbox.release(), 10_000);
-  t.deepEqual(take(1, 10, 0), ['2']);
+  t.is(outbox.parkedBytes, 30);
+  t.true(outbox.forgetParked());
+  t.is(outbox.release(1), 1);
+  t.deepEqual(take(9, 10, 0), ['b']);
+  t.is(outbox.parkedBytes, 10);
+  t.deepEqual([outbox.forgetParked(), outbox.forgetParked(), outbox.parkedBytes], [true, false, 0]);
+});
+
+test('what is set aside again under one key is counted once', t => {
+  const {outbox, end, take} = world();
+  for (let i = 0; i < 2; i += 1) {
+    end('a');
+    take(1, 10, 0);
+    outbox.settle('a', 'parked', 0);
+  }
+  t.is(outbox.parkedBytes, 10);
 });
 
 test('ends are kept for a week after somebody has asked for it, and none before', t => {

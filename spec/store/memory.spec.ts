@@ -137,6 +137,37 @@ test('one account that signs in again and again ends its own sessions, and nobod
   t.deepEqual(evicted.slice(3), ['eve 3', 'ada'], 'where nobody has two, the one seen least lately');
 });
 
+test('ends that were set aside count among the bytes: the first are forgotten before any session ends, which is told once', t => {
+  const lines: unknown[] = [];
+  const logger = {warn: (line: unknown) => lines.push(line), error: (line: unknown) => lines.push(line)};
+  const clock = new TestClock();
+  const store = new MemoryStore({clock, logger, bytes: 100_000});
+  t.teardown(() => store.close());
+  store.keepEnds();
+  const begin = (uid: string) => {
+    store.create({uid, isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000});
+    store.write(uid, 'cart', 0, 'x'.repeat(9300));
+  };
+  const setAside = (uid: string) => {
+    begin(uid);
+    store.end(uid, 'logout');
+    store.takeEnds(1, 1000);
+    store.settleEnd(uid, 'parked');
+  };
+  for (let i = 0; i < 4; i += 1) begin(`live ${i}`);
+  for (let i = 0; i < 20; i += 1) setAside(`ended ${i}`);
+  t.is(store.size, 4);
+  t.is(lines.length, 1);
+  t.regex(
+    String(lines[0]),
+    /no @OnExpire method could be told of take more bytes than there are: from now on the first of them are forgotten/,
+  );
+  t.is(store.releaseEnds(100), 5);
+  t.is(store.takeEnds(10, 1000)[0]?.key, 'ended 15');
+  for (let i = 0; i < 10; i += 1) setAside(`later ${i}`);
+  t.is(lines.length, 2, 'and again once those that were there have been asked for');
+});
+
 test('past a number of bytes sessions end, however few they are, and never the one that is written to', t => {
   const evicted: string[] = [];
   const logger: Logger = {error: () => undefined, warn: () => undefined};

@@ -113,7 +113,7 @@ test('a kept end whose session can’t be read is handed out without it; one tha
     ],
   );
   t.deepEqual(await store.takeEnds(10, 1000), []);
-  t.is(await store.releaseEnds(), 2);
+  t.is(await store.releaseEnds(100), 2);
 });
 
 test('what an ended session had is gone from Redis, but for the log of the last minute, for kept ends, and for some minutes its uids', async t => {
@@ -167,7 +167,7 @@ test('ends of one step are handed out in their order, and again so', async t => 
   clock.advance(1000);
   t.deepEqual(await taken(30), uids);
   for (const uid of uids) await store.settleEnd(uid, 'parked');
-  await store.releaseEnds();
+  await store.releaseEnds(100);
   t.deepEqual(await taken(30), uids);
 });
 
@@ -185,7 +185,7 @@ test('an end of a key of which one is kept takes its place, even where that was 
     );
     await store.settleEnd('a', 'parked');
   }
-  t.is(await store.releaseEnds(), 1);
+  t.is(await store.releaseEnds(100), 1);
   await store.settleEnd('a', 'told');
   t.deepEqual(await lastingOf(opened), ['ended', 'handed', 'keep-ends', 'outbox']);
 });
@@ -269,7 +269,7 @@ test('the access rules that the docs name are enough', async t => {
   for (const outcome of ['parked', {retryIn: 0}, 'told'] as const) {
     t.is((await store.takeEnds(1, 0)).length, 1);
     await store.settleEnd('a', outcome);
-    await store.releaseEnds();
+    await store.releaseEnds(100);
   }
   await until(() => told.length === 1, 'the look');
   t.deepEqual(warnings, []);

@@ -205,6 +205,14 @@ test('the sessions in a file that 0.1.0 made go on: they are written, renewed, s
   );
 });
 
+test('a file that lacks only the last of what was added gets that', t => {
+  const folder = new SqliteFolder(t);
+  folder.open().close();
+  folder.look().exec('DROP INDEX outbox_parked');
+  folder.open();
+  t.truthy(folder.look().prepare("SELECT 1 FROM sqlite_schema WHERE name = 'outbox_parked'").get());
+});
+
 test('several processes may begin at once on a file that 0.1.0 made', async t => {
   const folder = made(t);
   await t.notThrowsAsync(Promise.all([1, 2, 3, 4].map(i => folder.outcome('begin', `${i}`))));

@@ -91,8 +91,8 @@ export class BoundedStore implements SessionStore {
     return this.#ask(() => this.#store.settleEnd(key, outcome));
   }
 
-  releaseEnds(): Awaitable<number> {
-    return this.#ask(() => this.#store.releaseEnds());
+  releaseEnds(most: number): Awaitable<number> {
+    return this.#ask(() => this.#store.releaseEnds(most));
   }
 
   close(): Awaitable<void> {

@@ -28,7 +28,7 @@ import type {SessionStore} from './session-store.ts';
 import {StoreOutages} from './store-outages.ts';
 import type {Session} from './session.ts';
 import type {TokenSource} from './token.ts';
-import {endPages, UserSessions} from './user-sessions.ts';
+import {endPages, releaseAll, UserSessions} from './user-sessions.ts';
 import {Visit} from './visit.ts';
 
 /** How a site keeps sessions. */
@@ -235,7 +235,7 @@ export class SessionService {
 
   /** Have the ends that no `@OnExpire` method could be told of, and that were set aside, told again; gives how many there were. */
   retryEnds(): Promise<number> {
-    return promised(() => this.#parts.store.releaseEnds());
+    return releaseAll(most => this.#parts.store.releaseEnds(most));
   }
 
   /** @internal Have these told of each session that ends. */

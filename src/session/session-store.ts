@@ -237,8 +237,8 @@ export interface SessionStore {
   /** Say what has come of an end that was handed out. */
   settleEnd(key: string, outcome: EndOutcome): Awaitable<void>;
 
-  /** Have the ends that were set aside handed out again; gives how many. */
-  releaseEnds(): Awaitable<number>;
+  /** Have so many of the ends that were set aside handed out again, at most; gives how many. Fewer than asked for are the last. */
+  releaseEnds(most: number): Awaitable<number>;
 
   /** Let go of timers and connections. Ends no session. */
   close(): Awaitable<void>;

@@ -86,6 +86,16 @@ export async function endPages(end: (page: EndPage) => Awaitable<EndedPage>): Pr
   return total;
 }
 
+/** Have the ends that were set aside released, some at a time, until none is left; gives how many those were. */
+export async function releaseAll(release: (most: number) => Awaitable<number>): Promise<number> {
+  for (let total = 0; ;) {
+    const count = await release(pageSize);
+    total += count;
+    if (count < pageSize) return total;
+    await setImmediate();
+  }
+}
+
 /** Ask for page after page, as long as one tells where the next begins. Others have their turn in between. */
 async function eachPage(ask: (page: EndPage) => Promise<string | undefined>): Promise<void> {
   for (let next = await ask({most: pageSize}); next !== undefined; next = await ask({most: pageSize, after: next})) {

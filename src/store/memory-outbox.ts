@@ -2,6 +2,8 @@ import {keepsEndsFor, type EndedSession, type EndOutcome} from '../session/sessi
 
 interface Kept extends Omit<EndedSession, 'attempts' | 'endedAt' | 'session'> {
   readonly session: NonNullable<EndedSession['session']>;
+  /** How many bytes it takes, about. */
+  readonly bytes: number;
 }
 
 interface Waiting extends Kept {
@@ -17,15 +19,13 @@ interface Turn {
   readonly key: string;
 }
 
-/** How many ends that were set aside are kept; past that the first of them are forgotten. */
-const parkedLimit = 10_000;
-
 /** The ends that are still to be told of. Handing one out costs O(log n), however many wait and whatever they wait for. */
 export class MemoryOutbox {
   readonly #waiting = new Map<string, Waiting>();
   readonly #parked = new Map<string, Waiting>();
   readonly #turns = new Turns();
   #count = 0;
+  #parkedBytes = 0;
   #keepUntil = 0;
 
   keep(now: number): void {
@@ -64,19 +64,37 @@ export class MemoryOutbox {
     if (outcome === 'parked') this.#park(waiting);
   }
 
-  release(): number {
-    const {size} = this.#parked;
-    for (const end of this.#parked.values()) this.#await(end);
-    this.#parked.clear();
-    return size;
+  release(most: number): number {
+    const released = this.#parked.values().take(most).toArray();
+    for (const end of released) {
+      this.#unpark(end);
+      this.#await(end);
+    }
+    return released.length;
   }
 
-  // Nobody may ever ask for them.
+  /** How many bytes those take that were set aside. Nobody may ever ask for them. */
+  get parkedBytes(): number {
+    return this.#parkedBytes;
+  }
+
+  /** Forget the one that was set aside first, if there is one. */
+  forgetParked(): boolean {
+    const [first] = this.#parked.values();
+    if (first) this.#unpark(first);
+    return first !== undefined;
+  }
+
   #park(waiting: Waiting): void {
-    this.#parked.delete(waiting.key);
+    const former = this.#parked.get(waiting.key);
+    if (former) this.#unpark(former);
     this.#parked.set(waiting.key, waiting);
-    const [first] = this.#parked.keys();
-    if (this.#parked.size > parkedLimit) this.#parked.delete(first!);
+    this.#parkedBytes += waiting.bytes;
+  }
+
+  #unpark({key, bytes}: Waiting): void {
+    this.#parked.delete(key);
+    this.#parkedBytes -= bytes;
   }
 
   #await(end: Kept): void {

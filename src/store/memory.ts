@@ -84,7 +84,8 @@ const nothing: ReadonlyMap<string, StoredComponent> = readOnly(new Map());
 
 /**
  * Sessions in this process's memory: fast, and gone when the process ends. It is what a site has unless it binds another
- * store. One timer serves all sessions, however many. Of ends that were set aside it keeps the last 10,000.
+ * store. One timer serves all sessions, however many. Ends that were set aside count among its bytes, and are
+ * the first to be forgotten.
  */
 export class MemoryStore implements SessionStore {
   /** What holds where `MemoryStoreOptions` are silent. */
@@ -107,6 +108,8 @@ export class MemoryStore implements SessionStore {
   #bytes = 0;
   #evicted = 0;
   #signIns = 0;
+  /** Whether ends that were set aside have been forgotten since somebody asked for them. */
+  #isForgetting = false;
   #isClosed = false;
   #cancelReport: (() => void) | undefined;
 
@@ -265,10 +268,12 @@ export class MemoryStore implements SessionStore {
 
   settleEnd(key: string, outcome: EndOutcome): void {
     this.#outbox.settle(key, outcome, this.#clock.now());
+    this.#makeRoom();
   }
 
-  releaseEnds(): number {
-    return this.#outbox.release();
+  releaseEnds(most: number): number {
+    this.#isForgetting = false;
+    return this.#outbox.release(most);
   }
 
   close(): void {
@@ -389,7 +394,8 @@ export class MemoryStore implements SessionStore {
     if (user !== undefined) this.#users.delete(user, entry);
     this.#bytes -= entry.bytes;
     // Of a million that end at once none need be copied for nobody.
-    if (this.#outbox.isKept(this.#clock.now())) this.#outbox.add({key, reason, session: this.#record(entry)});
+    if (this.#outbox.isKept(this.#clock.now()))
+      this.#outbox.add({key, reason, session: this.#record(entry), bytes: entry.bytes});
     for (const listener of this.#listeners) listener(key, reason);
   }
 
@@ -401,14 +407,27 @@ export class MemoryStore implements SessionStore {
   #count(entry: Entry, bytes: number): void {
     entry.bytes += bytes;
     this.#bytes += bytes;
+    this.#makeRoom(entry);
+  }
+
+  #makeRoom(spared?: Entry): void {
+    while (this.#bytes + this.#outbox.parkedBytes > this.#byteLimit && this.#outbox.forgetParked())
+      this.#tellOfForgetting();
     while (this.size > this.#limit || this.#bytes > this.#byteLimit) {
-      const next = this.#nextToGo(entry);
+      const next = this.#nextToGo(spared);
       if (!next) return;
       this.#evict(next);
     }
   }
 
-  #nextToGo(spared: Entry): Entry | undefined {
+  #tellOfForgetting(): void {
+    if (this.#isForgetting) return;
+    this.#isForgetting = true;
+    const what = 'Ends of sessions that no @OnExpire method could be told of take more bytes than there are';
+    warn(this.#logger, `${what}: from now on the first of them are forgotten.`);
+  }
+
+  #nextToGo(spared: Entry | undefined): Entry | undefined {
     for (const next of [this.#anonymous.first(), this.#users.ofWhomHasMost(), this.#signedIn.first()]) {
       if (next && next !== spared) return next;
     }

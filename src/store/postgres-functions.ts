@@ -653,12 +653,14 @@ BEGIN
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION @.release_ends() RETURNS integer
+CREATE OR REPLACE FUNCTION @.release_ends(most integer) RETURNS integer
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   released integer;
 BEGIN
-  UPDATE @.kept SET is_parked = false, attempts = 0, due_at = 0 WHERE is_parked;
+  UPDATE @.kept SET is_parked = false, attempts = 0, due_at = 0 WHERE key = ANY (ARRAY(
+    SELECT key FROM @.kept WHERE is_parked ORDER BY place LIMIT most FOR UPDATE SKIP LOCKED
+  ));
   GET DIAGNOSTICS released = ROW_COUNT;
   RETURN released;
 END
@@ -720,6 +722,8 @@ $body$;
 
 CREATE OR REPLACE FUNCTION @."end"(this_key text, why text, given double precision) RETURNS boolean
 LANGUAGE sql VOLATILE AS $body$ SELECT @."end"(this_key, why, NULL, given) $body$;
+
+CREATE OR REPLACE FUNCTION @.release_ends() RETURNS integer LANGUAGE sql VOLATILE AS $body$ SELECT @.release_ends(NULL) $body$;
 
 CREATE OR REPLACE FUNCTION @.list(this_user text, given double precision) RETURNS json LANGUAGE sql VOLATILE AS $body$
   SELECT @.list(this_user, NULL, NULL, NULL, given)->'records'

@@ -187,8 +187,8 @@ export class PostgresStore implements SessionStore {
     await this.#call('settle_end', key, outcome === 'told', retryIn, this.#now());
   }
 
-  async releaseEnds(): Promise<number> {
-    return Number(await this.#call('release_ends'));
+  async releaseEnds(most: number): Promise<number> {
+    return Number(await this.#call('release_ends', most));
   }
 
   async close(): Promise<void> {

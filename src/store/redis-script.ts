@@ -623,8 +623,8 @@ function ops.settleEnd(key, outcome, retryIn)
   redis.call('ZADD', later, 'XX', outcome == 'parked' and 'inf' or text(now + tonumber(retryIn)), id)
 end
 
-function ops.releaseEnds()
-  local ids = redis.call('ZRANGEBYSCORE', base .. 'later', 'inf', 'inf')
+function ops.releaseEnds(most)
+  local ids = redis.call('ZRANGEBYSCORE', base .. 'later', 'inf', 'inf', 'LIMIT', 0, most)
   for _, id in ipairs(ids) do
     redis.call('ZADD', base .. 'later', 0, id)
     local entry = entryBy(id)

@@ -183,8 +183,8 @@ export class RedisStore implements SessionStore {
     );
   }
 
-  async releaseEnds(): Promise<number> {
-    return Number(await this.#call('releaseEnds'));
+  async releaseEnds(most: number): Promise<number> {
+    return Number(await this.#call('releaseEnds', String(most)));
   }
 
   /** Closes the connection, unless the application has brought the client; then it is the application's to close. */

@@ -71,7 +71,10 @@ const schema = `
 `;
 
 /** What was added since 0.1.0, whose processes may have the file open as well: they know nothing of it, and it does them no harm. */
-const additions = `
+const additions: readonly Addition[] = [
+  {
+    mark: 'former',
+    sql: `
   ALTER TABLE session ADD COLUMN ids TEXT;
   ALTER TABLE session ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE former (
@@ -81,7 +84,16 @@ const additions = `
     forget_at REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX former_forget_at ON former (forget_at);
-`;
+`,
+  },
+  {mark: 'outbox_parked', sql: 'CREATE INDEX outbox_parked ON outbox (id) WHERE due_at IS NULL'},
+];
+
+interface Addition {
+  /** The table or index that is there once this was done. */
+  readonly mark: string;
+  readonly sql: string;
+}
 
 /** Open a file of ours, or a new one. SQLite waits for other processes meanwhile, for `patience` milliseconds. */
 export function open(path: string, patience: number): Opened {
@@ -128,11 +140,11 @@ function setUp(database: DatabaseSync, patience: number): void {
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA synchronous = NORMAL');
   // What is deleted is overwritten.
   database.exec('PRAGMA secure_delete = ON');
-  if (!hasSchema(database) || !hasAdditions(database)) {
+  if (!hasSchema(database) || missingIn(database).length > 0) {
     database.exec('BEGIN IMMEDIATE');
     // Another process may have been first.
     if (!hasSchema(database)) database.exec(schema);
-    if (!hasAdditions(database)) database.exec(additions);
+    for (const {sql} of missingIn(database)) database.exec(sql);
     database.exec('COMMIT');
   }
   // From here on whoever waits does so off the event loop.
@@ -162,8 +174,9 @@ function hasSchema(database: DatabaseSync): boolean {
   return isOurs;
 }
 
-function hasAdditions(database: DatabaseSync): boolean {
-  return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'former'").get() !== undefined;
+function missingIn(database: DatabaseSync): readonly Addition[] {
+  const isThere = database.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?');
+  return additions.filter(({mark}) => isThere.get(mark) === undefined);
 }
 
 function unusable(file: string, error: unknown): EspalierError {

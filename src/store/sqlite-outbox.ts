@@ -33,7 +33,8 @@ export class SqliteOutbox {
       RETURNING id, key, reason, ended_at AS endedAt, attempts, session`);
     this.#drop = file.prepare('DELETE FROM outbox WHERE key = ? AND due_at IS NOT NULL');
     this.#defer = file.prepare('UPDATE outbox SET due_at = ? WHERE key = ? AND due_at IS NOT NULL');
-    this.#release = file.prepare('UPDATE outbox SET due_at = 0, attempts = 0 WHERE due_at IS NULL');
+    this.#release = file.prepare(`UPDATE outbox SET due_at = 0, attempts = 0
+      WHERE id IN (SELECT id FROM outbox WHERE due_at IS NULL ORDER BY id LIMIT ?)`);
   }
 
   keep(now: number): void {
@@ -70,7 +71,7 @@ export class SqliteOutbox {
     else this.#defer.run(outcome === 'parked' ? null : now + outcome.retryIn, key);
   }
 
-  release(): number {
-    return Number(this.#release.run().changes);
+  release(most: number): number {
+    return Number(this.#release.run(most).changes);
   }
 }

@@ -224,8 +224,8 @@ export class SqliteStore implements SessionStore {
     return this.#file.erase('NORMAL', () => this.#outbox.settle(key, outcome, this.#now()));
   }
 
-  releaseEnds(): Awaitable<number> {
-    return this.#file.write('NORMAL', () => this.#outbox.release());
+  releaseEnds(most: number): Awaitable<number> {
+    return this.#file.write('NORMAL', () => this.#outbox.release(most));
   }
 
   close(): void {

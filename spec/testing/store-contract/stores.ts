@@ -97,8 +97,8 @@ export class Handle implements SessionStore {
     return this.ask(memory => memory.settleEnd(key, outcome));
   }
 
-  releaseEnds(): Awaitable<number> {
-    return this.ask(memory => memory.releaseEnds());
+  releaseEnds(most: number): Awaitable<number> {
+    return this.ask(memory => memory.releaseEnds(most));
   }
 
   close(): Awaitable<void> {

@@ -150,7 +150,7 @@ export const keeping: readonly Law[] = [
       await world.store.settleEnd('a', 'told');
       world.clock.advance(lease);
       assert.deepEqual(await keysTaken(world), ['b']);
-      assert.equal(await world.store.releaseEnds(), 0);
+      assert.equal(await world.store.releaseEnds(100), 0);
       world.clock.advance(100 * lease);
       assert.deepEqual(await keysTaken(world), ['b']);
     },
@@ -195,14 +195,33 @@ export const keeping: readonly Law[] = [
       await world.store.settleEnd('c', 'told');
       world.clock.advance(100 * lease);
       assert.deepEqual(await keysTaken(world), []);
-      assert.equal(await world.store.releaseEnds(), 2);
+      assert.equal(await world.store.releaseEnds(100), 2);
       const released = await world.store.takeEnds(10, lease);
       assert.deepEqual(released.map(({key}) => key).toSorted(), ['a', 'b']);
       assert.deepEqual(same(released.find(({key}) => key === 'a')), same(a));
-      assert.equal(await world.store.releaseEnds(), 0);
+      assert.equal(await world.store.releaseEnds(100), 0);
       await world.store.settleEnd('a', 'told');
       world.clock.advance(lease);
       assert.deepEqual(await keysTaken(world), ['b']);
+    },
+  },
+  {
+    title: 'of the ends that are set aside as many are released as are asked for, until fewer are left',
+    async holds(world) {
+      const {store} = world;
+      await store.keepEnds();
+      const keys = ['a', 'b', 'c', 'd', 'e'];
+      await endMany(world, keys);
+      await store.takeEnds(10, lease);
+      for (const key of keys) await store.settleEnd(key, 'parked');
+      const handedOut: string[] = [];
+      for (const count of [2, 2, 1, 0]) {
+        assert.equal(await store.releaseEnds(2), count);
+        const taken = await keysTaken(world);
+        assert.equal(taken.length, count);
+        handedOut.push(...taken);
+      }
+      assert.deepEqual(handedOut.toSorted(), keys);
     },
   },
   {
@@ -211,7 +230,7 @@ export const keeping: readonly Law[] = [
       await world.store.keepEnds();
       await endMany(world, ['a']);
       for (const outcome of ['told', 'parked', {retryIn: 5}] as const) await world.store.settleEnd('nobody', outcome);
-      assert.equal(await world.store.releaseEnds(), 0);
+      assert.equal(await world.store.releaseEnds(100), 0);
       assert.deepEqual(await keysTaken(world), ['a']);
     },
   },
