@@ -15,6 +15,8 @@ import {
   type Session,
 } from 'espalier';
 
+const day = 24 * 60 * 60 * 1000;
+
 /** Who may sign in; an application has this in its database. */
 class Accounts {
   readonly #hashes = new Map<string, {salt: Buffer; hash: Buffer}>();
@@ -42,7 +44,8 @@ class SignIn {
     const form = await request.form();
     const [user, password] = [String(form.get('user')), String(form.get('password'))];
     if (!accounts.has(user, password)) throw createError(403, 'This is not the password of such a user.');
-    await this.sessions.signIn(user, request);
+    const remember = form.has('remember') ? 30 * day : undefined;
+    await this.sessions.signIn(user, {remember}, request);
     response.redirect('/');
   }
 }

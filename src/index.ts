@@ -22,7 +22,7 @@ export type {Lifetime} from './session/lifetime.ts';
 export {OnExpire, type SessionEnd} from './session/on-expire.ts';
 export type {ReadOnly} from './session/read-only.ts';
 export type {SessionCookieOptions} from './session/session-cookie.ts';
-export {SessionService, type SessionOptions} from './session/session-service.ts';
+export {SessionService, type SessionOptions, type SignInOptions} from './session/session-service.ts';
 export {
   SessionStore,
   type EndedPage,
@@ -35,6 +35,7 @@ export {
   type ListPage,
   type NewSession,
   type Renewal,
+  type SignIn,
   type SessionRecord,
   type StoredComponent,
   type StoreListener,

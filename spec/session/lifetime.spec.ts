@@ -29,3 +29,10 @@ test('being seen is worth a write when it gains more than a twentieth of the idl
   t.false(gainsEnough(lived, 5100));
   t.true(gainsEnough(lived, 5101));
 });
+
+test('being seen is worth a write when it gains more than an hour, however long the idle timeout is', t => {
+  const hour = 60 * 60 * 1000;
+  const long = {...lived, idleTimeout: 400 * 24 * hour};
+  t.false(gainsEnough(long, 5000 + hour));
+  t.true(gainsEnough(long, 5001 + hour));
+});

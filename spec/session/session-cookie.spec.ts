@@ -125,6 +125,12 @@ test('S10: the cookie is sent with every attribute that protects it, and no life
   t.is(headersOf(tls)[0], `__Host-Http-sid=${token}; Path=/; HttpOnly; Secure; SameSite=Lax`);
 });
 
+test('the cookie of who is remembered says for how many seconds the browser keeps it', t => {
+  const response = new Response();
+  sendToken(token, tls, response, 60);
+  t.is(response.header('Set-Cookie'), `__Host-Http-sid=${token}; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax`);
+});
+
 test('S13: name and value of the cookie are far from the 4096 bytes that browsers take, the longest name too', t => {
   const longest = fitting(at('localhost', {secure: true}), 'nobody', {name: 'n'.repeat(100)});
   for (const cookie of [tls, plain, longest]) t.true(headersOf(cookie)[0]!.split(';')[0]!.length < 200);

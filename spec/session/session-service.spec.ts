@@ -1,3 +1,4 @@
+import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
 import {
   Child,
@@ -12,11 +13,14 @@ import {
   createError,
   createSite,
   inject,
+  type Renewal,
+  type Session,
+  type SignInOptions,
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite, TestClock} from 'espalier/testing';
 import {isLive} from '../../src/session/session-store.ts';
-import {visitedSite} from './world.ts';
+import {sessionSite, visitedSite} from './world.ts';
 import {currentRequest, outsideRequest} from '../../src/http/current.ts';
 import {randomToken} from '../../src/session/token.ts';
 import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
@@ -693,3 +697,138 @@ test.serial(
     t.is((await insecure.get('/')).status, 200);
   },
 );
+
+const day = 24 * 60 * minutes;
+
+/** A visitor who may sign in, and close their browser. */
+function rememberedSite(options: Parameters<typeof sessionSite>[0] = {}) {
+  const {clock, visitor, look, visit} = sessionSite(options);
+  const someone = visitor();
+  const url = 'http://localhost/';
+  const ask = <T>(act: (session: Session) => T) => visit(someone, act);
+  /** Sign in, and give the `Set-Cookie` header without its token. */
+  const signIn = async (user: string, how?: SignInOptions, cookie?: string) =>
+    told((await look(someone, (_, sessions) => sessions.signIn(user, how), cookie)).response);
+  const renew = async () => told((await look(someone, session => session.renew())).response);
+  const user = () => ask(session => session.user);
+  const cookie = () => someone.jar.getCookieString(url);
+  /** The browser forgets what has no `Max-Age`. */
+  const closeBrowser = async () => {
+    const kept = (await someone.jar.getCookies(url)).filter(({maxAge}) => typeof maxAge === 'number');
+    await someone.jar.removeAllCookies();
+    for (const each of kept) await someone.jar.setCookie(each, url);
+  };
+  return {clock, ask, signIn, renew, user, cookie, closeBrowser};
+}
+
+const told = (response: globalThis.Response) => response.headers.get('Set-Cookie')?.replace(/=[^;]+/, '');
+
+test('who asks to be remembered is known for as long as they said, although they close their browser and do not come', async t => {
+  const {clock, signIn, user, closeBrowser, ask} = rememberedSite();
+  t.is(await signIn('ada', {remember: 3 * day}), 'sid; Max-Age=259200; Path=/; HttpOnly; SameSite=Lax');
+  clock.advance(2 * day);
+  await closeBrowser();
+  t.is(await user(), 'ada');
+  t.true(await ask(session => session.isRemembered));
+  clock.advance(day - 1);
+  t.is(await user(), 'ada');
+  clock.advance(1);
+  t.is(await user(), undefined);
+});
+
+test('the session of who is remembered lasts from the sign-in on, however often they come', async t => {
+  const {clock, signIn, ask} = rememberedSite();
+  clock.advance(5000);
+  await signIn('ada', {remember: 60 * minutes});
+  const deadlines = await ask(session => [session.idleDeadline, session.absoluteDeadline, session.timeLeft]);
+  t.deepEqual(deadlines, [clock.now() + 60 * minutes, clock.now() + 60 * minutes, 60 * minutes]);
+  clock.advance(30 * minutes);
+  t.is(await ask(session => session.timeLeft), 30 * minutes);
+});
+
+test('a renewal of a session that is remembered sends what is left, in whole seconds, and so does signing in again where the answer was lost', async t => {
+  const {clock, signIn, renew, cookie} = rememberedSite();
+  const before = await signIn('ada').then(cookie);
+  clock.advance(1000);
+  await signIn('ada', {remember: day});
+  clock.advance(10_500);
+  t.is(
+    await signIn('ada', {remember: day}, before),
+    `sid; Max-Age=${24 * 60 * 60 - 10}; Path=/; HttpOnly; SameSite=Lax`,
+  );
+  clock.advance(500);
+  t.is(await renew(), `sid; Max-Age=${24 * 60 * 60 - 11}; Path=/; HttpOnly; SameSite=Lax`);
+  clock.advance(day - 11_500);
+  t.is(await renew(), 'sid; Max-Age=1; Path=/; HttpOnly; SameSite=Lax', 'a browser takes 0 for "forget it"');
+});
+
+test('who signs in without asking to be remembered is remembered no more', async t => {
+  const {clock, signIn, user, closeBrowser, ask} = rememberedSite();
+  await signIn('ada', {remember: day});
+  t.is(await signIn('ada', {remember: undefined}), 'sid; Path=/; HttpOnly; SameSite=Lax');
+  t.deepEqual(await ask(session => [session.isRemembered, session.idleTimeout]), [false, 15 * minutes]);
+  clock.advance(15 * minutes);
+  t.is(await user(), undefined);
+  await signIn('ada', {remember: day});
+  await signIn('ada');
+  await closeBrowser();
+  t.is(await user(), undefined);
+  t.false(await ask(session => session.isRemembered));
+});
+
+test('whoever signs in over somebody who is remembered is not', async t => {
+  const {signIn, ask} = rememberedSite();
+  await signIn('ada', {remember: day});
+  t.is(await signIn('eve'), 'sid; Path=/; HttpOnly; SameSite=Lax');
+  t.deepEqual(await ask(session => [session.user, session.isRemembered, session.idleTimeout]), [
+    'eve',
+    false,
+    15 * minutes,
+  ]);
+});
+
+test('signing in leaves a session the idle timeout that it was given, and asks the store for no more than before', async t => {
+  const asked: unknown[] = [];
+  const store = around(new MemoryStore({clock: new TestClock()}), (act, name, parameters) => {
+    if (name === 'renew') asked.push((parameters[1] as Renewal).signIn);
+    return act();
+  });
+  const {signIn, ask} = rememberedSite({store});
+  await ask(session => session.setIdleTimeout(5 * minutes));
+  await signIn('ada');
+  t.deepEqual(asked, [{user: 'ada', limit: Infinity}]);
+  t.is(await ask(session => session.idleTimeout), 5 * minutes);
+});
+
+test('a sign-in that makes a session last for less has it not be idle while its request is answered', async t => {
+  const {clock, look, visitor} = sessionSite({sessions: {idleTimeout: 1000}});
+  const someone = visitor();
+  await look(someone, (_, sessions) => sessions.signIn('ada', {remember: day}));
+  const {result} = await look(someone, async (_, sessions) => {
+    const session = await sessions.signIn('ada');
+    for (let i = 0; i < 20; i += 1) {
+      clock.advance(500);
+      await setImmediate();
+    }
+    return session.touch();
+  });
+  t.true(result);
+});
+
+test('a visitor is remembered for 500 milliseconds to 400 days; anything else is refused', async t => {
+  const {site} = world();
+  const sessions = site.container.get(SessionService);
+  const request = () => Request.from({headers: {host: 'localhost'}});
+  for (const remember of [0, 499, -1, NaN, Infinity, 400 * day + 1, '30d', null] as number[]) {
+    const message =
+      /signIn\(\): remember is .*\. It must be a number of milliseconds, from 500 to 34560000000, which is 400 days/;
+    await t.throwsAsync(sessions.signIn('ada', {remember}, request()), {code: 'OPTION_INVALID', message});
+  }
+  await t.throwsAsync(sessions.signIn('ada', {remeber: day} as never, request()), {
+    message: /Did you mean "remember"\?/,
+  });
+  t.is((await sessions.signIn('ada', {remember: 500.5}, request())).idleTimeout, 500);
+  t.is((await sessions.signIn('ada', {remember: 400 * day}, request())).idleTimeout, 400 * day);
+  t.false((await sessions.signIn('ada', undefined, request())).isRemembered);
+  t.false((await sessions.signIn('ada', request())).isRemembered);
+});

@@ -16,6 +16,7 @@ const row = {
   lastSeenAt: 4,
   user: 'eva',
   authenticatedAt: 5,
+  isRemembered: true,
   components: [['cart', 1, '"kept-text"']],
   now: 6,
 };
@@ -25,6 +26,10 @@ test('a row is read as the session that it was written down as', t => {
   t.deepEqual(toRecord(JSON.stringify(row)), {...row, components});
   const anonymous = {...row, user: null, authenticatedAt: null, components: []};
   t.like(toRecord(JSON.stringify(anonymous)), {user: undefined, authenticatedAt: undefined, components: new Map()});
+});
+
+test('a row that does not say whether its visitor is remembered, as of an earlier release, is of one who is not', t => {
+  t.false(toRecord(JSON.stringify({...row, isRemembered: undefined})).isRemembered);
 });
 
 const spoilt: [what: string, value: unknown][] = [

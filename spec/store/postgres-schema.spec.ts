@@ -258,6 +258,22 @@ test('a schema of the release before is brought forward with its uids, and each 
   t.like(await store.find('c', true), {isFormer: true});
 });
 
+test('processes of the release before go on beside those of this one: to them a session that is remembered is like any other', async t => {
+  const {schema, pool, store, rows} = world(t);
+  const before = readFileSync('spec/store/fixtures/postgres-release-2.sql', 'utf8');
+  await pool.query(before.replaceAll('"espalier"', `"${schema}"`));
+  await rows(`SELECT @.create('a', false, 60000, 600000, NULL)`);
+  t.false(live(await store.find('a', true)).isRemembered);
+  const remembered = {idleTimeout: 120_000, absoluteTimeout: 120_000, isRemembered: true};
+  const signIn = {user: 'ada', limit: 10, lifetime: remembered};
+  t.like(await store.renew('a', {from: 'a', to: 'b', grace: 0, signIn}), remembered);
+  const [renewed] = await rows(`SELECT @.renew('a', 'b', 'c', 1000, false, NULL, NULL, NULL) AS it`);
+  t.like(renewed, {it: {uid: 'c', idleTimeout: 120_000}});
+  const [signedIn] = await rows(`SELECT @.renew('a', 'c', 'd', 1000, false, 'ada', 10, NULL) AS it`);
+  t.like(signedIn, {it: {uid: 'd', absoluteTimeout: 120_000}});
+  t.like(await store.find('d', true), remembered);
+});
+
 test('processes of this release that begin at once on a schema of 0.1.0 all find it brought forward', async t => {
   const {schema, pool, former} = await formerWorld(t);
   const stores = [1, 2, 3, 4].map(() => new PostgresStore({pool, schema}));

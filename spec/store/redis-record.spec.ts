@@ -35,6 +35,18 @@ test('users and components may have any names, and never share one', async t => 
   );
 });
 
+test('a session that does not say whether its visitor is remembered, as of an earlier release, is of one who is not', async t => {
+  const {store, key, begin} = world(t);
+  await begin('a');
+  t.is(await admin.hGet(key('s:a'), 'remembered'), null);
+  t.false((await peek(store, 'a')).isRemembered);
+  const lifetime = {idleTimeout: 2000, absoluteTimeout: 3000, isRemembered: true};
+  await store.renew('a', {from: 'a', to: 'b', grace: 0, signIn: {user: 'ada', limit: 5, lifetime}});
+  t.like(await peek(store, 'b'), lifetime);
+  await admin.hDel(key('s:a'), 'remembered');
+  t.false((await peek(store, 'b')).isRemembered);
+});
+
 test('a client that makes buffers of what Redis gives does no harm', async t => {
   // 36 is the dollar sign that texts begin with in Redis's protocol, 58 the colon of numbers.
   const commandOptions = {typeMapping: {36: Buffer, 58: String}};

@@ -213,6 +213,18 @@ test('a file that lacks only the last of what was added gets that', t => {
   t.truthy(folder.look().prepare("SELECT 1 FROM sqlite_schema WHERE name = 'outbox_parked'").get());
 });
 
+test('a file of before visitors were remembered is brought forward, and they can be; those who were there are not', async t => {
+  const folder = made(t);
+  folder.open().close();
+  folder.look().exec('ALTER TABLE session DROP COLUMN is_remembered');
+  const store = folder.open();
+  t.like(await store.find('ada 1, in', true), {user: 'ada', isRemembered: false});
+  const remembered = {idleTimeout: 1e6, absoluteTimeout: 2e6, isRemembered: true};
+  const renewal = {from: 'anonymous', to: 'eve, in', grace: 0, signIn: {user: 'eve', limit: 5, lifetime: remembered}};
+  t.like(await store.renew('anonymous', renewal), remembered);
+  t.like(await folder.open().find('eve, in', true), remembered);
+});
+
 test('several processes may begin at once on a file that 0.1.0 made', async t => {
   const folder = made(t);
   await t.notThrowsAsync(Promise.all([1, 2, 3, 4].map(i => folder.outcome('begin', `${i}`))));

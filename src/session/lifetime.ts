@@ -6,6 +6,14 @@ export interface Lifetime {
   readonly absoluteTimeout: number;
 }
 
+const hour = 60 * 60 * 1000;
+
+/** The longest that a session can be remembered, in milliseconds: browsers keep no cookie past 400 days (RFC 6265bis, section 5.5). */
+export const longestRemembered = 400 * 24 * hour;
+
+/** By how many milliseconds a session's `lastSeenAt` may be behind at most, however long its idle timeout is. */
+export const furthestBehind = hour;
+
 /** The shortest idle timeout, in milliseconds. Before a shorter one is over, a store may not have answered. */
 export const shortestIdleTimeout = 500;
 
@@ -33,11 +41,16 @@ export function timeoutReason(lived: Lived): 'idle' | 'absolute' {
 }
 
 /**
- * Whether being seen now is worth a write: only when it gains more than 1/20 of the idle timeout. So a busy session costs
- * a store at most 20 writes in each idle timeout, and may end that twentieth early; it never ends late.
+ * Whether being seen now is worth a write: only when it gains more than 1/20 of the idle timeout, or more than an hour. So a busy
+ * session costs a store at most 20 writes in each idle timeout, or one in an hour, and may end that much early; it never ends late.
  */
 export function gainsEnough({lastSeenAt, idleTimeout}: Lived, now: number): boolean {
-  return now - lastSeenAt > idleTimeout / 20;
+  return now - lastSeenAt > leastGain(idleTimeout);
+}
+
+/** How many milliseconds being seen has to gain before it is written down. */
+export function leastGain(idleTimeout: number): number {
+  return Math.min(idleTimeout / 20, furthestBehind);
 }
 
 /** When a visitor signs in now, by what the session is told: later than any sign-in before, so that no two are the same. */

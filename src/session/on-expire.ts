@@ -19,7 +19,7 @@ export class SessionEnd {
   readonly endedAt: number;
   /** When it was begun. */
   readonly createdAt: number;
-  /** When the visitor was last seen, to within 1/20 of the idle timeout. */
+  /** When the visitor was last seen, to within 1/20 of the idle timeout, or an hour where that is less. */
   readonly lastSeenAt: number;
   /** Whose session it was, if somebody had signed in. */
   readonly user: string | undefined;

@@ -3,6 +3,7 @@ import type {Response} from '../http/response.ts';
 import {StoppableStream} from '../http/stream.ts';
 import type {Flight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
+import {leastGain} from './lifetime.ts';
 import {lookUp} from './look-up.ts';
 import {isLive, type SessionRecord} from './session-store.ts';
 import type {Session} from './session.ts';
@@ -114,7 +115,8 @@ export class Presence implements Flight {
   #finish(): void {
     this.#parts.inFlight.remove(this);
     const {session} = this;
-    if (this.#isLeft || !this.#isSeen || session.timeLeft >= session.idleTimeout * (1 - 1 / 20)) return;
+    if (this.#isLeft || !this.#isSeen || session.timeLeft >= session.idleTimeout - leastGain(session.idleTimeout))
+      return;
     if (canLastLonger(session)) this.#check();
   }
 

@@ -188,9 +188,10 @@ export function tokenIn(request: Request, {name}: SessionCookie): string | undef
   return values.length === 1 && isToken(values[0]!) ? values[0] : undefined;
 }
 
-/** Have the browser carry this token until it closes. The session itself knows when it ends. */
-export function sendToken(token: string, {name, attributes}: SessionCookie, response: Response): void {
-  response.addCookie(`${name}=${token}${attributes}`);
+/** Have the browser carry this token for `age` seconds, or until it is closed. The session itself knows when it ends. */
+export function sendToken(token: string, {name, attributes}: SessionCookie, response: Response, age?: number): void {
+  const lasting = age === undefined ? '' : `; Max-Age=${age}`;
+  response.addCookie(`${name}=${token}${lasting}${attributes}`);
 }
 
 /** Have the browser forget its token. */

@@ -2,7 +2,7 @@ import {promised} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
-import type {Request} from '../http/request.ts';
+import {Request} from '../http/request.ts';
 import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
 import {checkOptions, count, duration, flag, kind, milliseconds, optionsOf, positive, type Kinds} from '../options.ts';
@@ -15,7 +15,7 @@ import {EndDelivery, type EndHandler} from './end-delivery.ts';
 import {EndListeners} from './end-listeners.ts';
 import {InFlight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
-import {shortestIdleTimeout, type Lifetime} from './lifetime.ts';
+import {longestRemembered, shortestIdleTimeout, type Lifetime} from './lifetime.ts';
 import {
   SessionCookies,
   sessionCookieDefaults,
@@ -86,6 +86,22 @@ export const sessionKinds: Kinds<SessionOptions> = {
   userLimit: count,
   componentLimit: positive,
   crossSite: kind('a list of paths', Array.isArray),
+};
+
+/** How a visitor signs in. */
+export interface SignInOptions {
+  /**
+   * For how many milliseconds the visitor is remembered, whether they come or not, and although they close their browser: 500 or
+   * more, and 400 days at most, since browsers keep no cookie for longer (RFC 6265bis). Default: they are not remembered.
+   */
+  readonly remember?: number | undefined;
+}
+
+const signInKinds: Kinds<SignInOptions> = {
+  remember: kind(
+    `a number of milliseconds, from ${shortestIdleTimeout} to ${longestRemembered}, which is 400 days`,
+    value => duration.fits(value) && shortestIdleTimeout <= (value as number) && (value as number) <= longestRemembered,
+  ),
 };
 
 /** What a `SessionService` works with. */
@@ -196,9 +212,15 @@ export class SessionService {
    * `userLimit` the user's session that was signed in first ends as `replaced`. `user` is a text of 1 to 1024 characters, else
    * rejects with `USER_INVALID`, a 400; whether somebody is that user is for the application to find out. Rejects as `getSession`
    * does.
+   *
+   * With `remember` the session lasts so long, and the browser keeps the cookie when it is closed. Without it both are as the site
+   * has them, also where the visitor was remembered before.
    */
-  signIn(user: string, request?: Request): Promise<Session> {
-    return this.#during(request, visit => visit.signIn(checkedUser(user)));
+  signIn(user: string, request?: Request): Promise<Session>;
+  signIn(user: string, options: SignInOptions | undefined, request?: Request): Promise<Session>;
+  signIn(user: string, ...[first, second]: (SignInOptions | Request | undefined)[]): Promise<Session> {
+    const [options, request] = first instanceof Request ? [undefined, first] : [first, second as Request | undefined];
+    return this.#during(request, visit => visit.signIn(checkedUser(user), rememberedFor(options)));
   }
 
   /**
@@ -298,6 +320,11 @@ export class SessionService {
 function settingsOf(options: SessionOptions): Required<SessionOptions> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return {...sessionDefaults, ...Object.fromEntries(given)};
+}
+
+function rememberedFor(options: SignInOptions = {}): number | undefined {
+  checkOptions('signIn()', options, signInKinds);
+  return options.remember === undefined ? undefined : Math.floor(options.remember);
 }
 
 // NUL and halves of characters are what some stores can't hold, or would take one user for another by.

@@ -31,6 +31,8 @@ export interface SessionRecord extends NewSession, Lived {
   readonly key: string;
   /** Whose session it is, once somebody has signed in. */
   readonly user: string | undefined;
+  /** Whether they asked to be remembered, so that their browser keeps the cookie when it is closed. */
+  readonly isRemembered: boolean;
   /** What rests in the session, by name. */
   readonly components: ReadonlyMap<string, StoredComponent>;
   /** The store's own time, in milliseconds since the epoch, at which all this was so. */
@@ -58,6 +60,15 @@ export type Written =
   | {readonly state: 'superseded'}
   | {readonly state: 'gone'};
 
+/** That a visitor signs in. */
+export interface SignIn {
+  readonly user: string;
+  /** How many sessions they may have; past that the one signed in first is replaced. */
+  readonly limit: number;
+  /** How long the session lasts from now on, and whether they are remembered, where that is to change. */
+  readonly lifetime?: Lifetime & Pick<SessionRecord, 'isRemembered'>;
+}
+
 /** A change of uid. */
 export interface Renewal {
   /** The uid that the visitor came with. */
@@ -68,8 +79,8 @@ export interface Renewal {
   readonly grace: number;
   /** Whether `from` was never sent to anybody. Then it is forgotten at once. */
   readonly isUnsent?: boolean;
-  /** Who signs in with it. `limit` is how many sessions they may have; past that the one signed in first is replaced. */
-  readonly signIn?: {readonly user: string; readonly limit: number};
+  /** Who signs in with it. */
+  readonly signIn?: SignIn;
 }
 
 /** Which of a user's sessions to list: at most so many, with the components of these names, after those of the page before. */
@@ -141,7 +152,7 @@ export const keepsEndsLongEnough = 6 * day;
 /**
  * Where sessions rest. Every store keeps these laws, which the specs hold it to: only `create` brings a session into
  * being, and nothing revives an ended one; past its deadline a session is gone for every caller, swept or not; a deadline
- * moves only forward, unless `setIdleTimeout` asks for less, and never past the absolute one; of two writes to one
+ * moves only forward, unless `setIdleTimeout` or a sign-in asks for less, and never past the absolute one; of two writes to one
  * component, the second sees the first; a session ends once, for one reason; a list of a user's sessions lacks none. The
  * time is the store's own. Each call is one atomic step, whoever else calls, in this process or in another.
  *
@@ -169,7 +180,7 @@ export interface SessionStore {
   find(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined>;
 
   /**
-   * The live session by this key, seen now: its idle timeout begins anew, where that gains more than a twentieth of it.
+   * The live session by this key, seen now: its idle timeout begins anew, where that gains more than a twentieth of it, or an hour.
    */
   touch(key: string, asOf?: number): Awaitable<SessionRecord | undefined>;
 
@@ -186,7 +197,8 @@ export interface SessionStore {
    *
    * With `signIn` the visitor is that user from now on. Their absolute timeout begins anew, and `to` is the session's only uid:
    * those of before are a `FormerId` at once. The user's sessions past the limit end as `replaced` in the same step, those signed
-   * in first coming first, `mostReplaced` at most. A session that has another user is given back as it is.
+   * in first coming first, `mostReplaced` at most. With `lifetime` the session has these timeouts from now on, and counts as seen
+   * now, however little that gains. A session that has another user is given back as it is.
    *
    * A uid of before that sign-in gets the same user a further uid until its `FormerId.until`: the answer may have been lost. This
    * is no new sign-in. Past `mostIds` the oldest goes that was never found, or else the oldest; it is a `FormerId` for `grace`,
@@ -195,7 +207,7 @@ export interface SessionStore {
    */
   renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined>;
 
-  /** Give the session an idle timeout of its own, and count it as seen now. The only way that a deadline moves back. */
+  /** Give the session an idle timeout of its own, and count it as seen now. */
   setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined>;
 
   /** End a session. True for the one caller who ended it, false when there was none to end. */

@@ -73,6 +73,11 @@ export class Session {
     return this.#record.user;
   }
 
+  /** Whether they asked to be remembered, so that the browser keeps the cookie when it is closed. */
+  get isRemembered(): boolean {
+    return this.#record.isRemembered;
+  }
+
   /** When they last did. */
   get authenticatedAt(): number | undefined {
     return this.#record.authenticatedAt;
@@ -83,7 +88,7 @@ export class Session {
     return this.#record.createdAt;
   }
 
-  /** When the visitor was last seen, to within 1/20 of the idle timeout. */
+  /** When the visitor was last seen, to within 1/20 of the idle timeout, or an hour where that is less. */
   get lastSeenAt(): number {
     return this.#record.lastSeenAt;
   }
@@ -234,6 +239,12 @@ export class Session {
     this.#record = record;
     this.#recordedAt = this.#keeper.now();
     return true;
+  }
+
+  /** @internal For how many seconds the browser is to keep the cookie; nothing where it is to forget it when it is closed. */
+  get cookieAge(): number | undefined {
+    if (!this.isRemembered) return undefined;
+    return Math.ceil((this.absoluteDeadline - this.#storeTime()) / 1000);
   }
 
   /** @internal The sign-in that this object knows of, as `SessionStore` takes it. */

@@ -9,7 +9,7 @@ import {makeStoppable, Presence} from './presence.ts';
 import {requestOnlySession} from './request-only.ts';
 import type {SessionCookie} from './session-cookie.ts';
 import {sessionEnded, sessionSuperseded} from './refusals.ts';
-import {isLive, type FormerId, type Renewal, type SessionRecord} from './session-store.ts';
+import {isLive, type FormerId, type Renewal, type SessionRecord, type SignIn} from './session-store.ts';
 import {Session} from './session.ts';
 import {drawToken, uidOf} from './token.ts';
 import {Turns} from './turns.ts';
@@ -95,10 +95,12 @@ export class Visit extends Keeper {
     );
   }
 
-  /** Sign the visitor in, with a session that has a new id. */
-  signIn(user: string): Promise<Session> {
+  /** Sign the visitor in, with a session that has a new id; for so many milliseconds, where they are to be remembered. */
+  signIn(user: string, remember?: number): Promise<Session> {
     return this.#turns.take(() =>
-      proceed(this.#findInTime(true), () => proceed(this.#signInAgain(user), session => session ?? this.#signIn(user))),
+      proceed(this.#findInTime(true), () =>
+        proceed(this.#signInAgain(user), session => session ?? this.#signIn(user, remember)),
+      ),
     );
   }
 
@@ -145,7 +147,9 @@ export class Visit extends Keeper {
   #tell(response: Response): void {
     // From here on no session may begin: its cookie would come too late.
     this.#isTold = true;
-    if (!this.#isForeign) this.#token.tell(response, this.#presence?.hasEnded === false);
+    if (!this.#isForeign) {
+      this.#token.tell(response, this.#presence?.hasEnded === false, this.#session?.cookieAge);
+    }
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
     response.keepPrivate();
     this.#presence?.settle(response);
@@ -220,7 +224,8 @@ export class Visit extends Keeper {
   #getRequestOnly({uid, now}: {readonly uid: string; readonly now: number}, refusal: () => EspalierError): Session {
     const {lifetime} = this.parts;
     const seen = {createdAt: now, lastSeenAt: now, authenticatedAt: undefined, now};
-    const record = {key: uid, uid, isSecure: this.#token.isSecure, ...lifetime, ...seen, user: undefined};
+    const own = {key: uid, uid, isSecure: this.#token.isSecure, user: undefined, isRemembered: false};
+    const record = {...own, ...lifetime, ...seen};
     this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.parts, refusal);
     return this.#requestOnly;
   }
@@ -258,7 +263,7 @@ export class Visit extends Keeper {
     if (!former) return undefined;
     this.#refuseNewToken(true);
     const token = drawToken(this.parts.newToken);
-    const renewal = this.#renewal(former.uid, token, user);
+    const renewal = this.#renewal(former.uid, token, this.#signInOf(user));
     return proceed(this.parts.store.renew(former.key, renewal), record => {
       this.#former = this.#requestOnly = undefined;
       // A session over TLS is none over plain HTTP, nor the other way round: here too.
@@ -269,9 +274,9 @@ export class Visit extends Keeper {
     });
   }
 
-  #signIn(user: string, isAgain = false): Awaitable<Session> {
+  #signIn(user: string, remember: number | undefined, isAgain = false): Awaitable<Session> {
     return proceed(this.#getOrBegin(), session =>
-      proceed(this.#rename(user), record => {
+      proceed(this.#rename(this.#signInOf(user, this.#lifetimeOf(session, remember))), record => {
         const isAlive = isLive(record);
         if (isAlive && session.user === user) return session;
         // Where sessions end as soon as they begin, one more would be no better.
@@ -280,19 +285,19 @@ export class Visit extends Keeper {
         const ended = isAlive && this.parts.store.end(session.key, 'replaced', session.asOf);
         return proceed(ended, () => {
           this.#forget(isAlive);
-          return this.#signIn(user, true);
+          return this.#signIn(user, remember, true);
         });
       }),
     );
   }
 
   /** Give the session, which there is, a new uid. Gives what the store does. */
-  #rename(user?: string): Awaitable<SessionRecord | FormerId | undefined> {
-    this.#refuseNewToken(user !== undefined);
+  #rename(signIn?: SignIn): Awaitable<SessionRecord | FormerId | undefined> {
+    this.#refuseNewToken(signIn !== undefined);
     const presence = this.#presence!;
     const {session} = presence;
     const token = drawToken(this.parts.newToken);
-    const renewal = this.#renewal(this.#token.uid!, token, user);
+    const renewal = this.#renewal(this.#token.uid!, token, signIn);
     // With the old cookie somebody may end it before the new one is sent.
     presence.listen();
     return proceed(this.parts.store.renew(session.key, renewal), record => {
@@ -300,14 +305,25 @@ export class Visit extends Keeper {
       if (record.uid === renewal.to) this.#token.replace(token);
       this.#isRenewed = true;
       session.lasts(record);
+      if (signIn?.lifetime) this.parts.inFlight.hear(record);
       return record;
     });
   }
 
-  #renewal(from: string, token: string, user: string | undefined): Renewal {
-    const {renewalGrace, userLimit} = this.parts;
-    const signIn = user === undefined ? {} : {signIn: {user, limit: userLimit}};
-    return {from, to: uidOf(token), grace: renewalGrace, isUnsent: this.#token.isNew, ...signIn};
+  #renewal(from: string, token: string, signIn: SignIn | undefined): Renewal {
+    const renewal = {from, to: uidOf(token), grace: this.parts.renewalGrace, isUnsent: this.#token.isNew};
+    return signIn ? {...renewal, signIn} : renewal;
+  }
+
+  #signInOf(user: string, lifetime?: SignIn['lifetime']): SignIn {
+    const signIn = {user, limit: this.parts.userLimit};
+    return lifetime ? {...signIn, lifetime} : signIn;
+  }
+
+  /** How long a session lasts that is signed in to now, where that is not as before. */
+  #lifetimeOf({isRemembered}: Session, remember: number | undefined): SignIn['lifetime'] {
+    if (remember !== undefined) return {idleTimeout: remember, absoluteTimeout: remember, isRemembered: true};
+    return isRemembered ? {...this.parts.lifetime, isRemembered: false} : undefined;
   }
 
   #expire(ending: string | undefined, key: string | undefined, knownSignIn: number | undefined): Awaitable<void> {

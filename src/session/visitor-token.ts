@@ -55,9 +55,12 @@ export class VisitorToken {
     this.#isOver = true;
   }
 
-  /** Tell the browser. What is new is only sent while its session `isAlive`. */
-  tell(response: Response, isAlive: boolean): void {
-    if (this.#isNew && isAlive) sendToken(this.#token!, this.#cookie, response);
+  /**
+   * Tell the browser. What is new is only sent while its session `isAlive`, and kept by the browser for `age` seconds, or until it
+   * is closed.
+   */
+  tell(response: Response, isAlive: boolean, age?: number): void {
+    if (this.#isNew && isAlive) sendToken(this.#token!, this.#cookie, response, age);
     else if (this.#isOver && this.isCarried) clearToken(this.#cookie, response);
   }
 }

@@ -29,6 +29,7 @@ import {
   type Renewal,
   type SessionRecord,
   type SessionStore,
+  type SignIn,
   type StoredComponent,
   type StoreListener,
   type Written,
@@ -143,6 +144,7 @@ export class MemoryStore implements SessionStore {
       lastSeenAt: now,
       user: undefined,
       authenticatedAt: undefined,
+      isRemembered: false,
       components: undefined,
       bytes: 0,
       revision: 0,
@@ -200,17 +202,14 @@ export class MemoryStore implements SessionStore {
     const change = signIn ? idsAfterSignIn : idsAfterRenewal;
     const changed = change(idsOf(entry), renewal, now);
     if (changed) this.#rename(entry, changed, now);
-    if (signIn) this.#signIn(entry, signIn.user, signIn.limit, now);
+    if (signIn) this.#signIn(entry, signIn, now);
     return this.#seen(entry, now);
   }
 
   setIdleTimeout(key: string, idleTimeout: number, asOf?: number): SessionRecord | undefined {
     const entry = this.#live(key);
     if (!entry || !isAsOf(entry, asOf)) return undefined;
-    this.#wheel.remove(entry);
-    entry.idleTimeout = idleTimeout;
-    entry.lastSeenAt = Math.max(entry.lastSeenAt, this.#clock.now());
-    this.#wheel.add(entry);
+    this.#last(entry, {idleTimeout});
     return this.#record(entry);
   }
 
@@ -340,6 +339,14 @@ export class MemoryStore implements SessionStore {
     return this.#seen(entry, now);
   }
 
+  /** From now on it lasts for so long, which may be less. */
+  #last(entry: Entry, lifetime: Partial<NonNullable<SignIn['lifetime']>>): void {
+    this.#wheel.remove(entry);
+    Object.assign(entry, lifetime);
+    entry.lastSeenAt = Math.max(entry.lastSeenAt, this.#clock.now());
+    this.#wheel.add(entry);
+  }
+
   #rename(entry: Entry, {ids, former}: ChangedIds, now: number): void {
     const {uid} = ids.at(-1)!;
     this.#refuseTaken(uid, now);
@@ -350,9 +357,10 @@ export class MemoryStore implements SessionStore {
     entry.uid = uid;
   }
 
-  #signIn(entry: Entry, user: string, limit: number, now: number): void {
+  #signIn(entry: Entry, {user, limit, lifetime}: SignIn, now: number): void {
     entry.user = user;
     entry.authenticatedAt = nextSignIn(entry, now);
+    if (lifetime) this.#last(entry, lifetime);
     entry.signIn = this.#signIns += 1;
     this.#anonymous.delete(entry.key);
     this.#signedIn.set(entry.key, entry);
@@ -462,6 +470,7 @@ export class MemoryStore implements SessionStore {
       lastSeenAt: entry.lastSeenAt,
       authenticatedAt: entry.authenticatedAt,
       user: entry.user,
+      isRemembered: entry.isRemembered,
       components: entry.components ? new Map(entry.components) : nothing,
       now,
     };

@@ -1,3 +1,4 @@
+import {furthestBehind} from '../session/lifetime.ts';
 import {leavesFormerIds} from '../session/session-ids.ts';
 import {endReasons, formerIdsFor, mostIds, mostReplaced} from '../session/session-store.ts';
 
@@ -9,6 +10,9 @@ import {endReasons, formerIdsFor, mostIds, mostReplaced} from '../session/sessio
 
 /** The sessions of `this_user`. A name may be longer than an index has room for, so that has its hash. */
 const ofUser = `hashtextextended("user", 0) = hashtextextended(this_user, 0) AND "user" = this_user`;
+
+/** Whether being seen `at` that moment is worth a write: the rule is that of src/session/lifetime.ts, told once more. */
+const gainsEnough = `at - last_seen_at > least(idle_timeout / 20, ${furthestBehind})`;
 
 /** The reasons of those ends after which the uids are remembered. */
 const leaving = endReasons
@@ -59,7 +63,7 @@ BEGIN
     'key', held.key, 'uid', held.uid, 'isSecure', held.is_secure,
     'idleTimeout', held.idle_timeout, 'absoluteTimeout', held.absolute_timeout,
     'createdAt', held.created_at, 'lastSeenAt', held.last_seen_at,
-    'user', held."user", 'authenticatedAt', held.authenticated_at,
+    'user', held."user", 'authenticatedAt', held.authenticated_at, 'isRemembered', held.is_remembered,
     'components', (
       SELECT coalesce(json_agg(json_build_array(name, revision, text)), '[]')
       FROM @.component WHERE component.key = held.key AND (names IS NULL OR name = ANY (names))
@@ -145,7 +149,7 @@ BEGIN
   PERFORM FROM @.session WHERE key = this_key FOR NO KEY UPDATE;
   at := @.moment(given);
   UPDATE @.session SET last_seen_at = at
-  WHERE key = this_key AND deadline > at AND (at - last_seen_at) * 20 > idle_timeout AND @.is_as_of(session, as_of);
+  WHERE key = this_key AND deadline > at AND ${gainsEnough} AND @.is_as_of(session, as_of);
   RETURN @.alive(this_key, as_of, at);
 END
 $body$;
@@ -215,12 +219,12 @@ DECLARE
   answer json;
 BEGIN
   SELECT key, deadline <= at, is_waiting AND @.is_news(session, this_uid, at),
-    is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+    is_seen AND ${gainsEnough}, @.as_record(session, at)
   INTO found_key, is_over, is_news, is_worth_it, answer
   FROM @.session WHERE uid = this_uid;
   IF NOT FOUND THEN
     SELECT session.key, deadline <= at, is_waiting AND @.is_news(session, this_uid, at),
-      is_seen AND (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at)
+      is_seen AND ${gainsEnough}, @.as_record(session, at)
     INTO found_key, is_over, is_news, is_worth_it, answer
     FROM @.alias JOIN @.session USING (key) WHERE alias.uid = this_uid AND until > at;
   END IF;
@@ -249,7 +253,7 @@ DECLARE
   is_worth_it boolean;
   answer json;
 BEGIN
-  SELECT deadline <= at OR (at - last_seen_at) * 20 > idle_timeout, @.as_record(session, at) INTO is_worth_it, answer
+  SELECT deadline <= at OR ${gainsEnough}, @.as_record(session, at) INTO is_worth_it, answer
   FROM @.session WHERE key = this_key AND @.is_as_of(session, as_of);
   RETURN CASE WHEN is_worth_it THEN @.seen(this_key, as_of, given) ELSE answer END;
 END
@@ -412,6 +416,15 @@ BEGIN
 END
 $body$;
 
+-- From now on it lasts for so long, which may be less.
+CREATE OR REPLACE FUNCTION @.last(this_key text, idle double precision, absolute double precision, remembered boolean,
+  at double precision) RETURNS void
+LANGUAGE sql VOLATILE AS $body$
+  UPDATE @.session SET idle_timeout = idle, absolute_timeout = absolute, is_remembered = remembered,
+    last_seen_at = greatest(last_seen_at, at), look_at = least(look_at, at + least(idle, absolute))
+  WHERE key = this_key
+$body$;
+
 CREATE OR REPLACE FUNCTION @.sign_in(held @.session, from_uid text, new_uid text, grace double precision, is_unsent boolean,
   this_user text, allowed double precision, at double precision) RETURNS void
 LANGUAGE plpgsql AS $body$
@@ -450,7 +463,8 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION @.renew(this_key text, from_uid text, new_uid text, grace double precision, is_unsent boolean,
-  this_user text, allowed double precision, given double precision) RETURNS json
+  this_user text, allowed double precision, idle double precision, absolute double precision, remembered boolean,
+  given double precision) RETURNS json
 LANGUAGE plpgsql ${careful} AS $body$
 DECLARE
   held @.session;
@@ -488,6 +502,9 @@ BEGIN
     PERFORM @.give_further_uid(held, from_uid, new_uid, grace, is_unsent, at);
   ELSE
     PERFORM @.sign_in(held, from_uid, new_uid, grace, is_unsent, this_user, allowed, at);
+    IF idle IS NOT NULL THEN
+      PERFORM @.last(this_key, idle, absolute, remembered, at);
+    END IF;
   END IF;
   RETURN @.seen(this_key, NULL, at);
 END
@@ -690,8 +707,13 @@ $body$;`;
  */
 const mark = `CREATE OR REPLACE FUNCTION @.release() RETURNS integer LANGUAGE sql IMMUTABLE AS $body$ SELECT ${schemaRelease} $body$;`;
 
-// What processes of 0.1.0 call. They know of no former uids.
-const before = `CREATE OR REPLACE FUNCTION @.find(this_uid text, is_seen boolean, given double precision) RETURNS json
+// What processes of earlier releases call. Those of 0.1.0 know of no former uids.
+const before = `CREATE OR REPLACE FUNCTION @.renew(this_key text, from_uid text, new_uid text, grace double precision, is_unsent boolean,
+  this_user text, allowed double precision, given double precision) RETURNS json LANGUAGE sql VOLATILE AS $body$
+  SELECT @.renew(this_key, from_uid, new_uid, grace, is_unsent, this_user, allowed, NULL, NULL, NULL, given)
+$body$;
+
+CREATE OR REPLACE FUNCTION @.find(this_uid text, is_seen boolean, given double precision) RETURNS json
 LANGUAGE plpgsql ${indexed} AS $body$
 DECLARE
   answer json := @.look_up(this_uid, is_seen, given);

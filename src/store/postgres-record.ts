@@ -50,7 +50,7 @@ export function toEnds(written: string): EndedSession[] {
 }
 
 function readRecord(written: unknown): SessionRecord {
-  const {user, authenticatedAt, components, ...rest} = Object(written) as Unread;
+  const {user, authenticatedAt, isRemembered, components, ...rest} = Object(written) as Unread;
   const {key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, now} = rest;
   const isWhole =
     [key, uid].every(value => typeof value === 'string') &&
@@ -64,6 +64,7 @@ function readRecord(written: unknown): SessionRecord {
     ...known,
     user: user === null ? undefined : fromColumn(user),
     authenticatedAt: authenticatedAt === null ? undefined : (authenticatedAt as number),
+    isRemembered: isRemembered === true,
     components: new Map((components as unknown[]).map(readComponent)),
     now: now as number,
   };

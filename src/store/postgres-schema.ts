@@ -100,6 +100,7 @@ const additions = `ALTER TABLE @.session ADD COLUMN IF NOT EXISTS issued_at doub
 ALTER TABLE @.session ADD COLUMN IF NOT EXISTS is_waiting boolean NOT NULL DEFAULT false;
 ALTER TABLE @.session ADD COLUMN IF NOT EXISTS begun bigint;
 ALTER TABLE @.session ALTER COLUMN begun SET DEFAULT nextval('@.revision');
+ALTER TABLE @.session ADD COLUMN IF NOT EXISTS is_remembered boolean NOT NULL DEFAULT false;
 CREATE INDEX IF NOT EXISTS session_by_sign_in ON @.session (hashtextextended("user", 0), sign_in) WHERE "user" IS NOT NULL;
 
 ALTER TABLE @.alias ADD COLUMN IF NOT EXISTS issued_at double precision;

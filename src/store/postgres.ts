@@ -138,8 +138,10 @@ export class PostgresStore implements SessionStore {
     key: string,
     {from, to, grace, isUnsent = false, signIn}: Renewal,
   ): Promise<SessionRecord | FormerId | undefined> {
-    const user = signIn && toColumn(signIn.user);
-    return found(await this.#claim('renew', key, from, to, grace, isUnsent, user, signIn?.limit, this.#now()));
+    const {user, limit, lifetime} = signIn ?? {};
+    const who = [user && toColumn(user), limit];
+    const howLong = [lifetime?.idleTimeout, lifetime?.absoluteTimeout, lifetime?.isRemembered];
+    return found(await this.#claim('renew', key, from, to, grace, isUnsent, ...who, ...howLong, this.#now()));
   }
 
   async setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Promise<SessionRecord | undefined> {

@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {furthestBehind} from '../session/lifetime.ts';
 
 /** A program that runs inside Redis, in one step. */
 export interface RedisScript {
@@ -47,6 +48,7 @@ local now = tonumber(clock) or real
 if latest ~= '' and real > tonumber(latest) then return {string.format('%.0f', real), 'late'} end
 
 local minute, day, week = 60000, 86400000, 604800000
+local furthestBehind = ${furthestBehind}
 local formerIdsFor, mostIds, mostReplaced = 300000, 4, 20
 local corrupt, taken, evicting = {}, {}, {}
 local ops = {}
@@ -233,7 +235,7 @@ local function register(s)
 end
 
 local function see(s)
-  if now - s.seen <= s.idle / 20 then return end
+  if now - s.seen <= math.min(s.idle / 20, furthestBehind) then return end
   s.seen = now
   redis.call('HSET', s.at, 'seen', text(now))
   schedule(s)
@@ -348,8 +350,15 @@ local function replace(user, limit)
   end
 end
 
-local function signIn(s, user, limit)
+-- From now on it lasts for so long, which may be less.
+local function last(s, idle, absolute, isRemembered)
+  s.idle, s.absolute, s.seen = tonumber(idle), tonumber(absolute), math.max(s.seen, now)
+  redis.call('HSET', s.at, 'idle', idle, 'absolute', absolute, 'seen', text(s.seen), 'remembered', isRemembered)
+end
+
+local function signIn(s, user, limit, ...)
   redis.call('ZREM', base .. 'deadlines', memberOf(s))
+  if select('#', ...) > 0 then last(s, ...) end
   s.user, s.authenticated = user, math.max(now, s.authenticated and s.authenticated + 1 or s.created)
   redis.call('HSET', s.at, 'user', user, 'authenticated', text(s.authenticated))
   local of = base .. 'of:' .. user
@@ -421,7 +430,7 @@ local function renewFormer(s, was, change, user)
   return record(s)
 end
 
-function ops.renew(key, from, to, grace, isUnsent, user, limit)
+function ops.renew(key, from, to, grace, isUnsent, user, limit, ...)
   if user then refuseEvicting() end
   local s = live(key)
   if not s then return {} end
@@ -436,7 +445,7 @@ function ops.renew(key, from, to, grace, isUnsent, user, limit)
     ids, before = idsAfterRenewal(idsOf(s), from, to, change.grace, change.isUnsent)
   end
   if ids then rename(s, ids, before) end
-  if user then signIn(s, user, tonumber(limit)) end
+  if user then signIn(s, user, tonumber(limit), ...) end
   see(s)
   schedule(s)
   outlast(s)
@@ -489,7 +498,7 @@ local function summary(s, names)
 end
 
 function ops.list(user, most, mark, ...)
-  local names = {'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'user', 'authenticated'}
+  local names = {'uid', 'secure', 'idle', 'absolute', 'created', 'seen', 'user', 'authenticated', 'remembered'}
   for _, name in ipairs({...}) do names[#names + 1] = 'c:' .. name end
   local records, keys, more = {}, pageOf(user, most, mark)
   for _, key in ipairs(keys) do

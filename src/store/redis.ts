@@ -16,6 +16,7 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
+  SignIn,
   StoreListener,
   Written,
 } from '../session/session-store.ts';
@@ -129,9 +130,8 @@ export class RedisStore implements SessionStore {
     key: string,
     {from, to, grace, isUnsent = false, signIn}: Renewal,
   ): Promise<SessionRecord | FormerId | undefined> {
-    const limit = signIn && Number.isFinite(signIn.limit) ? [String(signIn.limit)] : [];
-    const user = signIn ? [encode(signIn.user), ...limit] : [];
-    return foundOf(await this.#call('renew', key, from, to, String(grace), isUnsent ? '1' : '0', ...user));
+    const change = [from, to, String(grace), isUnsent ? '1' : '0'];
+    return foundOf(await this.#call('renew', key, ...change, ...(signIn ? signInOf(signIn) : [])));
   }
 
   async setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Promise<SessionRecord | undefined> {
@@ -232,6 +232,13 @@ export class RedisStore implements SessionStore {
 
 function sessionOf(reply: Reply): SessionRecord | undefined {
   return reply.length > 0 ? recordOf(reply) : undefined;
+}
+
+function signInOf({user, limit, lifetime}: SignIn): string[] {
+  const signIn = [encode(user), Number.isFinite(limit) ? String(limit) : ''];
+  if (!lifetime) return signIn;
+  const {idleTimeout, absoluteTimeout, isRemembered} = lifetime;
+  return [...signIn, String(idleTimeout), String(absoluteTimeout), isRemembered ? '1' : '0'];
 }
 
 function endedOf(reply: Reply): EndedPage {

@@ -70,10 +70,13 @@ const schema = `
   PRAGMA user_version = ${version};
 `;
 
-/** What was added since 0.1.0, whose processes may have the file open as well: they know nothing of it, and it does them no harm. */
-const additions: readonly Addition[] = [
+/**
+ * What was added since 0.1.0, step by step, and what is there when a step was done. Processes that are a step behind may have the
+ * file open as well: they know nothing of it, and it does them no harm.
+ */
+const additions = [
   {
-    mark: 'former',
+    mark: "SELECT 1 FROM sqlite_schema WHERE name = 'former'",
     sql: `
   ALTER TABLE session ADD COLUMN ids TEXT;
   ALTER TABLE session ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0;
@@ -86,14 +89,15 @@ const additions: readonly Addition[] = [
   CREATE INDEX former_forget_at ON former (forget_at);
 `,
   },
-  {mark: 'outbox_parked', sql: 'CREATE INDEX outbox_parked ON outbox (id) WHERE due_at IS NULL'},
+  {
+    mark: "SELECT 1 FROM sqlite_schema WHERE name = 'outbox_parked'",
+    sql: 'CREATE INDEX outbox_parked ON outbox (id) WHERE due_at IS NULL',
+  },
+  {
+    mark: "SELECT 1 FROM pragma_table_info('session') WHERE name = 'is_remembered'",
+    sql: 'ALTER TABLE session ADD COLUMN is_remembered INTEGER NOT NULL DEFAULT 0',
+  },
 ];
-
-interface Addition {
-  /** The table or index that is there once this was done. */
-  readonly mark: string;
-  readonly sql: string;
-}
 
 /** Open a file of ours, or a new one. SQLite waits for other processes meanwhile, for `patience` milliseconds. */
 export function open(path: string, patience: number): Opened {
@@ -140,11 +144,11 @@ function setUp(database: DatabaseSync, patience: number): void {
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA synchronous = NORMAL');
   // What is deleted is overwritten.
   database.exec('PRAGMA secure_delete = ON');
-  if (!hasSchema(database) || missingIn(database).length > 0) {
+  if (!hasSchema(database) || missingFrom(database).length > 0) {
     database.exec('BEGIN IMMEDIATE');
     // Another process may have been first.
     if (!hasSchema(database)) database.exec(schema);
-    for (const {sql} of missingIn(database)) database.exec(sql);
+    for (const {sql} of missingFrom(database)) database.exec(sql);
     database.exec('COMMIT');
   }
   // From here on whoever waits does so off the event loop.
@@ -174,9 +178,8 @@ function hasSchema(database: DatabaseSync): boolean {
   return isOurs;
 }
 
-function missingIn(database: DatabaseSync): readonly Addition[] {
-  const isThere = database.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?');
-  return additions.filter(({mark}) => isThere.get(mark) === undefined);
+function missingFrom(database: DatabaseSync): typeof additions {
+  return additions.filter(({mark}) => database.prepare(mark).get() === undefined);
 }
 
 function unusable(file: string, error: unknown): EspalierError {

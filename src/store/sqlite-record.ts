@@ -13,7 +13,7 @@ export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'>
 
 /** The columns of a session, in the order in which they are decoded. */
 export const sessionColumns =
-  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_waiting';
+  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_waiting, is_remembered';
 /** The same of a component. */
 export const componentColumns = 'name, revision, text';
 
@@ -33,6 +33,7 @@ type SessionValues = [
   user: string | null,
   ids: string | null,
   isOpen: number,
+  isRemembered: number,
 ];
 
 /** The values of its columns; or with their names, which takes twice as long, but Node 22.15 knows nothing else. */
@@ -54,7 +55,7 @@ export function readable<T>(read: () => T): T {
 export function decodeSession(row: Row): SqliteSession {
   const values = valuesOf(row) as SessionValues;
   const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, ...rest] = values;
-  const [authenticatedAt, user, ids, isOpen] = rest;
+  const [authenticatedAt, user, ids, isOpen, isRemembered] = rest;
   const session: SqliteSession = {
     id,
     key,
@@ -68,6 +69,7 @@ export function decodeSession(row: Row): SqliteSession {
     user: user ?? undefined,
     ids,
     isOpen: isOpen === 1,
+    isRemembered: isRemembered === 1,
   };
   if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
   return session;
@@ -92,6 +94,7 @@ export function recordOf(session: SqliteSession, components: readonly Row[], now
     lastSeenAt: session.lastSeenAt,
     authenticatedAt: session.authenticatedAt,
     user: session.user,
+    isRemembered: session.isRemembered,
     components: new Map(components.map(row => decodeComponent(session.key, row))),
     now,
   };
@@ -150,7 +153,7 @@ export function decodeEnded(text: string): SessionRecord | undefined {
   if (typeof value?.key !== 'string' || !Array.isArray(value.components)) return undefined;
   const {user, authenticatedAt} = value;
   const components = new Map(value.components as [string, StoredComponent][]);
-  return {...value, user, authenticatedAt, components};
+  return {...value, user, authenticatedAt, isRemembered: value.isRemembered ?? false, components};
 }
 
 function parse(text: string): unknown {

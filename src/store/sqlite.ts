@@ -19,6 +19,7 @@ import {
   type Renewal,
   type SessionRecord,
   type SessionStore,
+  type SignIn,
   type StoreListener,
   type Written,
 } from '../session/session-store.ts';
@@ -333,8 +334,12 @@ export class SqliteStore implements SessionStore {
     this.#ids.put(session, changed, now);
   }
 
-  #signIn(session: SqliteSession, {user, limit}: NonNullable<Renewal['signIn']>, now: number): void {
+  #signIn(session: SqliteSession, {user, limit, lifetime}: SignIn, now: number): void {
     this.#sql.signIn.run(user, nextSignIn(session, now), user, session.id);
+    if (lifetime) {
+      const {idleTimeout, absoluteTimeout, isRemembered} = lifetime;
+      this.#sql.setLifetime.run(idleTimeout, absoluteTimeout, Number(isRemembered), now, session.id);
+    }
     this.#endLive(this.#pages.past(user, limit, now), 'replaced', now);
   }
 
@@ -489,6 +494,8 @@ function prepareStatements(file: SqliteFile) {
     setIdleTimeout: file.prepare(
       'UPDATE session SET idle_timeout = ?, last_seen_at = max(last_seen_at, ?) WHERE id = ?',
     ),
+    setLifetime: file.prepare(`UPDATE session SET idle_timeout = ?, absolute_timeout = ?, is_remembered = ?,
+      last_seen_at = max(last_seen_at, ?) WHERE id = ?`),
     signIn: file.prepare(`UPDATE session SET user = ?, authenticated_at = ?,
       sign_in = (SELECT coalesce(max(sign_in), 0) + 1 FROM session WHERE user = ?) WHERE id = ?`),
     drop: file.prepare('DELETE FROM session WHERE id = ?'),

@@ -19,6 +19,7 @@ export const beginning: readonly Law[] = [
         lastSeenAt: now,
         user: undefined,
         authenticatedAt: undefined,
+        isRemembered: false,
         components: new Map(),
         now,
       });

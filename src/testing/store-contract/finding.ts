@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import {absoluteTimeout, idleTimeout, type Law, listAll, endAllOf} from './world.ts';
 
+const hour = 60 * 60 * 1000;
+
 /** How a session is found, and what being seen does. */
 export const finding: readonly Law[] = [
   {
@@ -81,6 +83,20 @@ export const finding: readonly Law[] = [
       assert.equal((await world.store.touch('a'))?.lastSeenAt, world.clock.now());
       world.clock.advance(idleTimeout / 20 + 1);
       assert.equal((await world.find('a', true))?.lastSeenAt, world.clock.now());
+    },
+  },
+  {
+    title: 'when a session was last seen is never more than an hour behind, however long its idle timeout is',
+    async holds(world) {
+      const lifetime = {idleTimeout: 100 * hour, absoluteTimeout: 100 * hour};
+      for (const key of ['a', 'b']) await world.begin(key, lifetime);
+      const {lastSeenAt} = await world.peek('a');
+      world.clock.advance(hour);
+      assert.equal((await world.store.touch('a'))?.lastSeenAt, lastSeenAt);
+      assert.equal((await world.find('b', true))?.lastSeenAt, lastSeenAt);
+      world.clock.advance(1);
+      assert.equal((await world.store.touch('a'))?.lastSeenAt, world.clock.now());
+      assert.equal((await world.find('b', true))?.lastSeenAt, world.clock.now());
     },
   },
   {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
+import type {SignIn} from '../../session/session-store.ts';
 import {absoluteTimeout, idleTimeout, type Law, listAll, endAllOf} from './world.ts';
 
 const near = {idleTimeout: 10_000, absoluteTimeout: 30_000};
+const hour = 60 * 60 * 1000;
+const remembered = {idleTimeout: hour, absoluteTimeout: hour, isRemembered: true};
+
+/** A sign-in by a uid, with another that has a `'` more. */
+function signingIn(from: string, lifetime?: SignIn['lifetime']) {
+  const ada = {user: 'ada', limit: 100};
+  return {from, to: `${from}'`, grace: 10_000, signIn: lifetime ? {...ada, lifetime} : ada};
+}
 
 /** How long a session lasts. */
 export const lasting: readonly Law[] = [
@@ -141,6 +150,94 @@ export const lasting: readonly Law[] = [
       await world.untilTold(told, ['earlier idle']);
       world.clock.advance(30_000);
       await world.untilTold(told, ['earlier idle', 'later idle']);
+    },
+  },
+  {
+    title:
+      'a sign-in that says how long has the session last for so long from then on, unseen, and no longer, however busy it is',
+    async holds(world) {
+      const begun = await world.begin('a', near);
+      world.clock.advance(7);
+      const record = await world.renew('a', signingIn('a', remembered));
+      const now = world.clock.now();
+      const expected = {...begun, ...remembered, uid: "a'", user: 'ada', authenticatedAt: now, lastSeenAt: now, now};
+      assert.deepEqual(record, expected);
+      assert.deepEqual(await world.peek("a'"), expected);
+      assert.deepEqual(await world.list('ada'), [expected]);
+      world.clock.advance(hour / 2);
+      assert.notEqual(await world.store.touch('a'), undefined);
+      world.clock.advance(hour / 2 - 1);
+      assert.notEqual(await world.store.touch('a'), undefined);
+      world.clock.advance(1);
+      assert.equal(await world.isLive("a'"), false);
+    },
+  },
+  {
+    title:
+      'a sign-in that does not say how long leaves a session its timeouts, and whether it is remembered; so does a renewal',
+    async holds(world) {
+      const begun = await world.begin('a');
+      assert.equal(begun.isRemembered, false);
+      await world.store.setIdleTimeout('a', 30_000);
+      const lifetimeOf = async () => {
+        const {idleTimeout: idle, absoluteTimeout: absolute, isRemembered} = await world.peek(uid);
+        return {idleTimeout: idle, absoluteTimeout: absolute, isRemembered};
+      };
+      let uid = 'a';
+      for (const [lifetime, expected] of [
+        [undefined, {idleTimeout: 30_000, absoluteTimeout, isRemembered: false}],
+        [remembered, remembered],
+        [undefined, remembered],
+      ] as const) {
+        await world.renew('a', signingIn(uid, lifetime));
+        uid = `${uid}'`;
+        assert.deepEqual(await lifetimeOf(), expected);
+        await world.renew('a', {from: uid, to: `${uid}'`, grace: 1000});
+        uid = `${uid}'`;
+        assert.deepEqual(await lifetimeOf(), expected);
+      }
+    },
+  },
+  {
+    title:
+      'a sign-in may have a session last for less, and then it is swept at its new deadline; it may have it be remembered no more',
+    async holds(world) {
+      const told = await world.listen();
+      for (const key of ['forgotten', 'kept']) {
+        await world.begin(key);
+        await world.renew(key, signingIn(key, remembered));
+      }
+      world.clock.advance(7);
+      const less = {idleTimeout: 10_000, absoluteTimeout: 20_000, isRemembered: false};
+      const record = await world.renew('forgotten', signingIn("forgotten'", less));
+      assert.deepEqual(record && {...record, ...less, lastSeenAt: world.clock.now()}, record);
+      world.clock.advance(9000);
+      await world.answered();
+      assert.deepEqual(told, []);
+      world.clock.advance(1000);
+      await world.untilTold(told, ['forgotten idle']);
+      assert.equal(await world.isLive("kept'"), true);
+    },
+  },
+  {
+    title: 'who signs in again by a uid of before has the session as it is, and changes nothing in how long it lasts',
+    async holds(world) {
+      await world.begin('a');
+      const first = await world.renew('a', signingIn('a', remembered));
+      world.clock.advance(1000);
+      const again = await world.renew('a', {...signingIn('a', {...near, isRemembered: false}), to: 'b'});
+      const now = world.clock.now();
+      assert.deepEqual(again, first && {...first, uid: 'b', now});
+    },
+  },
+  {
+    title: 'a sign-in as another user changes nothing in how long a session lasts',
+    async holds(world) {
+      await world.begin('a');
+      const first = await world.renew('a', signingIn('a'));
+      const asAda = signingIn("a'", remembered);
+      const refused = await world.renew('a', {...asAda, signIn: {...asAda.signIn, user: 'eve'}});
+      assert.deepEqual(refused, first);
     },
   },
 ];
