@@ -123,9 +123,12 @@ class Page {
   }
 }
 
-/** A page whose cookie is as told, and how it answers a request that a page of another site has sent. */
+/**
+ * A page whose cookie is as told, and how it answers a request that a page of another site has sent, where none is refused as
+ * forged.
+ */
 function page(sameSite: SessionCookieOptions['sameSite'], crossSite: string[] = []) {
-  const {site, visitor, log} = testSite(Page, {sessions: {cookie: {sameSite: sameSite!}, crossSite}});
+  const {site, visitor, log} = testSite(Page, {csrf: false, sessions: {cookie: {sameSite: sameSite!}, crossSite}});
   const store = site.container.get<MemoryStore>(SessionStore);
   const headers = {'Sec-Fetch-Site': 'cross-site'};
   const ask = async (method: string, path = '/', cookie = '') => {
