@@ -962,6 +962,82 @@ for (const secure of [{}, {tls}]) {
   });
 }
 
+/** Answers with more than a client takes that reads nothing; `gone` resolves when a client has gone. */
+function filling(body: () => Response['body']) {
+  const {promise: gone, resolve} = Promise.withResolvers<void>();
+  const fill: Fill = (response, request) => {
+    request.signal.addEventListener('abort', () => resolve());
+    response.body = body();
+  };
+  return {fill, gone};
+}
+
+for (const [what, body] of [
+  ['an answer in bytes', () => Buffer.alloc(20_000_000)],
+  ['a stream', () => endless().chunks()],
+] as const) {
+  for (const secure of [{}, {tls}]) {
+    test(`sendTimeout ends the connection of a client that reads nothing of ${what}, over ${'tls' in secure ? 'TLS' : 'plain HTTP'}`, async t => {
+      const {fill, gone} = filling(body);
+      const {server, broken} = served(t, fill);
+      const url = await server.listen({port: 0, host: '127.0.0.1', sendTimeout: 50, ...secure});
+      const socket =
+        'tls' in secure
+          ? connectTls({port: portIn(url), host: '127.0.0.1', rejectUnauthorized})
+          : connect(portIn(url), '127.0.0.1');
+      t.teardown(() => socket.destroy());
+      socket.on('error', () => {}).write(oneRequest);
+      await gone;
+      t.deepEqual(broken, []);
+    });
+  }
+
+  test(`sendTimeout ends the HTTP/2 stream of a client that takes nothing of ${what}`, async t => {
+    const {fill} = filling(body);
+    const {server, broken} = served(t, fill);
+    const client = http2Client(await server.listen({port: 0, tls, sendTimeout: 50}));
+    t.teardown(() => client.destroy());
+    const request = client.request({':path': '/'});
+    const closed = closing(request);
+    await closed;
+    t.is(request.rstCode, 8);
+    t.deepEqual(broken, []);
+  });
+}
+
+test('sendTimeout ends an HTTP/2 stream whose window stays shut, however little is to be sent', async t => {
+  const {server} = served(t);
+  const client = connectHttp2(await server.listen({port: 0, tls, sendTimeout: 50}), {
+    rejectUnauthorized,
+    settings: {initialWindowSize: 0},
+  }).on('error', () => {});
+  t.teardown(() => client.destroy());
+  const request = client.request({':path': '/'});
+  await closing(request.resume());
+  t.is(request.rstCode, 8);
+});
+
+test('sendTimeout does not end an answer that itself waits, over HTTP/1.1 and HTTP/2', async t => {
+  const stuck = filling(() => Buffer.alloc(20_000_000));
+  async function* waits() {
+    yield 'before, ';
+    await stuck.gone;
+    yield 'after';
+  }
+  const fill: Fill = (response, request) => {
+    if (request.path === '/stuck') stuck.fill(response, request);
+    else response.body = waits();
+  };
+  const url = await served(t, fill).server.listen({port: 0, host: '127.0.0.1', tls, sendTimeout: 50});
+  const client = http2Client(url);
+  t.teardown(() => client.destroy());
+  const answers = [textOf(await responseTo(getTls(url, {rejectUnauthorized}))), textOf(client.request({':path': '/'}))];
+  const socket = connectTls({port: portIn(url), host: '127.0.0.1', rejectUnauthorized}).on('error', () => {});
+  t.teardown(() => socket.destroy());
+  socket.write('GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.deepEqual(await Promise.all(answers), ['before, after', 'before, after']);
+});
+
 test('HTTP/2 has its limits from the same options', async t => {
   const {server} = served(t);
   const client = http2Client(

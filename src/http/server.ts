@@ -38,6 +38,11 @@ export interface ListenOptions {
   readonly headersTimeout?: number;
   /** How many milliseconds a request may take to come, with its body. Default: 5 minutes. */
   readonly requestTimeout?: number;
+  /**
+   * How many milliseconds a client may take nothing of an answer that is ready for it. Then the answer is cut off. Default: 60
+   * seconds. However slowly it reads, it may go on; and what an answer waits for is no fault of its client.
+   */
+  readonly sendTimeout?: number;
   /** How often, in milliseconds, it is looked for requests that take too long. Default: 30 seconds. */
   readonly connectionsCheckingInterval?: number;
   /** The most bytes of the head of a request. Default: 16 KiB. Past that it is a 431; over HTTP/2, where each header counts for 32 bytes more, it is refused. */
@@ -74,6 +79,7 @@ export const listenKinds: Kinds<ListenOptions> = {
   keepAliveTimeout: limit(0),
   headersTimeout: limit(0),
   requestTimeout: limit(0),
+  sendTimeout: limit(0),
   connectionsCheckingInterval: limit(1),
   maxHeaderSize: limit(1),
   maxHeadersCount: limit(0),
@@ -90,6 +96,7 @@ export const listenDefaults = {
   keepAliveTimeout: 65_000,
   headersTimeout: 60_000,
   requestTimeout: 300_000,
+  sendTimeout: 60_000,
   connectionsCheckingInterval: 30_000,
   maxHeaderSize: 16_384,
   maxHeadersCount: 2000,
@@ -125,14 +132,13 @@ export class Server {
 
   /** Takes requests from any Node server: `http.createServer(listener)`, `app.use(listener)`. */
   // What else is there may want to hear of an answer's end where its request began, so there none waits for the end of a turn.
-  readonly listener: Listener = (message, out) => this.#take(message, out as ServerResponse, false);
+  readonly listener: Listener = (message, out) => this.#take(message, out as ServerResponse, undefined);
 
-  readonly #ownListener: Listener = (message, out) => this.#take(message, out as ServerResponse, true);
-
-  #take(message: Parameters<Listener>[0], out: ServerResponse, canWait: boolean): void {
+  /** `limits` are those of a server of ours. */
+  #take(message: Parameters<Listener>[0], out: ServerResponse, limits: Limits | undefined): void {
     if (isHttp1(out) && !out.socket) endWithConnection(out);
     try {
-      this.#answer(message as Message, out, response => this.#send(response, out, canWait));
+      this.#answer(message as Message, out, response => this.#send(response, out, limits));
     } catch (error) {
       this.#breakOff(error, out);
     }
@@ -194,7 +200,7 @@ export class Server {
   }
 
   #plainServer(limits: Limits): NetServer {
-    return limited(createHttpServer({...limits, optimizeEmptyRequests: true}, this.#ownListener), limits);
+    return limited(createHttpServer({...limits, optimizeEmptyRequests: true}, this.#ownListener(limits)), limits);
   }
 
   #secureServer(tls: NonNullable<ListenOptions['tls']>, limits: Limits): NetServer {
@@ -203,31 +209,41 @@ export class Server {
     // Over HTTP/2 Node takes 0 for the least.
     const maxHeaderListPairs = maxHeadersCount || mostOfAnyLimit;
     const options = {...limits, ...tls, allowHTTP1: true, settings, maxHeaderListPairs};
-    const server = limited(createSecureServer(options, this.#ownListener), limits);
+    const server = limited(createSecureServer(options, this.#ownListener(limits)), limits);
     const connections = new Http2Connections(limits);
     this.#http2.push(connections);
     return server.on('session', (session: ServerHttp2Session) => connections.add(session));
   }
 
-  #send(response: Response, out: ServerResponse, canWait: boolean): void {
+  #ownListener(limits: Limits): Listener {
+    return (message, out) => this.#take(message, out as ServerResponse, limits);
+  }
+
+  #send(response: Response, out: ServerResponse, limits: Limits | undefined): void {
     try {
       const body = response.sentBody;
       const headers = this.#headers(response, out);
       if (isPrepared(out)) out.writeHead(response.status, besides(headers, out));
       else out.writeHead(response.status, headers);
-      if (isStream(body)) void this.#stream(body, out, response.header('Content-Length'));
+      if (isStream(body)) {
+        if (limits) limitSending(out, limits.sendTimeout);
+        void this.#stream(body, out, response.header('Content-Length'));
+      }
       // Bytes may be changed by those who have made them.
-      else if (canWait && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body));
-      else this.#end(out, body);
+      else if (limits && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body, limits));
+      else this.#end(out, body, limits);
     } catch (error) {
       if (response.stream) dismiss(response.stream);
       this.#refuse(error, out);
     }
   }
 
-  #end(out: ServerResponse, body: string | Uint8Array | undefined): void {
+  #end(out: ServerResponse, body: string | Uint8Array | undefined, limits?: Limits): void {
     try {
-      out.end(body);
+      if (limits && body && isHttp1(out) && 'encrypted' in out.req.socket && body.length > pieceSize) {
+        endInPieces(out, Buffer.from(body as string));
+      } else out.end(body);
+      if (limits && isWaiting(out)) limitSending(out, limits.sendTimeout);
       discardRest(out);
     } catch (error) {
       this.#breakOff(error, out);
@@ -294,6 +310,35 @@ export class Server {
   #cutOff(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+const pieceSize = 64 * 1024;
+
+/** Of one write over TLS nobody can tell whether it goes on: it is encrypted whole, and is over when the last byte has gone. */
+function endInPieces(out: ServerResponse, bytes: Buffer, at = 0): void {
+  const rest = bytes.subarray(at);
+  if (rest.length <= pieceSize) out.end(rest);
+  else out.write(rest.subarray(0, pieceSize), error => error ?? endInPieces(out, bytes, at + pieceSize));
+}
+
+/** Whether some of an answer is still to go to its client. */
+function isWaiting(out: ServerResponse): boolean {
+  return !out.socket || (streamOf(out) ?? out.socket).writableLength > 0;
+}
+
+/** Let a client go that takes nothing of what is ready for it for so long. Node's timeouts begin anew with each byte that goes. */
+function limitSending(out: ServerResponse, timeout: number): void {
+  if (timeout === 0 || out.destroyed) return;
+  const stream = streamOf(out);
+  const cutOffStuck = () => {
+    if (!isWaiting(out)) return;
+    if (stream) stream.close(constants.NGHTTP2_CANCEL);
+    else out.destroy();
+  };
+  if (stream) return stream.setTimeout(timeout, cutOffStuck);
+  out.setTimeout(timeout, cutOffStuck);
+  // Before Node sets the one for an idle connection.
+  out.prependOnceListener('finish', () => out.socket?.setTimeout(0));
 }
 
 /** No site is a proxy. Node would end the connection without an answer. */
@@ -399,7 +444,7 @@ function isStream(body: Body | undefined): body is AsyncIterable<string | Uint8A
 
 /** Node takes some of its limits as options, some as properties, and for its TLS server which is which depends on its version. */
 function limited<T extends NetServer>(server: T, limits: Limits): T {
-  const {maxConcurrentStreams: _, ...others} = limits;
+  const {maxConcurrentStreams: _, sendTimeout: __, ...others} = limits;
   return Object.assign(server, others);
 }
 
