@@ -31,3 +31,13 @@ test('an origin is the request’s own where host and port are, the usual port w
     t.false(isOwn(origin, host), `${origin} ${host}`);
   }
 });
+
+test('the host that a proxy says the browser asked for counts too', t => {
+  const behind = (origin: string, forwarded: string) =>
+    isOwnOrigin(originIn(origin), Request.from({headers: {host: '127.0.0.1:3000', 'x-forwarded-host': forwarded}}));
+  t.true(behind('https://shop.example', 'shop.example'));
+  t.true(behind('https://shop.example', 'shop.example, inner.example'));
+  t.true(behind('http://127.0.0.1:3000', 'shop.example'));
+  t.false(behind('https://inner.example', 'shop.example, inner.example'));
+  t.false(behind('https://evil.example', ''));
+});

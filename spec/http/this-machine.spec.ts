@@ -45,7 +45,17 @@ test('nor is what asks for another host, or for none', t => {
 });
 
 test('nor is what a proxy has sent on, whichever of its headers says so', t => {
-  const headers = ['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'Forwarded', 'Via', 'X-Real-IP'];
+  const headers = [
+    'X-Forwarded-For',
+    'X-Forwarded-Proto',
+    'X-Forwarded-Host',
+    'Forwarded',
+    'Via',
+    'X-Real-IP',
+    'X-Client-IP',
+  ];
+  headers.push('X-Cluster-Client-IP', 'True-Client-IP', 'CF-Connecting-IP', 'Fly-Client-IP', 'X-Amzn-Trace-Id');
+  headers.push('X-Azure-ClientIP', 'CDN-Loop');
   for (const name of headers) t.regex(why({[name]: ''})!, new RegExp(`its header ${name} says`, 'i'));
 });
 

@@ -192,3 +192,24 @@ test('what is no list of paths is refused when the site is built', t => {
     t.throws(() => testSite(Basket, {sessions: {crossSite}}), {code: 'OPTION_INVALID', message: /crossSite/});
   }
 });
+
+test('where the browser does not say the site, the origin does: another host, and none at all, is another site', t => {
+  const rule = new CrossSiteRule([]);
+  const refuses = (headers: Record<string, string>, method = 'POST') => {
+    try {
+      rule.refuse(Request.from({method, headers: {Host: 'shop.example:8080', ...headers}}), false, false);
+      return false;
+    } catch (error) {
+      return (error as {code?: string}).code === 'SESSION_CROSS_SITE';
+    }
+  };
+  for (const Origin of ['http://evil.example', 'http://shop.example', 'http://shop.example:8081', 'null', '']) {
+    t.true(refuses({Origin}), Origin);
+    t.false(refuses({Origin}, 'GET'), Origin);
+    t.false(refuses({Origin, 'Sec-Fetch-Site': 'same-origin'}), Origin);
+  }
+  t.false(refuses({}));
+  t.false(refuses({Origin: 'http://Shop.example:8080'}));
+  t.false(refuses({Origin: 'https://shop.example', Host: 'shop.example:443'}));
+  t.false(refuses({Origin: 'https://shop.example', Host: '127.0.0.1:3000', 'X-Forwarded-Host': 'shop.example'}));
+});

@@ -11,10 +11,11 @@ export function isOrigin(value: unknown): boolean {
 }
 
 /**
- * Whether an origin is the host that a request is for. By host and port alone: of a proxy that is not trusted nobody knows whether
- * the visitor came over TLS.
+ * Whether an origin is the host that the browser asked for. By host and port alone: of a proxy that is not trusted nobody knows
+ * whether the visitor came over TLS. `X-Forwarded-Host` counts, trusted or not: no page of another site can set it.
  */
-export function isOwnOrigin(origin: URL | undefined, {host}: Request): boolean {
-  if (!origin || host === undefined) return false;
-  return origin.host === URL.parse(`${origin.protocol}//${host}`)?.host;
+export function isOwnOrigin(origin: URL | undefined, {host, headers}: Request): boolean {
+  if (!origin) return false;
+  const [asked] = String(headers['x-forwarded-host'] ?? '').split(',');
+  return [host, asked].some(own => own && origin.host === URL.parse(`${origin.protocol}//${own.trim()}`)?.host);
 }

@@ -24,13 +24,24 @@ function isLoopbackHost(host: string): boolean {
   return /^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host);
 }
 
+const proxyHeaders = [
+  'Via',
+  'Forwarded',
+  'X-Real-IP',
+  'X-Client-IP',
+  'X-Cluster-Client-IP',
+  'True-Client-IP',
+  'CF-Connecting-IP',
+  'Fly-Client-IP',
+  'X-Amzn-Trace-Id',
+  'X-Azure-ClientIP',
+  'CDN-Loop',
+];
+
 /** The name of a header that only a proxy sends. */
 function proxyHeaderOf({headers}: Request): string | undefined {
-  if (headers['via'] !== undefined) return 'Via';
-  if (headers['forwarded'] !== undefined) return 'Forwarded';
-  if (headers['x-real-ip'] !== undefined) return 'X-Real-IP';
-  for (const name in headers) if (name.startsWith('x-forwarded-')) return name;
-  return undefined;
+  const known = proxyHeaders.find(name => headers[name.toLowerCase()] !== undefined);
+  return known ?? Object.keys(headers).find(name => name.startsWith('x-forwarded-'));
 }
 
 /** Whether the browser's page is on another host than this machine, unless the request is openly one from site to site. */

@@ -1,5 +1,6 @@
 import {EspalierError} from '../errors.ts';
 import {isSafe} from '../http/method.ts';
+import {isOwnOrigin, originIn} from '../http/origin.ts';
 import {pathMatcher} from '../http/path-pattern.ts';
 import type {Request} from '../http/request.ts';
 import type {SessionCookieOptions} from './session-cookie.ts';
@@ -32,9 +33,15 @@ export class CrossSiteRule {
   }
 
   #concerns(request: Request): boolean {
-    if (request.headers['sec-fetch-site'] !== 'cross-site') return false;
-    return !this.#isExcepted(request);
+    return isCrossSite(request) && !this.#isExcepted(request);
   }
+}
+
+// Browsers say the site over TLS and to this machine only, and old ones never do. Then the origin says the host of the page.
+function isCrossSite(request: Request): boolean {
+  const {'sec-fetch-site': site, origin} = request.headers;
+  if (site !== undefined) return site === 'cross-site';
+  return origin !== undefined && !isOwnOrigin(originIn(origin), request);
 }
 
 /** The error for what a request of another site may not do. */
