@@ -3,6 +3,7 @@ import type {StandardSchemaV1} from '@standard-schema/spec';
 import {decorating, refuseBareCall, refuseStandardCall, type SetExperimentalDecorators} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, kind, method, type Kinds} from '../options.ts';
+import {isSchema, wantedSchema} from '../schema.ts';
 
 /** A class whose instances can rest in a session. It is made without arguments. */
 export type ComponentClass<T extends object = object> = new () => T;
@@ -29,8 +30,7 @@ export interface ComponentOptions {
 const componentKinds: Kinds<ComponentOptions> = {
   version: kind('a whole number, 0 or more', value => Number.isSafeInteger(value) && (value as number) >= 0),
   migrate: method,
-  // Of some validators a schema is a function.
-  schema: kind('a schema that keeps the Standard Schema specification', value => '~standard' in Object(value)),
+  schema: kind(wantedSchema, isSchema),
 };
 
 /** What `@SessionComponent` wrote to a class. */
