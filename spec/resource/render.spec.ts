@@ -88,6 +88,9 @@ circular.self = circular;
 
 const returns = 'Return a string, html`…`, a plain object or array, bytes, a stream, a Response, or nothing.';
 
+const holds =
+  'JSON can not say what it holds. Return a plain object or a list in its place, or give its class a toJSON().';
+
 /** What a handler can't return: what it is, how it is made, and what the log says of it. */
 const refused: [kind: string, make: () => unknown, complaint: string][] = [
   ['a number', () => 4711, `returned a number. ${returns}`],
@@ -104,7 +107,9 @@ const refused: [kind: string, make: () => unknown, complaint: string][] = [
   ['an error', () => new Error('hunter2'), `returned an object of class Error. ${returns}`],
   ['a String object', () => Object('hunter2'), `returned an object of class String. ${returns}`],
   ['a synchronous generator', () => ['hunter2'].values(), `returned an object of class Iterator. ${returns}`],
-  ['a BigInt inside an object', () => ({password: 4711n}), "returned an object that JSON can't express."],
+  ['a BigInt inside an object', () => ({password: 4711n}), `returned an object with a bigint at /password. ${holds}`],
+  ['a Map inside a list', () => [{a: new Map([['password', 1]])}], `returned a list with a Map at /0/a. ${holds}`],
+  ['a promise inside an object', () => ({a: Promise.resolve(1)}), `returned an object with a Promise at /a. ${holds}`],
   ['a circular object', () => circular, "returned an object that JSON can't express."],
 ];
 

@@ -5,6 +5,7 @@ import {Html} from '../http/html.ts';
 import type {Body, Response} from '../http/response.ts';
 import {dismiss, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
+import {isKept, lossIn, type Loss} from './loss.ts';
 
 /**
  * Turn what a handler or a middleware returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and
@@ -83,15 +84,24 @@ function isPlain(value: unknown): value is object {
 function toJson(value: object, method: string): string {
   try {
     const text = JSON.stringify(value) as string | undefined;
-    if (text !== undefined) return text;
+    if (text !== undefined && (isKept(value) || !lossIn(value))) return text;
   } catch (cause) {
-    throw inexpressible(method, {cause});
+    throw inexpressible(value, method, {cause});
   }
-  throw inexpressible(method);
+  throw inexpressible(value, method);
 }
 
-function inexpressible(method: string, options?: ErrorOptions): EspalierError {
+function inexpressible(value: object, method: string, options?: ErrorOptions): EspalierError {
+  const loss = lossIn(value);
+  if (loss) return lossy(value, method, loss);
   return new EspalierError('RESULT_UNSUPPORTED', `${method} returned an object that JSON can't express.`, options);
+}
+
+function lossy(value: object, method: string, {what, pointer}: Loss): EspalierError {
+  const given = Array.isArray(value) ? 'a list' : 'an object';
+  const wayOut =
+    'JSON can not say what it holds. Return a plain object or a list in its place, or give its class a toJSON().';
+  return new EspalierError('RESULT_UNSUPPORTED', `${method} returned ${given} with ${what} at ${pointer}. ${wayOut}`);
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
