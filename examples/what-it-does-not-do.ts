@@ -1,18 +1,16 @@
 // Run it with `npm run example what-it-does-not-do`.
 import type {AddressInfo} from 'node:net';
 import express from 'express';
-import {Child, Post, Resource, createError, createSite, type Request} from 'espalier';
+import {Child, Post, Resource, createSite, type InputOf} from 'espalier';
 import {z} from 'zod';
 
-const Note = z.object({text: z.string().min(1)});
+const adding = {body: z.object({text: z.string()})};
 
 @Resource()
 class Notes {
-  @Post()
-  async add(request: Request) {
-    const {data, error} = Note.safeParse(await request.json());
-    if (error) throw createError(422, z.prettifyError(error));
-    return data;
+  @Post(adding)
+  add({body}: InputOf<typeof adding>) {
+    return body;
   }
 }
 

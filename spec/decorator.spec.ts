@@ -112,15 +112,28 @@ test('every decorator that is written without its parentheses says how to write 
   t.notThrows(() => refuseBareCall('@Get()', [{body: {}}]));
 });
 
+const schema = {'~standard': {version: 1, vendor: 'by hand', validate: (value: unknown) => ({value})}};
+
 test('a decorator that is given what it does not take says so, and what to do', t => {
   const takes =
     (decorator: unknown, ...given: unknown[]) =>
     () =>
       (decorator as (...all: unknown[]) => unknown)(...given);
   t.throws(takes(Post, {body: {}}), {
-    code: 'DECORATOR_MISPLACED',
+    code: 'OPTION_INVALID',
     message:
-      '@Post() takes no arguments, and has an object of class Object. The method reads what it needs from the request: await request.json(), request.query, request.params. [DECORATOR_MISPLACED]',
+      '@Post(): body is an object of class Object. It must be a schema that keeps the Standard Schema specification. [OPTION_INVALID]',
+  });
+  t.throws(takes(Post, {boddy: schema}), {message: /^@Post\(\) has no option "boddy"\. Did you mean "body"\? /});
+  t.throws(takes(Post, {status: 600}), {message: /status is 600\. It must be a whole number from 200 to 599\. /});
+  for (const alone of [schema, Object.assign(() => undefined, schema)]) {
+    t.throws(takes(Post, alone), {
+      code: 'DECORATOR_MISPLACED',
+      message: '@Post() was given a schema alone. Write @Post({body: TheSchema}). [DECORATOR_MISPLACED]',
+    });
+  }
+  t.throws(takes(Post, {status: 201}, 7), {
+    message: '@Post() takes one object of options, and has a number beside it. [DECORATOR_MISPLACED]',
   });
   t.throws(takes(Post, '/notes'), {message: /^@Post\(\) takes no path\. /});
   t.throws(takes(Resource, '/notes'), {message: /^@Resource\(\) takes no path\. /});

@@ -30,7 +30,9 @@ export function exchangesIn(block: string): Exchange[] {
       const [status, ...answered] = after('< ');
       const body = lines.filter(line => !/^(?:>|< )/.test(line)).join('\n');
       const [headers, sent] = gap < 0 ? [rest, []] : [rest.slice(0, gap), rest.slice(gap + 1)];
-      return {request: request!, headers, sent: sent.join('\n'), status: status!, answered, body};
+      // RFC 2046, section 4.1.1.
+      const lineBreak = headers.some(header => header.startsWith('Content-Type: multipart/')) ? '\r\n' : '\n';
+      return {request: request!, headers, sent: sent.join(lineBreak), status: status!, answered, body};
     });
 }
 

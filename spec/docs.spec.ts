@@ -194,7 +194,9 @@ test('every option that the types name stands in a table, and no other', t => {
       t.deepEqual(tables('builtin', name), optionsIn(file, type!).toSorted(), name);
     }
   }
-  t.deepEqual(tables('resource'), optionsIn('src/resource/declarations.ts', 'ResourceOptions'));
+  const input = ['InputSchemas', 'HandlerOptions'].flatMap(type => optionsIn('src/resource/input.ts', type));
+  const resource = [...optionsIn('src/resource/declarations.ts', 'ResourceOptions'), ...input];
+  t.deepEqual(tables('resource'), resource.toSorted());
   for (const {name} of stores) {
     const options = optionsIn(`src/store/${name.replace('Store', '').toLowerCase()}.ts`, `${name}Options`);
     const special = options.filter(option => !['clock', 'logger'].includes(option));

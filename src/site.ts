@@ -113,6 +113,15 @@ export const siteDefaults = {
  */
 export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site {
   checkOptions('createSite()', options, siteKinds);
+  return composeSite(Root, options, {checksResults: false});
+}
+
+/** @internal As `createSite`. `checksResults` is whether results are held against their schemas, as in tests. */
+export function composeSite(
+  Root: ResourceClass,
+  options: SiteOptions,
+  {checksResults}: {readonly checksResults: boolean},
+): Site {
   const limits = limitsOf(options);
   const drainTimeout = options.drainTimeout ?? siteDefaults.drainTimeout;
   const hold = new SiteContainer(options.container ?? new Container());
@@ -133,7 +142,8 @@ export function createSite(Root: ResourceClass, options: SiteOptions = {}): Site
     sessions.deliverEnds(told.flatMap(endHandlersOf));
     for (const line of warningsOfCors(tree, use)) warn(hold.container.get(Logger), line);
     const refuseForged = guardOf(options, sessions);
-    return new Site({hold, tree, use, sessions, settings, drainTimeout, refuseForged, onError: options.onError});
+    const {onError} = options;
+    return new Site({hold, tree, use, sessions, settings, drainTimeout, refuseForged, onError, checksResults});
   } catch (error) {
     hold.abandon();
     throw error;
@@ -180,6 +190,7 @@ interface Parts {
   readonly drainTimeout: number;
   readonly refuseForged: (request: Request) => void;
   readonly onError: SiteOptions['onError'];
+  readonly checksResults: boolean;
 }
 
 /** A tree of resources that answers requests. It shares nothing with other sites. Make one with `createSite`. */
@@ -210,6 +221,8 @@ export class Site {
       },
       onLate: error =>
         report(this.#logger, 'What failed here was behind a middleware that had answered already.', error),
+      warn: message => warn(this.#logger, message),
+      checksResults: parts.checksResults,
     });
   }
 

@@ -3,7 +3,7 @@ import test from 'ava';
 import {Post, Resource, type Request} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {isHttpError} from 'http-errors';
-import {decodeForm, decodeJson, decodeText, readBytes} from '../../src/http/body.ts';
+import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from '../../src/http/body.ts';
 
 /** A body that comes in these chunks, with these headers. */
 function incoming(chunks: readonly string[], headers: Record<string, string> = {}) {
@@ -313,4 +313,26 @@ test('a form that can’t be read is the mistake of its sender: no line in the l
     t.is(status, 400);
   }
   t.deepEqual(log, []);
+});
+
+test('a body of a wrong type says in Accept what would be taken', async t => {
+  const accepted = async (act: () => unknown) => {
+    const error = await t.throwsAsync(async () => act());
+    return (error as unknown as {headers: Record<string, string>}).headers;
+  };
+  const headers = {'content-type': 'text/plain'};
+  t.deepEqual(await accepted(() => decodeJson(Buffer.from('1'), headers)), {Accept: 'application/json'});
+  const forms = 'application/x-www-form-urlencoded, multipart/form-data';
+  t.deepEqual(await accepted(() => decodeForm(Buffer.from('1'), headers)), {Accept: forms});
+  t.deepEqual(await accepted(() => decodeBody(Buffer.from('1'), headers)), {Accept: `application/json, ${forms}`});
+});
+
+test('a body is what its type says: JSON, a form, or nothing where it is empty', async t => {
+  const decoded = (body: string, type?: string) =>
+    decodeBody(Buffer.from(body), type === undefined ? {} : {'content-type': type});
+  t.deepEqual(await decoded('{"a":1}', 'application/json'), {a: 1});
+  t.deepEqual(await decoded('[1]', 'application/feed+json; charset=utf-8'), [1]);
+  t.deepEqual([...((await decoded('a=1', 'application/x-www-form-urlencoded')) as FormData)], [['a', '1']]);
+  t.deepEqual([...((await decoded('', 'application/x-www-form-urlencoded')) as FormData)], []);
+  for (const type of ['application/json', 'text/plain', undefined]) t.is(await decoded('', type), undefined);
 });

@@ -26,8 +26,8 @@ test('decorators write to the class they stand on, not to its base', t => {
     @Post()
     save() {}
   }
-  t.deepEqual([...declarationsOn(Page).handlers], [['GET', 'show']]);
-  t.deepEqual([...declarationsOn(Form).handlers], [['POST', 'save']]);
+  t.deepEqual([...declarationsOn(Page).handlers], [['GET', {name: 'show', options: {}}]]);
+  t.deepEqual([...declarationsOn(Form).handlers], [['POST', {name: 'save', options: {}}]]);
 });
 
 test('declarations of every base class hold, and those of the nearest class win', t => {
@@ -43,13 +43,16 @@ test('declarations of every base class hold, and those of the nearest class win'
     form() {}
   }
   t.deepEqual(
-    [...declarationsOf(Form).handlers],
+    [...declarationsOf(Form).handlers].map(([verb, {name}]) => [verb, name]),
     [
       ['GET', 'form'],
       ['POST', 'save'],
     ],
   );
-  t.deepEqual([...declarationsOf(Between).handlers.values()], ['show', 'save']);
+  t.deepEqual(
+    [...declarationsOf(Between).handlers.values()].map(({name}) => name),
+    ['show', 'save'],
+  );
 });
 
 test('a child that is declared anew replaces the inherited one', t => {

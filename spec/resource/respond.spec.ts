@@ -1,7 +1,24 @@
 import {Readable} from 'node:stream';
 import test from 'ava';
-import {Child, Get, Head, Options, Post, Put, Request, Resource, type ResourceClass, type Response} from 'espalier';
+import {
+  Child,
+  Get,
+  Head,
+  Options,
+  Post,
+  Put,
+  Query,
+  Request,
+  Resource,
+  Use,
+  createSite,
+  html,
+  type ResourceClass,
+  type Response,
+} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {z} from 'zod';
+import {acting} from './on-the-way.ts';
 
 /** Answers GET and POST. */
 @Resource()
@@ -198,8 +215,8 @@ test('the handler is not called for a slash too many', async t => {
   t.deepEqual([response.header('X-Shown'), response.body], [undefined, undefined]);
 });
 
-test('only GET and HEAD are redirected: any other method finds nothing', async t => {
-  for (const method of ['POST', 'PUT', 'OPTIONS', 'get', 'PROPFIND']) {
+test('only safe methods that are answered are redirected: any other finds nothing', async t => {
+  for (const method of ['POST', 'QUERY', 'PUT', 'OPTIONS', 'get', 'PROPFIND']) {
     t.like(await ask(method, '/page/'), {status: 404, location: undefined, allow: undefined});
   }
 });
@@ -257,3 +274,167 @@ for (const url of ['//', '//evil.com', '//evil.com/', '///evil.com/', '/%5Cevil.
     t.like(await ask('GET', url, Everything), {status: 404, location: undefined});
   });
 }
+
+const question = z.object({word: z.string()});
+const formats = 'application/json, application/x-www-form-urlencoded, multipart/form-data';
+
+/** Answers GET, and QUERY with a declared body. */
+@Resource()
+class Words extends Page {
+  @Query({body: question})
+  find({body}: {body: {word: string}}) {
+    return [body.word];
+  }
+}
+
+test('QUERY is answered with its body over a socket', async t => {
+  const site = createSite(Words);
+  const url = await site.listen({port: 0, host: '127.0.0.1'});
+  t.teardown(() => site.close());
+  const headers = {'Content-Type': 'application/json'};
+  const answer = await fetch(url, {method: 'QUERY', headers, body: '{"word":"tree"}'});
+  t.deepEqual([answer.status, await answer.json()], [200, ['tree']]);
+});
+
+test('a resource that answers QUERY lists it, and says in Accept-Query what types it takes', async t => {
+  const allow = 'GET, HEAD, OPTIONS, POST, QUERY';
+  for (const [method, status] of Object.entries({OPTIONS: 200, PUT: 405})) {
+    const {response, ...told} = await ask(method, '/', Words);
+    t.like(told, {status, allow});
+    t.is(response.header('Accept-Query'), formats);
+  }
+  t.is((await ask('GET', '/', Words)).response.header('Accept-Query'), undefined);
+  t.is((await ask('OPTIONS', '/page')).response.header('Accept-Query'), undefined);
+});
+
+test('a QUERY without a Content-Type, or with one that is not taken, is a 415 that says what is', async t => {
+  const {site} = testSite(Words);
+  const request = {method: 'QUERY', body: '{"word":"tree"}'};
+  for (const headers of [{}, {'Content-Type': 'text/plain'}]) {
+    const answer = await site.handle({...request, headers});
+    t.deepEqual([answer.status, answer.header('Accept'), answer.header('Accept-Query')], [415, formats, formats]);
+  }
+  t.is((await site.handle({...request, headers: {'Content-Type': 'application/json'}})).status, 200);
+});
+
+test('a QUERY whose body is not declared takes any type, but has to name one', async t => {
+  @Resource()
+  class Free {
+    @Query()
+    async find(request: Request) {
+      return request.text();
+    }
+  }
+  const {site} = testSite(Free);
+  const untyped = await site.handle({method: 'QUERY', body: 'tree'});
+  t.deepEqual([untyped.status, untyped.header('Accept-Query')], [415, '*/*']);
+  const typed = await site.handle({method: 'QUERY', body: 'tree', headers: {'Content-Type': 'text/word'}});
+  t.deepEqual([typed.status, typed.body], [200, 'tree']);
+});
+
+test('QUERY is safe: a slash too many is a 308, which keeps the method', async t => {
+  @Resource()
+  @Child('words', Words)
+  class Above {}
+  t.like(await ask('QUERY', '/words/', Above), {status: 308, location: '/words'});
+});
+
+/** What the log says after two visits by GET, and two by HEAD. */
+async function toldOf(root: ResourceClass) {
+  const {visitor, log} = testSite(root);
+  for (const method of ['GET', 'GET', 'HEAD', 'HEAD']) await visitor().fetch('/', {method});
+  return log;
+}
+
+test('a handler for GET that returns nothing, and sets nothing, is named in the log once; the answer is a 204', async t => {
+  for (const wait of [undefined, Promise.resolve()]) {
+    @Resource()
+    class Forgetful {
+      @Get()
+      show() {
+        return wait;
+      }
+    }
+    t.deepEqual(await toldOf(Forgetful), [
+      {
+        level: 'warn',
+        message:
+          'Forgetful.show() returned nothing to GET, and set no status and no header. Return what is to be answered. Where nothing is, set response.status = 204.',
+      },
+    ]);
+    t.is((await testSite(Forgetful).visitor().get('/')).status, 204);
+  }
+});
+
+test('a handler for GET that returns nothing is named whatever headers middleware has set before it', async t => {
+  @Use(
+    acting((_request, response, next) => {
+      response.setHeader('X-Frame-Options', 'DENY');
+      return next();
+    }),
+  )
+  @Resource()
+  class Forgetful {
+    @Get()
+    show() {}
+  }
+  t.is((await toldOf(Forgetful)).length, 1);
+});
+
+const meant: Record<string, (response: Response) => unknown> = {
+  'sets the status': response => void (response.status = 204),
+  redirects: response => response.redirect('/elsewhere'),
+  'sets a header': response => response.setHeader('X-Seen', 'yes'),
+  'sets a cookie': response => response.setCookie('a', '1'),
+  'returns an empty text': () => '',
+  'returns a page': () => html``,
+  throws: () => {
+    throw Object.assign(new Error('gone'), {status: 410, expose: true});
+  },
+};
+
+for (const [what, act] of Object.entries(meant)) {
+  test(`a handler for GET that ${what} is not taken for one that forgets to return`, async t => {
+    @Resource()
+    class Meant {
+      @Get()
+      show(_request: unknown, response: Response) {
+        return act(response) as string | undefined;
+      }
+    }
+    t.deepEqual(
+      (await toldOf(Meant)).filter(({level}) => level === 'warn'),
+      [],
+    );
+  });
+}
+
+test('a handler of another method may return nothing, and so may one for GET with a declared status', async t => {
+  @Resource()
+  class Quiet {
+    @Post()
+    add() {}
+    @Head()
+    peek() {}
+    @Get({status: 204})
+    show() {}
+  }
+  const {visitor, log} = testSite(Quiet);
+  for (const method of ['POST', 'HEAD', 'GET']) t.is((await visitor().fetch('/', {method})).status, 204);
+  t.deepEqual(log, []);
+});
+
+test('a middleware that answers in place of a handler that returned nothing leaves the log empty', async t => {
+  @Use(
+    acting(async (_request, _response, next) => {
+      await next();
+      return 'something';
+    }),
+  )
+  @Resource()
+  class Meant {
+    @Get()
+    show() {}
+  }
+  t.deepEqual(await toldOf(Meant), []);
+});

@@ -1,5 +1,22 @@
 import test from 'ava';
-import {Delete, Get, html, Patch, Post, Put, Request, type Response, type Sendable} from 'espalier';
+import {type} from 'arktype';
+import {
+  Delete,
+  Get,
+  html,
+  Patch,
+  Post,
+  Put,
+  Request,
+  Resource,
+  createSite,
+  type HandlerOptions,
+  type Response,
+  type Sendable,
+} from 'espalier';
+import {testSite} from 'espalier/testing';
+import * as v from 'valibot';
+import {z} from 'zod';
 
 // The compiler is what tests here: each line under an expected error has to be one, and no other may be. The classes are never
 // made: they answer one method many times.
@@ -194,4 +211,156 @@ test('the bytes of a request can be handed to a Response, a Blob and a File', as
   t.is(await new globalThis.Response(bytes).text(), 'bytes');
   t.is(await new Blob([bytes]).text(), 'bytes');
   t.is(await new File([bytes], 'a').text(), 'bytes');
+});
+
+const zodNote = z.object({text: z.string(), at: z.date(), tags: z.array(z.string()).optional()});
+const valibotNote = v.object({text: v.string(), at: v.date(), tags: v.optional(v.array(v.string()))});
+const arktypeNote = type({text: 'string', at: 'Date', 'tags?': 'string[] | undefined'});
+const notes = z.array(zodNote);
+
+const fitting = () => {
+  class Fitting {
+    @Get({result: zodNote}) zod() {
+      return note;
+    }
+    @Get({result: valibotNote}) valibot() {
+      return note;
+    }
+    @Get({result: arktypeNote}) arktype() {
+      return note;
+    }
+    @Get({result: notes}) async list(): Promise<readonly Note[]> {
+      return [note];
+    }
+    @Get({result: zodNote}) redirecting(request: Request, response: Response) {
+      if (request.search === '') return response.redirect('/?a');
+      return note;
+    }
+    @Get({result: zodNote}) page() {
+      return Math.random() > 1 ? html`<p>` : note;
+    }
+    @Get({result: zodNote}) web() {
+      return new globalThis.Response();
+    }
+    @Get({result: z.string()}) text() {
+      return 'text';
+    }
+    @Get({result: z.void()}) nothing() {}
+    @Get({result: z.object({more: z.unknown()})}) unknown() {
+      return {more: note};
+    }
+    @Get({result: zodNote}) any() {
+      return anything;
+    }
+    @Get({result: zodNote}) never(): never {
+      throw new Error();
+    }
+  }
+  return Fitting;
+};
+
+const unfit = () => {
+  class Unfit {
+    // @ts-expect-error The date is missing.
+    @Get({result: zodNote}) zod() {
+      return {text: 'a'};
+    }
+    // @ts-expect-error The text is a number.
+    @Get({result: valibotNote}) valibot() {
+      return {...note, text: 5};
+    }
+    // @ts-expect-error The tags are numbers.
+    @Get({result: arktypeNote}) async arktype() {
+      return {...note, tags: [1]};
+    }
+    // @ts-expect-error It is no list.
+    @Get({result: notes}) list() {
+      return note;
+    }
+    // @ts-expect-error A return is forgotten.
+    @Get({result: zodNote}) nothing() {}
+    // @ts-expect-error It is a text, or a note.
+    @Get({result: zodNote}) text() {
+      return Math.random() > 1 ? 'text' : note;
+    }
+  }
+  return Unfit;
+};
+
+test('a handler that returns what does not fit the schema of its result does not compile; others do', t => {
+  t.truthy(fitting);
+  t.truthy(unfit);
+});
+
+/** A site whose root answers with this, by these options. */
+function giving(result: HandlerOptions['result'], make: (response: Response) => unknown) {
+  @Resource()
+  class Page {
+    @Get({status: 200, ...(result && {result})})
+    give(_request: Request, response: Response) {
+      return make(response);
+    }
+  }
+  return Page;
+}
+
+for (const [validator, schema] of Object.entries({
+  zod: z.array(zodNote),
+  valibot: v.array(valibotNote),
+  ArkType: arktypeNote.array(),
+})) {
+  test(`in a test a result that does not fit its schema of ${validator} is a 500 that names method and place`, async t => {
+    const wrong = [note0, {...note0, text: 5}];
+    for (const make of [() => wrong, async () => wrong]) {
+      const {visitor, log} = testSite(giving(schema, make));
+      t.is((await visitor().get('/')).status, 500);
+      t.like(log[0]!.error, {code: 'RESULT_MISMATCH'});
+      t.regex(String(log[0]!.error), /Page\.give\(\) returned what the schema of its result refuses: \/1\/text \(/);
+    }
+    t.is(
+      (
+        await testSite(giving(schema, () => [note0]))
+          .visitor()
+          .get('/')
+      ).status,
+      200,
+    );
+  });
+}
+const note0 = {text: 'a', at: new Date(0)};
+
+test('in production no result is held against its schema', async t => {
+  const site = createSite(giving(zodNote, () => ({text: 5})));
+  t.teardown(() => site.close());
+  const {status, body} = await site.handle({});
+  t.deepEqual([status, body], [200, '{"text":5}']);
+});
+
+test('in a test a page, a Response and a redirect pass whatever the schema of the result, and a forgotten return does not', async t => {
+  const status = async (make: (response: Response) => unknown) =>
+    (await testSite(giving(zodNote, make)).visitor().get('/')).status;
+  t.is(await status(() => html`<p>`), 200);
+  t.is(await status(() => new globalThis.Response('tea', {status: 418})), 418);
+  t.is(await status(response => response.redirect('/')), 303);
+  t.is(await status(() => undefined), 500);
+});
+
+test('a result that does not fit is told with five places at most, and the whole by that name', async t => {
+  const told = async (schema: HandlerOptions['result'], value: unknown) => {
+    const {visitor, log} = testSite(giving(schema, () => value));
+    await visitor().get('/');
+    return String(log[0]!.error);
+  };
+  const message = /\/0 \([^)]*\), \/1 \([^)]*\), \/2 \([^)]*\), \/3 \([^)]*\), \/4 \([^)]*\), and more\. /;
+  t.regex(await told(z.array(z.string()), [1, 2, 3, 4, 5, 6]), message);
+  t.regex(await told(z.string(), {}), /refuses: the whole \(/);
+});
+
+test('a schema of a result that fails is a 500 that names the method', async t => {
+  const cause = new Error('odd');
+  const schema = {'~standard': {version: 1, vendor: 'by hand', validate: () => Promise.reject(cause)}} as const;
+  const {visitor, log} = testSite(giving(schema, () => 'text'));
+  t.is((await visitor().get('/')).status, 500);
+  const message = 'Page.give(): the schema of its result failed. [SCHEMA_FAILED]';
+  t.like(log[0]!.error, {code: 'SCHEMA_FAILED', message, cause});
 });

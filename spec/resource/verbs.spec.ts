@@ -1,5 +1,5 @@
 import test from 'ava';
-import {Delete, Get, Head, Options, Patch, Post, Put, Resource, type Request, type Response} from 'espalier';
+import {Delete, Get, Head, Options, Patch, Post, Put, Query, Resource, type Request, type Response} from 'espalier';
 import {testSite} from 'espalier/testing';
 
 @Resource()
@@ -24,6 +24,10 @@ class Article {
   remove() {
     return 'removed';
   }
+  @Query()
+  search() {
+    return 'found';
+  }
   @Options()
   list() {
     return 'listed';
@@ -40,13 +44,14 @@ const answers = {
   PUT: 'replaced',
   PATCH: 'changed',
   DELETE: 'removed',
+  QUERY: 'found',
   OPTIONS: 'listed',
 };
 
 for (const [method, text] of Object.entries(answers)) {
   test(`${method} is answered by the method declared for it`, async t => {
     const {visitor} = testSite(Article);
-    const response = await visitor().fetch('/', {method});
+    const response = await visitor().fetch('/', {method, headers: {'Content-Type': 'text/plain'}});
     t.deepEqual([response.status, await response.text()], [200, text]);
   });
 }

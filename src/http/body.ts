@@ -80,18 +80,42 @@ function decoderOf(charset: string): TextDecoder {
   }
 }
 
+const jsonType = 'application/json';
+const urlEncodedType = 'application/x-www-form-urlencoded';
+const multipartType = 'multipart/form-data';
+const formTypes = [urlEncodedType, multipartType];
+
+/** The types of bodies that `decodeBody` reads. */
+export const bodyTypes = [jsonType, ...formTypes];
+
+/**
+ * The body as its type says: a JSON value, or a form; nothing where there is none. Rejects with a 415 for another type, and with what
+ * `decodeJson` and `decodeForm` do.
+ */
+export async function decodeBody(bytes: Buffer<ArrayBuffer>, headers: IncomingHttpHeaders): Promise<unknown> {
+  const {type} = contentType(headers);
+  if (formTypes.includes(type)) return decodeForm(bytes, headers);
+  if (bytes.length === 0) return undefined;
+  if (isJson(type)) return decodeJson(bytes, headers);
+  throw wrongType(bodyTypes);
+}
+
 /** The body as the JSON value it is. Rejects with a 415 for another type and with what `parseJson` does. */
 export async function decodeJson(bytes: Uint8Array, headers: IncomingHttpHeaders): Promise<unknown> {
-  if (!/^application\/(?:json|[^\s;/]+\+json)$/.test(contentType(headers).type)) throw wrongType('application/json');
+  if (!isJson(contentType(headers).type)) throw wrongType([jsonType]);
   return parseJson(decodeText(bytes, headers));
+}
+
+function isJson(type: string): boolean {
+  return /^application\/(?:json|[^\s;/]+\+json)$/.test(type);
 }
 
 /** The body as the fields and files of a form, URL-encoded or multipart. Throws a 415 for another type, a 400 for a broken one. */
 export function decodeForm(bytes: Buffer<ArrayBuffer>, headers: IncomingHttpHeaders): FormData {
   const {type, parameters} = contentType(headers);
-  if (type === 'application/x-www-form-urlencoded') return urlEncodedForm(decodeText(bytes, headers));
-  if (type === 'multipart/form-data') return multipartForm(bytes, parameters['boundary']);
-  throw wrongType('application/x-www-form-urlencoded or multipart/form-data');
+  if (type === urlEncodedType) return urlEncodedForm(decodeText(bytes, headers));
+  if (type === multipartType) return multipartForm(bytes, parameters['boundary']);
+  throw wrongType(formTypes);
 }
 
 /** The most fields of a form: a body within its limit can hold so many that looking at each takes seconds. */
@@ -130,6 +154,8 @@ function contentType(headers: IncomingHttpHeaders): ContentType {
   return parseContentType(headers['content-type'] ?? '');
 }
 
-function wrongType(expected: string): Error {
-  return createError(415, `The body must be ${expected}.`);
+/** It says what would be taken (RFC 9110, section 15.5.16). */
+function wrongType(types: readonly string[]): Error {
+  const named = [types.slice(0, -1).join(', '), types.at(-1)].filter(Boolean).join(' or ');
+  return createError(415, `The body must be ${named}.`, {headers: {Accept: types.join(', ')}});
 }

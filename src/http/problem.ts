@@ -2,7 +2,7 @@ import {STATUS_CODES} from 'node:http';
 import createError, {type HttpError} from 'http-errors';
 import Negotiator from 'negotiator';
 import {EspalierError} from '../errors.ts';
-import {html} from './html.ts';
+import {html, type Html} from './html.ts';
 import type {Request} from './request.ts';
 import {Response} from './response.ts';
 
@@ -122,7 +122,7 @@ function title(status: number): string {
   return STATUS_CODES[status] ?? 'Error';
 }
 
-function page({status, detail, instance}: Problem): string {
+function page({status, detail, instance, members}: Problem): string {
   const heading = `${status} ${title(status)}`;
   return html`<!doctype html>
 <html lang="en">
@@ -130,7 +130,19 @@ function page({status, detail, instance}: Problem): string {
 <title>${heading}</title>
 <h1>${heading}</h1>
 ${detail && html`<p>${detail}</p>`}
+${listOf(members?.['errors'])}
 ${instance && html`<p>The log tells more, at <code>${instance}</code>.</p>`}
 </html>
 `.toString();
+}
+
+/** What speaks against each part of a request, where the document has such a list. */
+function listOf(errors: unknown): Html | undefined {
+  if (!Array.isArray(errors)) return undefined;
+  const items = errors.map((error: unknown) => {
+    const {in: part, pointer, detail} = Object(error) as Record<string, unknown>;
+    const place = [part, pointer].filter(each => typeof each === 'string').join('');
+    return typeof detail === 'string' && html`<li>${place !== '' && html`<code>${place}</code>: `}${detail}</li>`;
+  });
+  return html`<ul>${items}</ul>`;
 }

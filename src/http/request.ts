@@ -2,7 +2,7 @@ import type {IncomingHttpHeaders} from 'node:http';
 import {Readable} from 'node:stream';
 import {parseCookie} from 'cookie';
 import {proceed, type Awaitable} from '../awaitable.ts';
-import {decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
+import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
 import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
 import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
@@ -370,6 +370,11 @@ export class Request {
    */
   async json(options?: {limit?: number}): Promise<unknown> {
     return decodeJson(await this.bytes(options), this.headers);
+  }
+
+  /** @internal The body as its type says: a JSON value or a form; nothing where there is none. Throws what these two do. */
+  async content(): Promise<unknown> {
+    return decodeBody(await this.bytes(), this.headers);
   }
 
   /** The body as a form, URL-encoded or multipart; a file is a `File`. Throws what `text` does, a 415 for another type. */

@@ -35,6 +35,11 @@ export class Response {
     this.#status = status;
   }
 
+  /** @internal How many things are set. It tells whether a handler has set any. */
+  get settings(): number {
+    return this.#headers.length + Number(this.#status !== undefined);
+  }
+
   /** The value of a header; of several by one name the first. */
   header(name: string): string | undefined {
     const at = this.#find(name, 0);

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type {HandlerOptions} from './input.ts';
 import type {MiddlewareClass} from './middleware.ts';
 
 /** A class whose instances answer for a part of the tree. */
@@ -15,7 +16,7 @@ export interface ResourceOptions {
 }
 
 /** The methods that a handler can be declared for. */
-export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'HEAD';
+export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY' | 'OPTIONS' | 'HEAD';
 
 /** One `@Child`: made by the container, or by the method it stands on. */
 export interface ChildDeclaration {
@@ -24,11 +25,17 @@ export interface ChildDeclaration {
   readonly method?: PropertyKey;
 }
 
+/** One method that answers a verb. */
+export interface HandlerDeclaration {
+  readonly name: PropertyKey;
+  readonly options: HandlerOptions;
+}
+
 /** What the decorators wrote to one class. */
 export interface Declarations {
   options?: ResourceOptions;
   readonly children: Map<string, ChildDeclaration>;
-  readonly handlers: Map<Verb, PropertyKey>;
+  readonly handlers: Map<Verb, HandlerDeclaration>;
   /** What stands before the resource, and all below it. */
   readonly middleware: MiddlewareClass[];
   /** What stands before one method, by its name. */

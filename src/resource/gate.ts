@@ -5,12 +5,18 @@ import {beginProblem, problemOf} from '../http/problem.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import type {Middleware, Next} from './middleware.ts';
+import type {Handler} from './tree.ts';
 
 /** One request on its way, and who is told of a failure that nobody waits for any more. */
 export interface Passage {
   readonly request: Request;
   readonly response: Response;
   readonly onLate: (error: unknown) => void;
+  /** Whether what a handler returns is held against the schema of its result. */
+  readonly checksResults: boolean;
+  /** The handler that was called, and how many things were set on the response before. */
+  called: Handler | undefined;
+  settings: number;
   /** How many middleware wait for what is behind them. */
   depth: number;
 }

@@ -1,15 +1,17 @@
 import createError from 'http-errors';
 import {proceed, type Awaitable} from '../awaitable.ts';
+import {isSafe} from '../http/method.ts';
 import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {open, pass, type Passage} from './gate.ts';
 import type {Middleware} from './middleware.ts';
 import {render} from './render.ts';
+import {checkedResult} from './result.ts';
 import {nothingHere, Traversal, type Found} from './traverse.ts';
 import type {Handler, Node, Tree} from './tree.ts';
 
-type Handle = (request: Request, response: Response) => unknown;
+type Handle = (...given: unknown[]) => Awaitable<unknown>;
 
 /** How a site answers. */
 export interface Manner {
@@ -20,12 +22,17 @@ export interface Manner {
   readonly admit: (request: Request) => void;
   /** Told of what fails when the request has been answered otherwise. */
   readonly onLate: (error: unknown) => void;
+  /** Told of what works, but not as it was probably meant. */
+  readonly warn: (message: string) => void;
+  /** Whether what a handler returns is held against the schema of its result. */
+  readonly checksResults: boolean;
 }
 
 /** Fills in the responses of a site: walks the tree, calls the handler, renders what it returned. */
 export class Responder {
   readonly #manner: Manner;
   readonly #traversal: Traversal;
+  readonly #warnedOf = new WeakSet<Handler>();
 
   constructor(manner: Manner) {
     this.#manner = manner;
@@ -34,10 +41,22 @@ export class Responder {
 
   /** Fill in the response to a request. Throws, or rejects with, what is to be answered as an error. */
   respond(request: Request, response: Response): Awaitable<void> {
-    const {use, onLate} = this.#manner;
-    const passage = {request, response, onLate, depth: 0};
+    const {use, onLate, checksResults} = this.#manner;
+    const passage: Passage = {request, response, onLate, checksResults, called: undefined, settings: 0, depth: 0};
     const result = use === open ? this.#enter(passage) : pass(use, passage, () => this.#enter(passage));
-    return proceed(result, value => render(value, response));
+    return proceed(result, value => {
+      if (value === undefined) this.#warnOfNothing(passage);
+      return render(value, response);
+    });
+  }
+
+  /** Nothing at all is seldom the answer to GET. Who means it sets the status. */
+  #warnOfNothing({called, settings, response}: Passage): void {
+    if (called?.verb !== 'GET' || called.options.status !== undefined) return;
+    if (response.settings !== settings || this.#warnedOf.has(called)) return;
+    this.#warnedOf.add(called);
+    const wayOut = 'Return what is to be answered. Where nothing is, set response.status = 204.';
+    this.#manner.warn(`${called.title} returned nothing to GET, and set no status and no header. ${wayOut}`);
   }
 
   #enter(passage: Passage): Awaitable<unknown> {
@@ -52,14 +71,52 @@ function arrive({node, instance, hasExcessSlash}: Found, passage: Passage): Awai
   const {request, response} = passage;
   if (hasExcessSlash) return redirectWithoutSlash(node, request, response);
   const handler = node.handlers.get(request.method);
+  if (node.acceptQuery !== undefined && (!handler || handler.verb === 'QUERY')) {
+    response.setHeader('Accept-Query', node.acceptQuery);
+  }
   if (!handler) return answerUnhandled(node.allow, request, response);
   if (handler.middleware === open) return call(instance, handler, passage);
   return pass(handler.middleware, passage, () => call(instance, handler, passage));
 }
 
-function call(instance: object, {name, title}: Handler, {request, response}: Passage): unknown {
-  response.giver = title;
-  return (instance as Record<PropertyKey, Handle>)[name]!(request, response);
+function call(instance: object, handler: Handler, passage: Passage): Awaitable<unknown> {
+  const {request, response} = passage;
+  response.giver = handler.title;
+  if (handler.verb === 'QUERY') refuseUntyped(request, response);
+  const methods = instance as Record<PropertyKey, Handle>;
+  if (!handler.read) {
+    begin(handler, passage);
+    return checked(methods[handler.name]!(request, response), handler, passage);
+  }
+  return proceed(handler.read(request), input => {
+    begin(handler, passage);
+    return checked(methods[handler.name]!(input, request, response), handler, passage);
+  });
+}
+
+function begin(handler: Handler, passage: Passage): void {
+  const {response} = passage;
+  const {status} = handler.options;
+  if (status !== undefined) response.status = status;
+  passage.called = handler;
+  passage.settings = response.settings;
+}
+
+/** What a handler returned, held against the schema of its result where that is to be done. */
+function checked(result: Awaitable<unknown>, handler: Handler, passage: Passage): Awaitable<unknown> {
+  const schema = handler.options.result;
+  if (!schema || !passage.checksResults) return result;
+  return proceed(result, value => {
+    const isElsewhere = value === undefined && passage.response.settings !== passage.settings;
+    return isElsewhere ? value : checkedResult(value, schema, handler.title);
+  });
+}
+
+/** RFC 10008, section 2: what a query says depends on its type. */
+function refuseUntyped(request: Request, response: Response): void {
+  if (request.headers['content-type'] !== undefined) return;
+  const headers = {Accept: response.header('Accept-Query')!};
+  throw createError(415, 'A QUERY has to say by Content-Type what its body is.', {headers});
 }
 
 function answerUnhandled(allow: string, request: Request, response: Response): void {
@@ -72,8 +129,7 @@ function answerUnhandled(allow: string, request: Request, response: Response): v
 }
 
 function redirectWithoutSlash(node: Node, request: Request, response: Response): void {
-  const isSafe = request.method === 'GET' || request.method === 'HEAD';
-  if (!isSafe || !node.handlers.has(request.method)) throw nothingHere();
+  if (!isSafe(request.method) || !node.handlers.has(request.method)) throw nothingHere();
   // Encoded anew: a backslash in a captured segment would send a browser to another host.
   const path = encodePath(request.segments.slice(0, -1));
   response.redirect(request.mountPath + path + request.search, 308);

@@ -1,14 +1,19 @@
+import type {Awaitable} from '../awaitable.ts';
 import {classOf} from '../container.ts';
 import {describe, EspalierError} from '../errors.ts';
+import {bodyTypes} from '../http/body.ts';
+import type {Request} from '../http/request.ts';
 import {
   declarationsOf,
   isResource,
   type ChildDeclaration,
   type Declarations,
   type ResourceClass,
+  type HandlerDeclaration,
   type Verb,
 } from './declarations.ts';
 import {open} from './gate.ts';
+import {inputReader, type HandlerOptions} from './input.ts';
 import type {Middleware, MiddlewareClass} from './middleware.ts';
 import {undefinedChild} from './resource.ts';
 
@@ -24,6 +29,8 @@ export interface Node {
   readonly handlers: ReadonlyMap<string, Handler>;
   /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
   readonly allow: string;
+  /** The value of `Accept-Query` (RFC 10008, section 3): the types that a QUERY may have; nothing where it answers none. */
+  readonly acceptQuery: string | undefined;
   readonly literals: Map<string, Branch>;
   capture: Branch | undefined;
 }
@@ -37,6 +44,10 @@ export interface Method {
 
 /** A method that answers a verb. */
 export interface Handler extends Method {
+  readonly verb: Verb;
+  readonly options: HandlerOptions;
+  /** Reads the input that it declares, where it does. */
+  readonly read: ((request: Request) => Awaitable<unknown>) | undefined;
   /** What stands before it alone. */
   readonly middleware: readonly Middleware[];
 }
@@ -180,6 +191,7 @@ class Growth {
       middleware: this.#makeMiddleware(middleware, trail),
       handlers: handlersOf(resource, handlers, name => this.#makeMiddleware(around.get(name) ?? [], trail)),
       allow: allowed(handlers),
+      acceptQuery: queryTypes(handlers.get('QUERY')),
       literals: new Map(),
       capture: undefined,
     };
@@ -233,7 +245,7 @@ function namedClass({segment, resource}: ChildDeclaration, owner: ResourceClass)
 
 /** Throws `DECORATOR_MISPLACED` for middleware on a method that nothing stands behind. */
 function refuseUnhandled({name: owner}: ResourceClass, {handlers, around}: Declarations): void {
-  const answering = new Set(handlers.values());
+  const answering = new Set([...handlers.values()].map(handler => handler.name));
   const idle = [...around.keys()].find(name => !answering.has(name));
   if (idle === undefined) return;
   throw new EspalierError(
@@ -248,7 +260,11 @@ function handlersOf(
   middlewareOf: (name: PropertyKey) => readonly Middleware[],
 ): Node['handlers'] {
   const handlers = new Map<string, Handler>();
-  for (const [verb, name] of declared) handlers.set(verb, {...methodOf(owner, name), middleware: middlewareOf(name)});
+  for (const [verb, {name, options}] of declared) {
+    const method = methodOf(owner, name);
+    const read = inputReader(options, method.title);
+    handlers.set(verb, {...method, verb, options, read, middleware: middlewareOf(name)});
+  }
   const get = handlers.get('GET');
   return get && !handlers.has('HEAD') ? handlers.set('HEAD', get) : handlers;
 }
@@ -257,10 +273,15 @@ function methodOf({name: owner}: ResourceClass, name: PropertyKey): Method {
   return {name, title: `${owner}.${String(name)}()`};
 }
 
-function allowed(handlers: ReadonlyMap<Verb, PropertyKey>): string {
+function allowed(handlers: ReadonlyMap<Verb, unknown>): string {
   const verbs = new Set<Verb>(handlers.keys()).add('OPTIONS');
   if (verbs.has('GET')) verbs.add('HEAD');
   return [...verbs].toSorted().join(', ');
+}
+
+/** What a method reads by itself, it knows by itself. */
+function queryTypes(handler: HandlerDeclaration | undefined): string | undefined {
+  return handler && (handler.options.body ? bodyTypes.join(', ') : '*/*');
 }
 
 function noRoot(given: unknown): EspalierError {

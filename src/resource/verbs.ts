@@ -1,59 +1,90 @@
 import {classOf, decorating, refuseBareCall, type SetExperimentalDecorators} from '../decorator.ts';
+import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {describe, EspalierError} from '../errors.ts';
+import {checkOptions, kind, type Kinds} from '../options.ts';
+import {isSchema, wantedSchema} from '../schema.ts';
 import {declarationsOn, type Verb} from './declarations.ts';
+import type {HandlerOptions, HasInput, InputOf} from './input.ts';
 import {withPath} from './resource.ts';
-import type {Unsendable} from './result.ts';
+import type {CannotBeSent, DoesNotFit, Unfit, Unsendable} from './result.ts';
 
 /** A method that answers requests: what it returns, or promises, becomes the body. */
-type Handler<R> = (request: Request, response: Response) => R;
+type Handler<O extends HandlerOptions, R> =
+  HasInput<O> extends true
+    ? (input: InputOf<O>, request: Request, response: Response) => R
+    : (request: Request, response: Response) => R;
 
-/** Refuses a method that returns what can't be sent, as far as its type tells. */
-interface HandlerDecorator {
-  <R>(
-    target: object,
-    name: PropertyKey,
-    descriptor: {value?: Handler<R>} & ([Unsendable<Awaited<R>>] extends [never] ? unknown : CannotBeSent<Awaited<R>>),
-  ): void;
+/**
+ * Refuses a method whose parameters are not those that it is called with, and one that returns what can't be sent, or does not fit
+ * the schema of the result, as far as its type tells.
+ */
+interface HandlerDecorator<O extends HandlerOptions> {
+  <R>(target: object, name: PropertyKey, descriptor: {value?: Handler<O, R>} & ResultOf<O, Awaited<R>>): void;
   (method: object, context: SetExperimentalDecorators): void;
 }
 
-/** What stands in the compiler's message. */
-interface CannotBeSent<T> {
-  readonly 'this handler can return what is not a string, html, a plain object, a list, bytes, a stream, a Response or nothing': Unsendable<T>;
+type ResultOf<O extends HandlerOptions, R> = [Unsendable<R>] extends [never]
+  ? [Unfit<O, R>] extends [never]
+    ? unknown
+    : DoesNotFit<Unfit<O, R>>
+  : CannotBeSent<R>;
+
+const schema = kind(wantedSchema, isSchema);
+
+const handlerKinds: Kinds<HandlerOptions> = {
+  params: schema,
+  query: schema,
+  headers: schema,
+  body: schema,
+  status: kind(
+    'a whole number from 200 to 599',
+    value => Number.isInteger(value) && (value as number) >= 200 && (value as number) <= 599,
+  ),
+  result: schema,
+};
+
+/** `@Get` and its like: without input, or with what is declared. */
+interface VerbDecorator {
+  (): HandlerDecorator<{}>;
+  <O extends HandlerOptions>(options: O): HandlerDecorator<O>;
 }
 
-function verb(method: Verb): () => HandlerDecorator {
+function verb(method: Verb): VerbDecorator {
   const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
-  return (...given: unknown[]) => {
-    decorating(decorator, () => refuseArguments(decorator, given));
+  return (options?: HandlerOptions, ...rest: unknown[]) => {
+    decorating(decorator, () => checkArguments(decorator, [options, ...rest]));
     return (target: object, name: PropertyKey) =>
-      decorating(decorator, () => declare(classOf(target, decorator, name), method, name));
+      decorating(decorator, () => declare(classOf(target, decorator, name), method, name, options ?? {}));
   };
 }
 
-function refuseArguments(decorator: string, given: readonly unknown[]): void {
-  refuseBareCall(decorator, given);
-  if (typeof given[0] === 'string') throw withPath(decorator);
-  if (given.length > 0) throw withArguments(decorator, given[0]);
+function checkArguments(decorator: string, [options, ...rest]: readonly unknown[]): void {
+  if (isSchema(options)) throw withSchema(decorator);
+  refuseBareCall(decorator, [options, ...rest]);
+  if (typeof options === 'string') throw withPath(decorator);
+  if (rest.length > 0) throw withArguments(decorator, rest[0]);
+  if (options !== undefined) checkOptions(decorator, options as HandlerOptions, handlerKinds);
+}
+
+function withSchema(decorator: string): EspalierError {
+  const written = decorator.replace('()', '({body: TheSchema})');
+  return new EspalierError('DECORATOR_MISPLACED', `${decorator} was given a schema alone. Write ${written}.`);
 }
 
 function withArguments(decorator: string, given: unknown): EspalierError {
-  const wayOut =
-    'The method reads what it needs from the request: await request.json(), request.query, request.params.';
-  const message = `${decorator} takes no arguments, and has ${describe(given)}. ${wayOut}`;
+  const message = `${decorator} takes one object of options, and has ${describe(given)} beside it.`;
   return new EspalierError('DECORATOR_MISPLACED', message);
 }
 
-function declare(owner: Function, method: Verb, name: PropertyKey): void {
+function declare(owner: Function, method: Verb, name: PropertyKey, options: HandlerOptions): void {
   const {handlers} = declarationsOn(owner);
   const rival = handlers.get(method);
-  if (rival !== undefined) {
-    const both = `${String(rival)}() and ${String(name)}()`;
+  if (rival) {
+    const both = `${String(rival.name)}() and ${String(name)}()`;
     throw new EspalierError('VERB_TAKEN', `${owner.name} has two methods for ${method}: ${both}. Keep one of them.`);
   }
-  handlers.set(method, name);
+  handlers.set(method, {name, options});
 }
 
 /** The method answers GET, and HEAD unless another does. */
@@ -66,6 +97,11 @@ export const Put = verb('PUT');
 export const Patch = verb('PATCH');
 /** The method answers DELETE. */
 export const Delete = verb('DELETE');
+/**
+ * The method answers QUERY (RFC 10008): a question with a body, which changes nothing and may be asked again. Without a
+ * `Content-Type` the answer is a 415. `Accept-Query` says what types are taken.
+ */
+export const Query = verb('QUERY');
 /** The method answers OPTIONS, which is otherwise answered from the declared verbs. */
 export const Options = verb('OPTIONS');
 /** The method answers HEAD, which is otherwise answered as GET without the body. */

@@ -123,6 +123,11 @@ export class Client {
     return this.fetch(path, {...init, method: 'DELETE'});
   }
 
+  /** As `fetch`, with QUERY, whose body has to have a type. */
+  query(path: string, init?: ClientInit): Promise<globalThis.Response> {
+    return this.fetch(path, {...init, method: 'QUERY'});
+  }
+
   /** As `fetch`, with HEAD. */
   head(path: string, init?: ClientInit): Promise<globalThis.Response> {
     return this.fetch(path, {...init, method: 'HEAD'});

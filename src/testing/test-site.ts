@@ -3,7 +3,7 @@ import {Clock} from '../clock.ts';
 import {Logger} from '../logger.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
-import {createSite, siteKinds, type Site, type SiteOptions} from '../site.ts';
+import {composeSite, siteKinds, type Site, type SiteOptions} from '../site.ts';
 import {Client} from './client.ts';
 import {TestClock} from './test-clock.ts';
 
@@ -45,7 +45,7 @@ const testSiteKinds: Kinds<TestSiteOptions> = {
 /**
  * Compose a site as `createSite` does, with a clock to be turned by hand and a log to be looked at, in place of those that
  * the container or the modules bind, and with the doubles of `replace` in place of what is bound to their tokens. The site has a container below the one that is given, whose
- * singletons, once made, are the same for each test.
+ * singletons, once made, are the same for each test. What handlers return is held against the schemas of their results.
  */
 export function testSite(Root: ResourceClass, options: TestSiteOptions = {}): TestSite {
   checkOptions('testSite()', options, testSiteKinds);
@@ -53,7 +53,8 @@ export function testSite(Root: ResourceClass, options: TestSiteOptions = {}): Te
   const clock = new TestClock();
   const log: LogLine[] = [];
   const container = new Container(parent && {parent});
-  const site = createSite(Root, {...others, container, modules: [...modules, doubles(clock, log, replace)]});
+  const composed = {...others, container, modules: [...modules, doubles(clock, log, replace)]};
+  const site = composeSite(Root, composed, {checksResults: true});
   return {
     site,
     clock,
