@@ -804,6 +804,7 @@ test('a sign-in that makes a session last for less has it not be idle while its 
   const {clock, look, visitor} = sessionSite({sessions: {idleTimeout: 1000}});
   const someone = visitor();
   await look(someone, (_, sessions) => sessions.signIn('ada', {remember: day}));
+  clock.advance(minutes);
   const {result} = await look(someone, async (_, sessions) => {
     const session = await sessions.signIn('ada');
     for (let i = 0; i < 20; i += 1) {
