@@ -9,7 +9,7 @@ import test from 'ava';
 const floors = [
   ['one-line.ts'],
   ['node-version.ts'],
-  ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts'],
+  ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts', 'place.ts'],
   ['options.ts', 'peer.ts', 'schema.ts'],
   ['http', 'container.ts', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['resource', 'session'],

@@ -16,6 +16,7 @@ export {Use, type Middleware, type MiddlewareClass, type Next} from './resource/
 export {Child, Resource} from './resource/resource.ts';
 export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put, Query} from './resource/verbs.ts';
+export {SiteTree, type ClassView, type HandlerView, type ResourceView} from './resource/tree-view.ts';
 export {serve, type ServeOptions} from './serve.ts';
 export {SessionComponent, type ComponentClass, type ComponentOptions, type Fields} from './session/component.ts';
 export type {ComponentUpdate} from './session/component-update.ts';

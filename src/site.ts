@@ -34,6 +34,7 @@ import {open} from './resource/gate.ts';
 import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
 import {render} from './resource/render.ts';
 import {Responder} from './resource/respond.ts';
+import {LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
 import {Tree} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
@@ -127,7 +128,11 @@ export function composeSite(
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
-    hold.bring(() => bindServices(hold, options));
+    const view = new LaterTree();
+    hold.bring(() => {
+      bindServices(hold, options);
+      hold.container.bind<SiteTree>(SiteTree).toConstantValue(view);
+    });
     hold.inheritInjections();
     const sessions = hold.make(SessionService, 'SessionService');
     const clock = hold.container.get<Clock>(Clock);
@@ -139,11 +144,23 @@ export function composeSite(
       hold.refuseUnmade(resource, trail);
       refuseUntold(resource, told);
     });
+    view.grow(tree, use);
     sessions.deliverEnds(told.flatMap(endHandlersOf));
     for (const line of warningsOfCors(tree, use)) warn(hold.container.get(Logger), line);
     const refuseForged = guardOf(options, sessions);
     const {onError} = options;
-    return new Site({hold, tree, use, sessions, settings, drainTimeout, refuseForged, onError, checksResults});
+    return new Site({
+      hold,
+      tree,
+      view,
+      use,
+      sessions,
+      settings,
+      drainTimeout,
+      refuseForged,
+      onError,
+      checksResults,
+    });
   } catch (error) {
     hold.abandon();
     throw error;
@@ -184,6 +201,7 @@ function refuseUntold(resource: ResourceClass, told: readonly object[]): void {
 interface Parts {
   readonly hold: SiteContainer;
   readonly tree: Tree;
+  readonly view: SiteTree;
   readonly use: readonly Middleware[];
   readonly sessions: SessionService;
   readonly settings: RequestSettings;
@@ -224,6 +242,11 @@ export class Site {
       warn: message => warn(this.#logger, message),
       checksResults: parts.checksResults,
     });
+  }
+
+  /** The tree as data: its root, with all below it. */
+  get tree(): ResourceView {
+    return this.#parts.view.root;
   }
 
   /** Where the site's resources and services are made, until it is closed. */

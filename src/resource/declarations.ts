@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type {Place} from '../place.ts';
 import type {HandlerOptions} from './input.ts';
 import type {MiddlewareClass} from './middleware.ts';
 
@@ -29,11 +30,14 @@ export interface ChildDeclaration {
 export interface HandlerDeclaration {
   readonly name: PropertyKey;
   readonly options: HandlerOptions;
+  readonly place: Place;
 }
 
 /** What the decorators wrote to one class. */
 export interface Declarations {
   options?: ResourceOptions;
+  /** Where `@Resource` stands. */
+  place?: Place;
   readonly children: Map<string, ChildDeclaration>;
   readonly handlers: Map<Verb, HandlerDeclaration>;
   /** What stands before the resource, and all below it. */
@@ -66,6 +70,7 @@ export function declarationsOf(target: Function): Declarations {
   const inherited = declarationsOf(base);
   return {
     options: {leaf: own.options?.leaf ?? inherited.options?.leaf ?? false},
+    ...(own.place && {place: own.place}),
     children: new Map([...inherited.children, ...own.children]),
     handlers: new Map([...inherited.handlers, ...own.handlers]),
     middleware: [...inherited.middleware, ...own.middleware],

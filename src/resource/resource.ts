@@ -2,6 +2,7 @@ import {injectable, injectFromHierarchy} from 'inversify';
 import {classOf, decorating, refuseBareCall, refuseStandardCall, type SetExperimentalDecorators} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, flag} from '../options.ts';
+import {Place} from '../place.ts';
 import type {Request} from '../http/request.ts';
 import {declarationsOn, type ChildDeclaration, type ResourceClass, type ResourceOptions} from './declarations.ts';
 
@@ -14,10 +15,11 @@ export function Resource(
   ...rest: never[]
 ): (target: ResourceClass, context?: SetExperimentalDecorators) => void {
   decorating('@Resource', () => checkArguments(options, rest));
+  const place = new Place();
   return (target: ResourceClass, context?: SetExperimentalDecorators) =>
     decorating(`@Resource() of ${target.name}`, () => {
       refuseStandardCall('@Resource()', context);
-      declarationsOn(target).options = options;
+      Object.assign(declarationsOn(target), {options, place});
       injectable()(target);
       injectFromHierarchy({extendConstructorArguments: true, extendProperties: true})(target);
     });

@@ -3,6 +3,7 @@ import {classOf} from '../container.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {bodyTypes} from '../http/body.ts';
 import type {Request} from '../http/request.ts';
+import type {Place} from '../place.ts';
 import {
   declarationsOf,
   isResource,
@@ -22,6 +23,7 @@ export interface Node {
   readonly resource: ResourceClass;
   /** How the tree leads to it, for errors. */
   readonly trail: string;
+  readonly place: Place | undefined;
   readonly leaf: boolean;
   /** What stands before it and all below it: that of a class which it extends comes first. */
   readonly middleware: readonly Middleware[];
@@ -46,6 +48,7 @@ export interface Method {
 export interface Handler extends Method {
   readonly verb: Verb;
   readonly options: HandlerOptions;
+  readonly place: Place;
   /** Reads the input that it declares, where it does. */
   readonly read: ((request: Request) => Awaitable<unknown>) | undefined;
   /** What stands before it alone. */
@@ -183,10 +186,11 @@ class Growth {
 
   #blank(resource: ResourceClass, trail: string, declarations: Declarations): Node {
     refuseUnhandled(resource, declarations);
-    const {options, handlers, middleware, around} = declarations;
+    const {options, place, handlers, middleware, around} = declarations;
     return {
       resource,
       trail,
+      place,
       leaf: options?.leaf ?? false,
       middleware: this.#makeMiddleware(middleware, trail),
       handlers: handlersOf(resource, handlers, name => this.#makeMiddleware(around.get(name) ?? [], trail)),
@@ -260,10 +264,10 @@ function handlersOf(
   middlewareOf: (name: PropertyKey) => readonly Middleware[],
 ): Node['handlers'] {
   const handlers = new Map<string, Handler>();
-  for (const [verb, {name, options}] of declared) {
+  for (const [verb, {name, options, place}] of declared) {
     const method = methodOf(owner, name);
     const read = inputReader(options, method.title);
-    handlers.set(verb, {...method, verb, options, read, middleware: middlewareOf(name)});
+    handlers.set(verb, {...method, verb, options, place, read, middleware: middlewareOf(name)});
   }
   const get = handlers.get('GET');
   return get && !handlers.has('HEAD') ? handlers.set('HEAD', get) : handlers;

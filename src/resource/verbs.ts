@@ -4,7 +4,8 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
 import {isSchema, wantedSchema} from '../schema.ts';
-import {declarationsOn, type Verb} from './declarations.ts';
+import {Place} from '../place.ts';
+import {declarationsOn, type HandlerDeclaration, type Verb} from './declarations.ts';
 import type {HandlerOptions, HasInput, InputOf} from './input.ts';
 import {withPath} from './resource.ts';
 import type {CannotBeSent, DoesNotFit, Unfit, Unsendable} from './result.ts';
@@ -54,8 +55,11 @@ function verb(method: Verb): VerbDecorator {
   const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
   return (options?: HandlerOptions, ...rest: unknown[]) => {
     decorating(decorator, () => checkArguments(decorator, [options, ...rest]));
+    const place = new Place();
     return (target: object, name: PropertyKey) =>
-      decorating(decorator, () => declare(classOf(target, decorator, name), method, name, options ?? {}));
+      decorating(decorator, () =>
+        declare(classOf(target, decorator, name), method, {name, options: options ?? {}, place}),
+      );
   };
 }
 
@@ -77,14 +81,14 @@ function withArguments(decorator: string, given: unknown): EspalierError {
   return new EspalierError('DECORATOR_MISPLACED', message);
 }
 
-function declare(owner: Function, method: Verb, name: PropertyKey, options: HandlerOptions): void {
+function declare(owner: Function, method: Verb, handler: HandlerDeclaration): void {
   const {handlers} = declarationsOn(owner);
   const rival = handlers.get(method);
   if (rival) {
-    const both = `${String(rival.name)}() and ${String(name)}()`;
+    const both = `${String(rival.name)}() and ${String(handler.name)}()`;
     throw new EspalierError('VERB_TAKEN', `${owner.name} has two methods for ${method}: ${both}. Keep one of them.`);
   }
-  handlers.set(method, {name, options});
+  handlers.set(method, handler);
 }
 
 /** The method answers GET, and HEAD unless another does. */

@@ -1,0 +1,34 @@
+import {relative, sep} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+/** Where something was written. It is looked up when somebody asks, since a source map may have to be read for that. */
+export class Place {
+  readonly #trace = new Error();
+
+  /** File and line, `src/shop.ts:12`; seen from the working directory where the file is in there. Nothing where nobody knows. */
+  toString(): string | undefined {
+    const lines = this.#trace.stack?.split('\n').slice(1) ?? [];
+    const [file, line] = lines.map(fileIn).find(([name]) => name !== undefined && !isOurs(name)) ?? [];
+    return file === undefined ? undefined : `${fromHere(file)}:${line}`;
+  }
+}
+
+const ours = fileURLToPath(new URL('.', import.meta.url));
+// With source maps a stack tells of the sources, which are packed beside what was compiled.
+const sources = ours.replace(`${sep}dist${sep}src${sep}`, `${sep}src${sep}`);
+
+function isOurs(file: string): boolean {
+  return file.startsWith(ours) || file.startsWith(sources);
+}
+
+/** File and line of a line in a stack. */
+function fileIn(frame: string): readonly [file?: string, line?: string | undefined] {
+  const [, place, line] = /(?:\(|at (?:async )?)((?:file:\/\/)?\/?[^()]*?):(\d+):\d+\)?$/.exec(frame) ?? [];
+  if (place === undefined || place.startsWith('node:')) return [];
+  return [place.startsWith('file:') ? fileURLToPath(place) : place, line];
+}
+
+function fromHere(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path.startsWith('..') ? file : path;
+}

@@ -1,0 +1,111 @@
+import {classOf} from '../container.ts';
+import {EspalierError} from '../errors.ts';
+import type {ResourceClass, Verb} from './declarations.ts';
+import type {HandlerOptions} from './input.ts';
+import type {Middleware, MiddlewareClass} from './middleware.ts';
+import type {Branch, Handler, Node, Tree} from './tree.ts';
+
+/** A class, and where it was declared. */
+export interface ClassView<T> {
+  readonly name: string;
+  /** The class itself. */
+  readonly type: T;
+}
+
+/** A method that answers a verb, as the tree declares it. */
+export interface HandlerView {
+  readonly verb: Verb;
+  /** Its class and name: `People.list()`. */
+  readonly method: string;
+  /** Where it was declared, `src/people.ts:12`, if that is known. */
+  readonly place: string | undefined;
+  /** The schemas of what it takes and gives, and its status, as they were declared. */
+  readonly options: HandlerOptions;
+  /** What stands before it alone, the first one asked first. */
+  readonly middleware: readonly ClassView<MiddlewareClass>[];
+}
+
+/** A resource of the tree, as it is declared. */
+export interface ResourceView extends ClassView<ResourceClass> {
+  /** The way to it, `/people/:name`; `/` is the root. */
+  readonly pattern: string;
+  /** Where its class was declared, `src/people.ts:12`, if that is known. */
+  readonly place: string | undefined;
+  readonly isLeaf: boolean;
+  /** The method that makes it for each request, `People.find()`; nothing where the container makes it once. */
+  readonly madeBy: string | undefined;
+  /** What stands before it and all below it, the first one asked first. Before the root that of the site comes first. */
+  readonly middleware: readonly ClassView<MiddlewareClass>[];
+  readonly handlers: readonly HandlerView[];
+  /** By their segments in alphabetical order, the capture last. */
+  readonly children: readonly ResourceView[];
+  /** Whether it stands above itself, as a folder in folders: then its children are not shown again. */
+  readonly isRepeated: boolean;
+}
+
+/** The tree of a site, as data. It is there when the site is built. */
+export interface SiteTree {
+  /** The root, with all below it. Throws `DEPENDENCY_FAILED` before the site is built. */
+  readonly root: ResourceView;
+}
+
+/** The token by which a resource or service asks for the tree that it is part of. */
+export const SiteTree = Symbol.for('espalier.SiteTree');
+
+/** A tree that can be asked for before it has grown. It is looked at when somebody asks. */
+export class LaterTree implements SiteTree {
+  #look: (() => ResourceView) | undefined;
+  #view: ResourceView | undefined;
+
+  grow(tree: Tree, use: readonly Middleware[]): void {
+    this.#look = () => viewOf(tree, use);
+  }
+
+  get root(): ResourceView {
+    if (!this.#look) throw tooEarly();
+    return (this.#view ??= this.#look());
+  }
+}
+
+function tooEarly(): EspalierError {
+  const message =
+    'The tree was asked for before the site was built. Ask for it when a request comes, or from site.tree.';
+  return new EspalierError('DEPENDENCY_FAILED', message);
+}
+
+/** A tree as data. What methods make is there as it is declared. */
+function viewOf({root}: Tree, use: readonly Middleware[]): ResourceView {
+  const view = viewOfBranch(root, '', []);
+  return {...view, middleware: [...use.map(viewOfMiddleware), ...view.middleware]};
+}
+
+function viewOfBranch({node, method}: Branch, pattern: string, above: readonly Node[]): ResourceView {
+  const isRepeated = above.includes(node);
+  return {
+    pattern: pattern || '/',
+    name: node.resource.name,
+    type: node.resource,
+    place: node.place?.toString(),
+    isLeaf: node.leaf,
+    madeBy: method?.title,
+    middleware: node.middleware.map(viewOfMiddleware),
+    handlers: [...node.handlers].flatMap(([verb, handler]) => (handler.verb === verb ? [viewOfHandler(handler)] : [])),
+    children: isRepeated ? [] : childrenOf(node, pattern, [...above, node]),
+    isRepeated,
+  };
+}
+
+function childrenOf({literals, capture}: Node, pattern: string, above: readonly Node[]): ResourceView[] {
+  const inOrder = [...literals].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const named = inOrder.map(([segment, branch]) => viewOfBranch(branch, `${pattern}/${segment}`, above));
+  return capture ? [...named, viewOfBranch(capture, `${pattern}/:${capture.capture}`, above)] : named;
+}
+
+function viewOfHandler({verb, title, place, options, middleware}: Handler): HandlerView {
+  return {verb, method: title, place: place?.toString(), options, middleware: middleware.map(viewOfMiddleware)};
+}
+
+function viewOfMiddleware(middleware: Middleware): ClassView<MiddlewareClass> {
+  const type = classOf(middleware) as MiddlewareClass;
+  return {name: type.name, type};
+}
