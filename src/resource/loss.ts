@@ -122,7 +122,11 @@ function hasGetter(prototype: object): boolean {
 }
 
 function named(prototype: object): string {
-  const {name = ''} = (prototype as {constructor?: Constructor}).constructor ?? {};
-  if (name === '') return 'an object of a class without a name';
+  const {constructor: maker, [Symbol.toStringTag]: tag} = prototype as {
+    constructor?: Constructor;
+    [Symbol.toStringTag]?: string;
+  };
+  const name = maker?.name || tag;
+  if (!name) return 'an object of a class without a name';
   return /^[AEIO]/.test(name) ? `an ${name}` : `a ${name}`;
 }
