@@ -43,8 +43,9 @@ type Made<T> = T | undefined | Promise<T | undefined>;
 /** `@Child` on a class, or on a method that makes such children. */
 interface ChildDecorator<T extends object> {
   (target: Function, context?: SetExperimentalDecorators): void;
-  (target: object, name: PropertyKey, descriptor: {value?: (segment: string, request: Request) => Made<T>}): void;
   (target: object, context: SetExperimentalDecorators): void;
+  // Last: the compiler tells why the last one does not fit.
+  (target: object, name: PropertyKey, descriptor: {value?: (segment: string, request: Request) => Made<T>}): void;
 }
 
 /**

@@ -21,8 +21,9 @@ type Handler<O extends HandlerOptions, R> =
  * the schema of the result, as far as its type tells.
  */
 interface HandlerDecorator<O extends HandlerOptions> {
-  <R>(target: object, name: PropertyKey, descriptor: {value?: Handler<O, R>} & ResultOf<O, Awaited<R>>): void;
   (method: object, context: SetExperimentalDecorators): void;
+  // Last: the compiler tells why the last one does not fit.
+  <R>(target: object, name: PropertyKey, descriptor: {value?: Handler<O, R>} & ResultOf<O, Awaited<R>>): void;
 }
 
 type ResultOf<O extends HandlerOptions, R> = [Unsendable<R>] extends [never]

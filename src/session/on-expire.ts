@@ -55,8 +55,9 @@ type EndMethod = (end: SessionEnd) => unknown;
 const key = Symbol.for('espalier.onExpire');
 
 interface EndDecorator {
-  (target: object, name: PropertyKey, descriptor: {value?: EndMethod}): void;
   (method: object, context: SetExperimentalDecorators): void;
+  // Last: the compiler tells why the last one does not fit.
+  (target: object, name: PropertyKey, descriptor: {value?: EndMethod}): void;
 }
 
 /**
