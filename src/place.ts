@@ -23,8 +23,9 @@ function isOurs(file: string): boolean {
 
 /** File and line of a line in a stack. */
 function fileIn(frame: string): readonly [file?: string, line?: string | undefined] {
-  const [, place, line] = /(?:\(|at (?:async )?)((?:file:\/\/)?\/?[^()]*?):(\d+):\d+\)?$/.exec(frame) ?? [];
-  if (place === undefined || place.startsWith('node:')) return [];
+  // A name in front of the place is followed by a bracket; names of files may have some of their own.
+  const [, place, line] = /^ *at (?:.*? \()?((?:file:\/\/|\/|[A-Za-z]:\\).*?):(\d+):\d+\)?$/.exec(frame) ?? [];
+  if (place === undefined) return [];
   return [place.startsWith('file:') ? fileURLToPath(place) : place, line];
 }
 

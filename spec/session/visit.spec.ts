@@ -1070,13 +1070,13 @@ test('S74: a record that can’t be read is told to the operator once; the visit
   corrupt.add(old);
   const fresh = await pageOf(someone, '/both');
   t.not(fresh, old);
-  t.is(log.length, 1);
-  t.true(log[0]!.message.includes(old));
+  const told = () => log.filter(({message}) => message.includes(old)).length;
+  t.is(told(), 1);
   t.is(await pageOf(someone, '/find'), fresh);
   const left = await visitor().get('/expire', {headers: {cookie}});
   t.is(left.status, 204);
   t.regex(left.headers.get('Set-Cookie')!, /^sid=; Max-Age=0/);
-  t.is(log.length, 1);
+  t.is(told(), 1);
 });
 
 test('an id of a session over TLS does not end it over plain HTTP', async t => {
