@@ -7,6 +7,7 @@ import {basename} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {promisify} from 'node:util';
 import test from 'ava';
+import {accessLogDefaults} from '../src/builtin/access-log.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
 import {siteDefaults} from '../src/site.ts';
@@ -42,6 +43,9 @@ function defaultsIn(page: string, section?: string): Map<string, string> {
 
 /** Each has a section of its name in docs/reference/store.md. */
 const stores = [MemoryStore, SqliteStore, RedisStore, PostgresStore];
+
+/** The defaults of ready-made middleware, each by the heading of its section in docs/reference/builtin.md. */
+const builtins = {accessLog: accessLogDefaults};
 
 const examples = globSync('examples/*.ts').toSorted();
 const quoting = (example: string) =>
@@ -172,6 +176,8 @@ test('the defaults in the tables of options are those in the code', t => {
   t.deepEqual(stated('session', sessions.cookie, 'The cookie'), actual(sessions.cookie));
   t.deepEqual(stated('site', site), actual(site));
   t.deepEqual(stated('site', listenDefaults), actual(listenDefaults));
+  for (const [name, defaults] of Object.entries(builtins))
+    t.deepEqual(stated('builtin', defaults, name), actual(defaults), name);
   for (const {name, defaults} of stores) t.deepEqual(stated('store', defaults, name), actual(defaults));
 });
 

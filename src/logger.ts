@@ -4,6 +4,8 @@ export interface Logger {
   error(message: string, error?: unknown): void;
   /** Something works, but not as it was probably meant. */
   warn(message: string): void;
+  /** Something went as it should: a line of the access log, with its fields where they are not in the line. */
+  info?(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The token a `Logger` is bound to. */
@@ -18,6 +20,11 @@ export function report(logger: Logger, message: string, error?: unknown): void {
 /** Log a warning; a logger that fails is no matter here either. */
 export function warn(logger: Logger, message: string): void {
   void attempt(() => logger.warn(message));
+}
+
+/** Log what went as it should; a logger that fails is no matter here either. */
+export function inform(logger: Logger, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  void attempt(() => (fields === undefined ? logger.info?.(message) : logger.info?.(message, fields)));
 }
 
 async function attempt(tell: () => unknown): Promise<void> {

@@ -367,6 +367,7 @@ export class Site {
       if (this.#answering === 0) this.#onIdle?.();
       if (response.stream) response.onStreamEnd = () => (request.isOver = true);
       else request.isOver = true;
+      request.handOver(response);
       send(response);
     });
   }

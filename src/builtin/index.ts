@@ -1,3 +1,4 @@
+export {accessLog, requestId, type AccessLogOptions} from './access-log.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';

@@ -6,6 +6,7 @@ import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from './body.
 import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
 import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
+import {hasLeft, watchEnd, type AnswerEnd, type Outgoing} from './outgoing.ts';
 import {decodePath, splitTarget} from './path.ts';
 import type {RequestKey} from './request-key.ts';
 import type {Response} from './response.ts';
@@ -27,15 +28,6 @@ export interface Message extends Readable {
     /** Node notes at a socket which server has accepted it. */
     readonly server?: {address?(): unknown} | undefined;
   };
-}
-
-/** Where the answer goes, as far as a request cares: whether the client is still there. */
-export interface Outgoing {
-  readonly destroyed: boolean;
-  readonly writableFinished: boolean;
-  /** With HTTP/2 alone. */
-  readonly stream?: {readonly aborted: boolean};
-  once(event: 'close', listener: () => void): unknown;
 }
 
 /** What a site says of all its requests. */
@@ -115,6 +107,7 @@ export class Request {
   #keys: object[] | undefined;
   #values: unknown[] | undefined;
   #settlers: ((response: Response) => Awaitable<void>)[] | undefined;
+  #listeners: ((response: Response, end: AnswerEnd) => void)[] | undefined;
   #walked = 0;
   /** Name, segment, name, segment, … */
   #captured: string[] | undefined;
@@ -195,6 +188,20 @@ export class Request {
     if (settle) return proceed(settle(response), () => this.settle(response, at + 1));
     this.isAnswered = true;
     return undefined;
+  }
+
+  /** @internal Have this called when the answer has gone out, or goes out no further. It must not fail. */
+  afterAnswer(tell: (response: Response, end: AnswerEnd) => void): void {
+    (this.#listeners ??= []).push(tell);
+  }
+
+  /** @internal The answer is about to go out. */
+  handOver(response: Response): void {
+    const listeners = this.#listeners;
+    if (!listeners) return;
+    watchEnd(response, this.#outgoing, end => {
+      for (const tell of listeners) tell(response, end);
+    });
   }
 
   /** Every segment of the path, decoded. Throws a 400 for a path that can't be decoded. */
@@ -319,9 +326,9 @@ export class Request {
     return this.#remoteAddress;
   }
 
-  /** @internal Whether it came in HTTP/1.0. */
-  get isHttp10(): boolean {
-    return this.#message.httpVersion === '1.0';
+  /** @internal The version of HTTP that it came in: `1.1`. Nothing without a connection. */
+  get httpVersion(): string | undefined {
+    return this.#message.httpVersion;
   }
 
   #proxyIsTrusted(): boolean {
@@ -415,9 +422,4 @@ function signalOf(outgoing: Outgoing | undefined, message: Message): AbortSignal
   // To an answer that waits behind another Node 22 does not say so; the message knows that it was broken off.
   message.once('aborted', leave);
   return controller.signal;
-}
-
-// HTTP/2 finishes an answer that the client has cut short, so there it is the stream that knows.
-function hasLeft({destroyed, writableFinished, stream}: Outgoing): boolean {
-  return stream ? stream.aborted : destroyed && !writableFinished;
 }

@@ -15,10 +15,11 @@ import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
 import {checkOptions, kind, optionsOf, required, secret, text, type Kinds} from '../options.ts';
 import {listenError} from './listen-error.ts';
-import type {Message, Outgoing} from './request.ts';
+import type {Outgoing} from './outgoing.ts';
+import type {Message} from './request.ts';
 import type {Body, Response} from './response.ts';
 import {Pump} from './pump.ts';
-import {dismiss, StreamCut, type Chunk} from './stream.ts';
+import {StreamCut, type Chunk} from './stream.ts';
 import {TurnEnd} from './turn-end.ts';
 
 /** Where and how to listen. */
@@ -233,7 +234,8 @@ export class Server {
       else if (limits && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body, limits));
       else this.#end(out, body, limits);
     } catch (error) {
-      if (response.stream) dismiss(response.stream);
+      // Whoever asks later what was answered is told the truth.
+      response.fail(500);
       this.#refuse(error, out);
     }
   }

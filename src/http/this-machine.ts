@@ -9,7 +9,7 @@ export function whyNotThisMachine(request: Request): string | undefined {
   // Without a connection the host and the headers decide.
   if (remoteAddress !== undefined && !isLoopbackAddress(remoteAddress)) return 'the connection comes from elsewhere';
   if (!isLoopbackHost(request.host ?? '')) return 'the host that it asks for is another';
-  if (request.isHttp10) return 'it comes in HTTP/1.0, as from a proxy';
+  if (request.httpVersion === '1.0') return 'it comes in HTTP/1.0, as from a proxy';
   const header = proxyHeaderOf(request);
   if (header !== undefined) return `a proxy has sent it on, as its header ${header} says`;
   return namesOtherHost(request) ? 'it was sent from a page of another host' : undefined;

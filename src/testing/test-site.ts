@@ -9,9 +9,10 @@ import {TestClock} from './test-clock.ts';
 
 /** A line that a site would have logged. */
 export interface LogLine {
-  readonly level: 'error' | 'warn';
+  readonly level: 'error' | 'warn' | 'info';
   readonly message: string;
   readonly error?: unknown;
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** A site to be tested. */
@@ -68,6 +69,7 @@ function doubles(clock: TestClock, log: LogLine[], replace: NonNullable<TestSite
   const logger: Logger = {
     error: (message, error) => log.push({level: 'error', message, error}),
     warn: message => log.push({level: 'warn', message}),
+    info: (message, fields) => log.push({level: 'info', message, ...(fields && {fields})}),
   };
   return new ContainerModule(({rebind}) => {
     rebind(Clock).toConstantValue(clock);
