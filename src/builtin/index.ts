@@ -1,4 +1,5 @@
 export {accessLog, requestId, type AccessLogOptions} from './access-log.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
+export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';

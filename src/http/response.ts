@@ -181,6 +181,25 @@ export class Response {
     }
   }
 
+  /**
+   * @internal The client has it already: it is not sent, nor what describes it, but for what caches go by (RFC 9110, section
+   * 15.4.5).
+   */
+  keepUnsent(): void {
+    if (this.stream) dismiss(this.stream);
+    this.#status = 304;
+    this.body = undefined;
+    for (let at = this.#headers.length - 2; at >= 0; at -= 2) {
+      const name = this.#headers[at]!.toLowerCase();
+      if (bodyHeaders.has(name) && !cacheHeaders.has(name)) this.#headers.splice(at, 2);
+    }
+  }
+
+  /** @internal Whether the comma-separated values of a header list this word, in any case. */
+  lists(name: string, word: string): boolean {
+    return lists(this.#values(name), word);
+  }
+
   #vary(name: string): void {
     const named = this.#values('Vary');
     if (named === '') this.#set('Vary', name);
@@ -243,6 +262,9 @@ const bodyHeaders: ReadonlySet<string> = new Set([
   'location',
   'repr-digest',
 ]);
+
+/** Of these, what tells a cache which body it has. */
+const cacheHeaders: ReadonlySet<string> = new Set(['content-location', 'etag', 'last-modified']);
 
 function holdsForErrors(name: string, value: string): boolean {
   if (name === 'cache-control') return lists(value, 'no-store') || lists(value, 'private');

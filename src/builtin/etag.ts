@@ -1,0 +1,146 @@
+import {hash} from 'node:crypto';
+import createError from 'http-errors';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+import {checkOptions, flag, kind, type Kinds} from '../options.ts';
+import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+
+/** What tags `etag` makes. */
+export interface EtagOptions {
+  /** Whether they are weak: of bodies that mean the same, but need not be the same to the byte. Default: no. */
+  readonly weak?: boolean;
+}
+
+const etagKinds: Kinds<EtagOptions> = {weak: flag};
+
+/** What holds where `EtagOptions` are silent. */
+export const etagDefaults = {weak: false} as const;
+
+/** What a write is to find. */
+export interface Precondition {
+  /** The tag of what is there now, with its quotes: `"7"`. Default: nothing is there, or nothing that has a tag. */
+  readonly etag?: string | undefined;
+  /** When that was changed, as a `Date` or in milliseconds since the epoch. Default: nothing is there, or nobody knows. */
+  readonly lastModified?: Date | number | undefined;
+  /** Whether a request without a condition is refused. Default: no. */
+  readonly required?: boolean;
+}
+
+const tagForm = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
+const wholeTag = new RegExp(`^${tagForm.source}$`);
+
+const preconditionKinds: Kinds<Precondition> = {
+  etag: kind('a tag with its quotes, as "\\"7\\""', value => typeof value === 'string' && wholeTag.test(value)),
+  lastModified: kind('a Date, or milliseconds', value => Number.isFinite(Number(value)) && typeof value !== 'string'),
+  required: flag,
+};
+
+/**
+ * Answers with a 304, without a body, where a client that asks by GET or HEAD has the answer already: by `If-None-Match` and the
+ * `ETag`, or else by `If-Modified-Since` and the `Last-Modified` that the handler has set (RFC 9110, section 13). Where the handler
+ * has set no `ETag`, one is made of the body; not of a stream, and not where the answer is `no-store`, as one that read a session
+ * is: nobody would keep it. The handler is called all the same. What `If-Match` or `If-Unmodified-Since` does not find is a 412.
+ */
+export function etag(options: EtagOptions = {}): MiddlewareClass {
+  checkOptions('etag()', options, etagKinds);
+  const prefix = (options.weak ?? etagDefaults.weak) ? 'W/' : '';
+  return class Etag implements Middleware {
+    async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
+      try {
+        return await next();
+      } finally {
+        // What is inside of this one has its say before: the session's headers, too.
+        request.beforeHeaders(response => condition(request, response, prefix));
+      }
+    }
+  };
+}
+
+/**
+ * Compares the conditions of a request that is to change something with what is there: call it in the handler, before the change.
+ * Throws a 412 where `If-Match`, `If-Unmodified-Since` or `If-None-Match` does not hold, and with `required` a 428 where there is
+ * none that would keep a change of somebody else from being lost (RFC 9110, section 13.2.2; RFC 6585, section 3). Between this and
+ * the change another request may come: where that matters, compare once more in the store.
+ */
+export function checkPrecondition(request: Request, precondition: Precondition): void {
+  checkOptions('checkPrecondition()', precondition, preconditionKinds);
+  const {etag: tag, lastModified, required = false} = precondition;
+  const changedAt = lastModified === undefined ? undefined : Number(lastModified);
+  const state = {tag, changedAt, isThere: tag !== undefined || changedAt !== undefined};
+  if (!matches(request, state)) throw failed();
+  const none = request.headers['if-none-match'];
+  const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
+  if (isWrite && none !== undefined && names(none, state, sameWeakly)) throw failed();
+  if (!required || isGuarded(request, state)) return;
+  throw createError(428, 'Say in If-Match which state this is to change: the ETag that you have got with it.');
+}
+
+/** What is there. */
+interface State {
+  readonly tag: string | undefined;
+  readonly changedAt: number | undefined;
+  readonly isThere: boolean;
+}
+
+function condition(request: Request, response: Response, prefix: string): void {
+  if ((request.method !== 'GET' && request.method !== 'HEAD') || response.status !== 200) return;
+  const {body} = response;
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
+  if (isWhole && response.header('ETag') === undefined && !response.lists('Cache-Control', 'no-store')) {
+    response.setHeader('ETag', `${prefix}"${hash('sha256', body, 'base64url').slice(0, 22)}"`);
+  }
+  const tag = response.header('ETag');
+  const state = {tag, changedAt: timeOf(response.header('Last-Modified')), isThere: true};
+  if (!matches(request, state)) throw failed();
+  if (isKnown(request, state)) response.keepUnsent();
+}
+
+/** Whether what is there is what the client means to ask for, or to change. */
+function matches({headers}: Request, state: State): boolean {
+  const match = headers['if-match'];
+  if (match !== undefined) return names(match, state, sameStrongly);
+  const since = timeOf(headers['if-unmodified-since']);
+  return since === undefined || state.changedAt === undefined || seconds(state.changedAt) <= seconds(since);
+}
+
+function isKnown({headers}: Request, state: State): boolean {
+  const none = headers['if-none-match'];
+  if (none !== undefined) return names(none, state, sameWeakly);
+  const since = timeOf(headers['if-modified-since']);
+  return since !== undefined && state.changedAt !== undefined && seconds(state.changedAt) <= seconds(since);
+}
+
+/** Whether a condition keeps the change of somebody else from being lost. */
+function isGuarded({headers}: Request, {changedAt}: State): boolean {
+  if (headers['if-match'] !== undefined || headers['if-none-match']?.trim() === '*') return true;
+  return changedAt !== undefined && timeOf(headers['if-unmodified-since']) !== undefined;
+}
+
+function names(field: string, {tag, isThere}: State, isSame: (one: string, other: string) => boolean): boolean {
+  if (field.trim() === '*') return isThere;
+  return tag !== undefined && (field.match(tagForm) ?? []).some(each => isSame(each, tag));
+}
+
+function sameStrongly(one: string, other: string): boolean {
+  return one === other && !one.startsWith('W/');
+}
+
+function sameWeakly(one: string, other: string): boolean {
+  return one.replace(/^W\//, '') === other.replace(/^W\//, '');
+}
+
+/** A date of HTTP, in any of its three forms (RFC 9110, section 5.6.7). Others are as good as none. */
+function timeOf(field: string | undefined): number | undefined {
+  if (field === undefined || !/^[A-Z][a-z]+,? .*\d{2}:\d{2}:\d{2}/.test(field)) return undefined;
+  const time = Date.parse(field.endsWith('GMT') ? field : `${field} GMT`);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** HTTP has no finer dates. */
+function seconds(time: number): number {
+  return Math.floor(time / 1000);
+}
+
+function failed(): Error {
+  return createError(412, 'What is there is not what the condition of this request asks for: it has been changed.');
+}
