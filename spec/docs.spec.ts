@@ -8,6 +8,7 @@ import {pathToFileURL} from 'node:url';
 import {promisify} from 'node:util';
 import test from 'ava';
 import {accessLogDefaults} from '../src/builtin/access-log.ts';
+import {compressDefaults} from '../src/builtin/compress.ts';
 import {etagDefaults} from '../src/builtin/etag.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
@@ -46,7 +47,7 @@ function defaultsIn(page: string, section?: string): Map<string, string> {
 const stores = [MemoryStore, SqliteStore, RedisStore, PostgresStore];
 
 /** The defaults of ready-made middleware, each by the heading of its section in docs/reference/builtin.md. */
-const builtins = {accessLog: accessLogDefaults, etag: etagDefaults};
+const builtins = {accessLog: accessLogDefaults, compress: compressDefaults, etag: etagDefaults};
 
 const examples = globSync('examples/*.ts').toSorted();
 const quoting = (example: string) =>

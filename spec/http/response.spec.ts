@@ -200,6 +200,7 @@ test('keepPrivate() keeps the answer out of every cache, unless it is said to be
   t.is(said(), 'no-store');
   t.is(said('public, max-age=60'), 'no-store');
   t.is(said('privately'), 'no-store');
+  t.is(said('max-age=60, no-transform'), 'no-store, no-transform');
   t.is(said('max-age=60, Private'), 'max-age=60, Private');
 });
 

@@ -1,4 +1,5 @@
 export {accessLog, requestId, type AccessLogOptions} from './access-log.ts';
+export {compress, type Coding, type CompressOptions} from './compress.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
 export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';

@@ -126,7 +126,8 @@ export class Response {
     }
     const control = this.#values('Cache-Control');
     if (lists(control, 'private') && !lists(control, 'public')) return;
-    this.#set('Cache-Control', 'no-store');
+    // Whoever has asked that nothing on the way changes the body had a reason.
+    this.#set('Cache-Control', lists(control, 'no-transform') ? 'no-store, no-transform' : 'no-store');
     // Caches of HTTP/1.0 know no other.
     this.removeHeader('Expires');
   }
