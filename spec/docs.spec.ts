@@ -8,6 +8,8 @@ import {pathToFileURL} from 'node:url';
 import {promisify} from 'node:util';
 import test from 'ava';
 import {accessLogDefaults} from '../src/builtin/access-log.ts';
+import {basicAuthDefaults} from '../src/builtin/basic-auth.ts';
+import {bearerDefaults} from '../src/builtin/bearer.ts';
 import {compressDefaults} from '../src/builtin/compress.ts';
 import {etagDefaults} from '../src/builtin/etag.ts';
 import {errorCodes} from '../src/errors.ts';
@@ -47,7 +49,13 @@ function defaultsIn(page: string, section?: string): Map<string, string> {
 const stores = [MemoryStore, SqliteStore, RedisStore, PostgresStore];
 
 /** The defaults of ready-made middleware, each by the heading of its section in docs/reference/builtin.md. */
-const builtins = {accessLog: accessLogDefaults, compress: compressDefaults, etag: etagDefaults};
+const builtins = {
+  accessLog: accessLogDefaults,
+  basicAuth: basicAuthDefaults,
+  bearer: bearerDefaults,
+  compress: compressDefaults,
+  etag: etagDefaults,
+};
 
 const examples = globSync('examples/*.ts').toSorted();
 const quoting = (example: string) =>

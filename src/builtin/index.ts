@@ -1,4 +1,7 @@
 export {accessLog, requestId, type AccessLogOptions} from './access-log.ts';
+export {identity, sameSecret} from './authorization.ts';
+export {basicAuth, type BasicAuthOptions} from './basic-auth.ts';
+export {bearer, insufficientScope, type BearerOptions} from './bearer.ts';
 export {compress, type Coding, type CompressOptions} from './compress.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
