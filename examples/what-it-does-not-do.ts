@@ -22,10 +22,6 @@ const site = createSite(Home);
 const app = express();
 
 app.use((request, response, next) => {
-  response.on('finish', () => console.log(request.method, request.originalUrl, response.statusCode));
-  next();
-});
-app.use((request, response, next) => {
   response.vary('Origin').set('Access-Control-Allow-Origin', 'https://app.example');
   if (!request.get('Access-Control-Request-Method')) return next();
   response

@@ -12,6 +12,7 @@ import {basicAuthDefaults} from '../src/builtin/basic-auth.ts';
 import {bearerDefaults} from '../src/builtin/bearer.ts';
 import {compressDefaults} from '../src/builtin/compress.ts';
 import {etagDefaults} from '../src/builtin/etag.ts';
+import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
 import {siteDefaults} from '../src/site.ts';
@@ -55,6 +56,7 @@ const builtins = {
   bearer: bearerDefaults,
   compress: compressDefaults,
   etag: etagDefaults,
+  rateLimit: rateLimitDefaults,
 };
 
 const examples = globSync('examples/*.ts').toSorted();

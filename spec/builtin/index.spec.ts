@@ -2,5 +2,20 @@ import test from 'ava';
 import * as builtin from 'espalier/builtin';
 
 test('espalier/builtin gives these names, and no others', t => {
-  t.deepEqual(Object.keys(builtin), ['accessLog', 'basicAuth', 'bearer', 'checkPrecondition', 'compress', 'cors', 'csrf', 'etag', 'identity', 'insufficientScope', 'requestId', 'requireSignIn', 'returnPath', 'sameSecret']);
+  t.deepEqual(Object.keys(builtin), [
+    'accessLog',
+    'basicAuth',
+    'bearer',
+    'checkPrecondition',
+    'compress',
+    'cors',
+    'csrf',
+    'etag',
+    'identity',
+    'insufficientScope',
+    'requestId',
+    'requireSignIn',
+    'returnPath',
+    'sameSecret',
+  ]);
 });

@@ -1,5 +1,6 @@
 import {hash} from 'node:crypto';
 import createError from 'http-errors';
+import {isSafe} from '../http/method.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, type Kinds} from '../options.ts';
@@ -69,7 +70,7 @@ export function checkPrecondition(request: Request, precondition: Precondition):
   const state = {tag, changedAt, isThere: tag !== undefined || changedAt !== undefined};
   if (!matches(request, state)) throw failed();
   const none = request.headers['if-none-match'];
-  const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
+  const isWrite = !isSafe(request.method);
   if (isWrite && none !== undefined && names(none, state, sameWeakly)) throw failed();
   if (!required || isGuarded(request, state)) return;
   throw createError(428, 'Say in If-Match which state this is to change: the ETag that you have got with it.');
