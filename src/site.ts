@@ -135,36 +135,31 @@ export function composeSite(
     });
     hold.inheritInjections();
     const sessions = hold.make(SessionService, 'SessionService');
+    const use = makeMiddleware(hold, options);
+    const tree = growTree(Root, hold, sessions);
+    view.grow(tree, use);
+    for (const line of warningsOfCors(tree, use)) warn(hold.container.get(Logger), line);
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, now: () => clock.now()};
-    const use = makeMiddleware(hold, options);
-    const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail));
-    const told = hold.instances(type => endMethodsOf(type).length > 0);
-    tree.check((resource, trail) => {
-      hold.refuseUnmade(resource, trail);
-      refuseUntold(resource, told);
-    });
-    view.grow(tree, use);
-    sessions.deliverEnds(told.flatMap(endHandlersOf));
-    for (const line of warningsOfCors(tree, use)) warn(hold.container.get(Logger), line);
     const refuseForged = guardOf(options, sessions);
     const {onError} = options;
-    return new Site({
-      hold,
-      tree,
-      view,
-      use,
-      sessions,
-      settings,
-      drainTimeout,
-      refuseForged,
-      onError,
-      checksResults,
-    });
+    return new Site({hold, tree, view, use, sessions, settings, drainTimeout, refuseForged, onError, checksResults});
   } catch (error) {
     hold.abandon();
     throw error;
   }
+}
+
+/** Grow the tree, and have what is made with it told of the ends of sessions. */
+function growTree(Root: ResourceClass, hold: SiteContainer, sessions: SessionService): Tree {
+  const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail));
+  const told = hold.instances(type => endMethodsOf(type).length > 0);
+  tree.check((resource, trail) => {
+    hold.refuseUnmade(resource, trail);
+    refuseUntold(resource, told);
+  });
+  sessions.deliverEnds(told.flatMap(endHandlersOf));
+  return tree;
 }
 
 /** Throws for a request that a page of another site has forged: the browser has sent the visitor's cookie with it. */

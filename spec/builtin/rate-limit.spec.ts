@@ -189,10 +189,10 @@ test('sign-ins are throttled by address and user: a visitor from elsewhere is no
 });
 
 /** A limit that is counted in a Redis of its own. */
-async function shared(t: ExecutionContext, options: Partial<RateLimitOptions> = {}, offline = false) {
+async function shared(t: ExecutionContext, options: Partial<RateLimitOptions> = {}) {
   const redis = await RedisServer.start();
   t.teardown(() => redis.dispose());
-  const storeClient = createClient({url: redis.url, disableOfflineQueue: !offline});
+  const storeClient = createClient({url: redis.url, disableOfflineQueue: true});
   storeClient.on('error', () => undefined);
   await storeClient.connect();
   t.teardown(() => storeClient.destroy());
@@ -238,6 +238,18 @@ testRedis(
   },
 );
 
+testRedis('a long key is kept as its hash, so that nobody fills the store with names', async t => {
+  const {ask, storeClient} = await shared(t, {by: request => request.headers['x-key'] as string});
+  await ask('', {'x-key': 'x'.repeat(10_000)});
+  await ask('', {'x-key': 'x'.repeat(64)});
+  const keys = await storeClient.keys('*');
+  const lengths = keys.map(({length}) => length - 'rate-limit:default:'.length);
+  t.deepEqual(
+    lengths.toSorted((one, other) => one - other),
+    [43, 64],
+  );
+});
+
 testRedis('where it is said so, requests are refused with a 503 when Redis is away', async t => {
   const {ask, redis, log} = await shared(t, {whenDown: 'refuse'});
   await redis.stop();
@@ -251,8 +263,8 @@ testRedis('where it is said so, requests are refused with a 503 when Redis is aw
 });
 
 testRedis('a Redis that does not answer holds up no request longer than the timeout', async t => {
-  const {ask, redis, clock} = await shared(t, {timeout: 300}, true);
-  await redis.stop();
+  const {ask, storeClient, clock} = await shared(t, {timeout: 300});
+  await storeClient.sendCommand(['CLIENT', 'PAUSE', '1000000', 'ALL']);
   let answered: number | undefined;
   const asked = ask().then(({status}) => (answered = status));
   await until(() => clock.pending === 1);
