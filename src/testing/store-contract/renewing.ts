@@ -51,7 +51,7 @@ export const renewing: readonly Law[] = [
       assert.deepEqual([await world.store.find('a', false), await world.isLive('b')], [undefined, true]);
       await world.store.renew('a', {from: 'b', to: 'c', grace});
       await world.store.renew('a', {from: 'c', to: 'd', grace, isUnsent: true});
-      const live = await Promise.all(['b', 'c', 'd'].map(async uid => world.isLive(uid)));
+      const live = await world.areLive(['b', 'c', 'd']);
       assert.deepEqual(live, [true, false, true]);
     },
   },
@@ -63,7 +63,7 @@ export const renewing: readonly Law[] = [
       world.clock.advance(2000);
       await world.store.renew('a', {from: 'b', to: 'c', grace});
       await world.peek('c');
-      const live = async () => Promise.all(['a', 'b', 'c'].map(async uid => world.isLive(uid)));
+      const live = async () => world.areLive(['a', 'b', 'c']);
       world.clock.advance(2999);
       assert.deepEqual(await live(), [true, true, true]);
       world.clock.advance(1);
@@ -82,7 +82,7 @@ export const renewing: readonly Law[] = [
       assert.equal((await world.renew('a', {from: 'a', to: 'c', grace}))?.uid, 'c');
       assert.equal((await world.peek('b')).uid, 'c');
       world.clock.advance(grace);
-      const live = await Promise.all(['a', 'b', 'c'].map(async uid => world.isLive(uid)));
+      const live = await world.areLive(['a', 'b', 'c']);
       assert.deepEqual(live, [false, true, true]);
       world.clock.advance(grace);
       assert.deepEqual([await world.isLive('b'), await world.isLive('c')], [false, true]);
@@ -170,7 +170,7 @@ export const renewing: readonly Law[] = [
         world.clock.advance(1);
         assert.equal((await world.renew('a', {from, to: uids[i + 1]!, grace}))?.uid, uids[i + 1]);
       }
-      const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
+      const live = await world.areLive(uids);
       assert.deepEqual(live, [false, false, true, true, true, true]);
     },
   },
@@ -214,10 +214,7 @@ export const renewing: readonly Law[] = [
       await world.renew('a', {from: 'b', to: 'c', grace: 10 * idleTimeout});
       await world.store.end('a', 'logout');
       await world.begin('a');
-      assert.deepEqual(
-        [await world.isLive('a'), await world.isLive('b'), await world.isLive('c')],
-        [true, false, false],
-      );
+      assert.deepEqual(await world.areLive(['a', 'b', 'c']), [true, false, false]);
     },
   },
   {
@@ -283,7 +280,7 @@ export const renewing: readonly Law[] = [
       const given = uids.filter((uid, i) => renewed[i]?.uid === uid);
       assert.equal(given.length, 3);
       world.clock.advance(grace);
-      const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
+      const live = await world.areLive(uids);
       assert.deepEqual(
         uids.filter((_, i) => live[i]),
         given,

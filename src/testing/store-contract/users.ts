@@ -113,7 +113,7 @@ export const users: readonly Law[] = [
       await world.store.renew('a', {from: 'a', to: 'b', grace: 1000});
       await world.store.renew('a', {from: 'a', to: 'c', grace: 1000});
       await world.store.renew('a', {from: 'b', to: 'd', grace: 0, signIn: {user: 'ada', limit: 5}});
-      const live = await Promise.all(['a', 'b', 'c', 'd'].map(async uid => world.isLive(uid)));
+      const live = await world.areLive(['a', 'b', 'c', 'd']);
       assert.deepEqual(live, [false, false, false, true]);
     },
   },
@@ -204,7 +204,7 @@ export const users: readonly Law[] = [
       const answers = await Promise.all(uids.map(async to => world.renew('a', {from: 'a', to, grace: 1000, signIn})));
       const given = answers.map(record => record?.uid).filter(uid => uid !== undefined);
       assert.deepEqual(given.toSorted(), uids);
-      const live = await Promise.all(uids.map(async uid => world.isLive(uid)));
+      const live = await world.areLive(uids);
       assert.equal(live.filter(Boolean).length, 4);
       assert.deepEqual(await keysOf(world, 'ada'), ['a']);
     },

@@ -154,6 +154,13 @@ export class World {
     return isLive(await store.find(uid, false));
   }
 
+  /** The same of several, one after the other: it matters which of them is seen first. */
+  async areLive(uids: readonly string[]): Promise<boolean[]> {
+    const live: boolean[] = [];
+    for (const uid of uids) live.push(await this.isLive(uid));
+    return live;
+  }
+
   /** Touch a session again and again, while the clock turns by so many milliseconds. */
   async beBusy(key: string, milliseconds: number): Promise<void> {
     const end = this.clock.now() + milliseconds;
