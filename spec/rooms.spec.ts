@@ -10,7 +10,7 @@ const floors = [
   ['one-line.ts'],
   ['node-version.ts'],
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts', 'place.ts'],
-  ['options.ts', 'peer.ts', 'schema.ts'],
+  ['options.ts', 'peer.ts', 'schema.ts', 'tracing.ts'],
   ['http', 'container.ts', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],

@@ -6,6 +6,7 @@ export {html, Html, type HtmlValue} from './http/html.ts';
 export {Request, type RequestInit} from './http/request.ts';
 export {requestKey, type RequestKey} from './http/request-key.ts';
 export {Response} from './http/response.ts';
+export type {RequestTrace} from './http/request-trace.ts';
 export type {Listener, ListenOptions} from './http/server.ts';
 export type {TrustProxy} from './http/trust.ts';
 export {Logger} from './logger.ts';
@@ -47,6 +48,7 @@ export type {EndListener, Session} from './session/session.ts';
 export type {UserSessions} from './session/user-sessions.ts';
 export {TokenSource} from './session/token.ts';
 export {createSite, type Site, type SiteError, type SiteOptions} from './site.ts';
+export type {EndTrace, StoreTrace} from './tracing.ts';
 export {default as createError} from 'http-errors';
 export {
   Container,

@@ -10,6 +10,7 @@ import {duringRequest} from './http/current.ts';
 import {isSafe} from './http/method.ts';
 import {beginProblem, problemOf, problemResponse, withStatus, type Problem, type SiteError} from './http/problem.ts';
 import {Request, type Message, type RequestInit, type RequestSettings} from './http/request.ts';
+import {traceFailure, traceRequest} from './http/request-trace.ts';
 import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
@@ -305,7 +306,7 @@ export class Site {
   #answer(request: Request, send: (response: Response) => void): void {
     this.#answering += 1;
     request.answeredBy = this.#parts.sessions;
-    duringRequest(request, () => this.#respond(request, send));
+    traceRequest(request, () => duringRequest(request, () => this.#respond(request, send)));
   }
 
   #respond(request: Request, send: (response: Response) => void): void {
@@ -345,6 +346,7 @@ export class Site {
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined && !request.isDeparture(error)) {
       report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
+      traceFailure(request, error);
     }
     return problem;
   }

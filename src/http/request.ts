@@ -113,7 +113,7 @@ export class Request {
   #captured: string[] | undefined;
   /** Where in the path they are. */
   #capturedAt: number[] | undefined;
-  #hasArrived = false;
+  #resource: string | undefined;
   #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
   #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
@@ -236,9 +236,14 @@ export class Request {
     this.#params = undefined;
   }
 
-  /** @internal A resource has been found: the walk is over. */
-  arrive(): void {
-    this.#hasArrived = true;
+  /** @internal A resource of this class has been found: the walk is over. */
+  arrive(resource: string): void {
+    this.#resource = resource;
+  }
+
+  /** @internal The class of the resource, once that has been found. */
+  get resource(): string | undefined {
+    return this.#resource;
   }
 
   /**
@@ -247,7 +252,7 @@ export class Request {
    * `next()`; `undefined` before, and where nothing was found.
    */
   get pattern(): string | undefined {
-    if (!this.#hasArrived) return undefined;
+    if (this.#resource === undefined) return undefined;
     const declared = this.segments.slice(0, this.#walked);
     this.#capturedAt?.forEach((at, each) => (declared[at] = `:${this.#captured![2 * each]}`));
     return `/${declared.join('/')}`;

@@ -113,7 +113,7 @@ export class Traversal {
   }
 
   #end(found: Found, passage: Passage): Awaitable<unknown> {
-    passage.request.arrive();
+    passage.request.arrive(found.node.resource.name);
     return this.#arrive(found, passage);
   }
 

@@ -1,3 +1,4 @@
+import {storeCalls, traced} from '../tracing.ts';
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {TimeLimit} from '../time-limit.ts';
@@ -36,43 +37,43 @@ export class BoundedStore implements SessionStore {
   }
 
   create(session: NewSession): Awaitable<SessionRecord> {
-    return this.#ask(() => this.#store.create(session));
+    return this.#ask('create', () => this.#store.create(session));
   }
 
   find(uid: string, isSeen: boolean): Awaitable<SessionRecord | FormerId | undefined> {
-    return this.#ask(() => this.#store.find(uid, isSeen));
+    return this.#ask('find', () => this.#store.find(uid, isSeen));
   }
 
   touch(key: string, asOf?: number): Awaitable<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.touch(key, asOf));
+    return this.#ask('touch', () => this.#store.touch(key, asOf));
   }
 
   write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Awaitable<Written> {
-    return this.#ask(() => this.#store.write(key, name, expected, text, asOf));
+    return this.#ask('write', () => this.#store.write(key, name, expected, text, asOf));
   }
 
   renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined> {
-    return this.#ask(() => this.#store.renew(key, renewal));
+    return this.#ask('renew', () => this.#store.renew(key, renewal));
   }
 
   setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined> {
-    return this.#ask(() => this.#store.setIdleTimeout(key, idleTimeout, asOf));
+    return this.#ask('setIdleTimeout', () => this.#store.setIdleTimeout(key, idleTimeout, asOf));
   }
 
   end(key: string, reason: EndReason, asOf?: number): Awaitable<boolean> {
-    return this.#ask(() => this.#store.end(key, reason, asOf));
+    return this.#ask('end', () => this.#store.end(key, reason, asOf));
   }
 
   list(user: string, page: ListPage): Awaitable<ListedPage> {
-    return this.#ask(() => this.#store.list(user, page));
+    return this.#ask('list', () => this.#store.list(user, page));
   }
 
   endAll(user: string, reason: EndReason, page: EndPage & {readonly except?: string}): Awaitable<EndedPage> {
-    return this.#ask(() => this.#store.endAll(user, reason, page));
+    return this.#ask('endAll', () => this.#store.endAll(user, reason, page));
   }
 
   endEveryone(reason: EndReason, page: EndPage): Awaitable<EndedPage> {
-    return this.#ask(() => this.#store.endEveryone(reason, page));
+    return this.#ask('endEveryone', () => this.#store.endEveryone(reason, page));
   }
 
   onEnd(listener: StoreListener): () => void {
@@ -80,26 +81,34 @@ export class BoundedStore implements SessionStore {
   }
 
   keepEnds(): Awaitable<void> {
-    return this.#ask(() => this.#store.keepEnds());
+    return this.#ask('keepEnds', () => this.#store.keepEnds());
   }
 
   takeEnds(count: number, lease: number): Awaitable<readonly EndedSession[]> {
-    return this.#ask(() => this.#store.takeEnds(count, lease));
+    return this.#ask('takeEnds', () => this.#store.takeEnds(count, lease));
   }
 
   settleEnd(key: string, outcome: EndOutcome): Awaitable<void> {
-    return this.#ask(() => this.#store.settleEnd(key, outcome));
+    return this.#ask('settleEnd', () => this.#store.settleEnd(key, outcome));
   }
 
   releaseEnds(most: number): Awaitable<number> {
-    return this.#ask(() => this.#store.releaseEnds(most));
+    return this.#ask('releaseEnds', () => this.#store.releaseEnds(most));
   }
 
   close(): Awaitable<void> {
     return this.#store.close();
   }
 
-  #ask<T>(act: () => Awaitable<T>): Awaitable<T> {
+  #ask<T>(call: string, act: () => Awaitable<T>): Awaitable<T> {
+    return traced(
+      storeCalls,
+      () => ({call}),
+      () => this.#askInTime(act),
+    );
+  }
+
+  #askInTime<T>(act: () => Awaitable<T>): Awaitable<T> {
     try {
       const answer = act();
       return isPromised(answer)

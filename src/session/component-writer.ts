@@ -1,3 +1,4 @@
+import {storeCalls, traced} from '../tracing.ts';
 import {isPromised, proceed, recovered, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
@@ -103,7 +104,12 @@ export class ComponentWriter {
     if (call.isOver) return current;
     const {key, name, asOf} = call;
     const updated = call.change(current);
-    const write = () => this.#store.write(key, name, current?.revision ?? 0, updated?.text, asOf);
+    const write = () =>
+      traced(
+        storeCalls,
+        () => ({call: 'write'}),
+        () => this.#store.write(key, name, current?.revision ?? 0, updated?.text, asOf),
+      );
     return proceed(recovered(write, this.#outages.fail), written => {
       if (written.state === 'written') return updated && storedAs(written.revision, updated);
       if (written.state === 'gone') throw sessionEnded();

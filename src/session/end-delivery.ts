@@ -1,3 +1,5 @@
+import {promised} from '../awaitable.ts';
+import {endsTold, traced} from '../tracing.ts';
 import {AsyncLocalStorage} from 'node:async_hooks';
 import type {Clock} from '../clock.ts';
 import {outsideRequest} from '../http/current.ts';
@@ -165,7 +167,10 @@ export class EndDelivery {
 
   async #tell(handler: EndHandler, end: EndedSession, session: SessionRecord): Promise<boolean> {
     try {
-      await this.#limit.keep(this.#call(handler, end, session));
+      const {name: method} = handler;
+      const {key, reason, attempts: told} = end;
+      const message = () => ({method, key, reason, attempts: told});
+      await this.#limit.keep(promised(() => traced(endsTold, message, () => this.#call(handler, end, session))));
       return true;
     } catch (error) {
       report(this.#logger, `${handler.name} failed for the end of the session ${end.key}.`, error);
