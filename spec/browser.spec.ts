@@ -3,7 +3,7 @@ import {once} from 'node:events';
 import {existsSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import anyTest, {type ExecutionContext} from 'ava';
-import {chromium, type BrowserContext, type Page} from 'playwright-core';
+import {chromium, type Browser, type BrowserContext, type Page} from 'playwright-core';
 import {
   Child,
   Clock,
@@ -16,17 +16,22 @@ import {
   createSite,
   html,
   inject,
+  type ListenOptions,
   type Request,
   type Response,
-  type SessionCookieOptions,
+  type Site,
+  type SiteOptions,
 } from 'espalier';
+import {cors} from 'espalier/builtin';
+import {securityHeaders} from 'espalier/builtin/security-headers';
 import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
 import {until} from './until.ts';
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const hasChromium = existsSync(executablePath);
-const test = hasChromium ? anyTest : anyTest.skip;
+// One after the other: all at once they keep each other waiting for longer than a page may take.
+const test = hasChromium ? anyTest.serial : anyTest.skip;
 
 if (!hasChromium) {
   anyTest('the browser specs were left out: install Chromium, or say in CHROMIUM where it is', t => t.pass());
@@ -34,12 +39,17 @@ if (!hasChromium) {
 
 const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
 const alone = ['--no-sandbox', '--disable-component-update', '--disable-sync'];
+/** So there are hosts that are not this machine, as far as the browser can tell. */
+const named = ['--host-resolver-rules=MAP *.test 127.0.0.1'];
+
+let launched: Promise<Browser> | undefined;
+anyTest.after.always(async () => (await launched)?.close());
 
 /** A browser with a fresh profile, which ends with the test. */
 async function browse(t: ExecutionContext): Promise<{context: BrowserContext; page: Page}> {
-  const browser = await chromium.launch({executablePath, args: [...quiet, ...alone]});
-  t.teardown(() => browser.close());
-  const context = await browser.newContext({ignoreHTTPSErrors: true});
+  launched ??= chromium.launch({executablePath, args: [...quiet, ...alone, ...named]});
+  const context = await (await launched).newContext({ignoreHTTPSErrors: true});
+  t.teardown(() => context.close());
   return {context, page: await context.newPage()};
 }
 
@@ -154,13 +164,24 @@ class Shop {
   }
 }
 
+/** Has a site listen on this machine, until the test ends; gives the URL that names it by this host. */
+async function listening(t: ExecutionContext, site: Site, host: string, tls?: ListenOptions['tls']): Promise<string> {
+  t.teardown(() => site.close());
+  const url = new URL(await site.listen({port: 0, host: '127.0.0.1', ...(tls && {tls})}));
+  url.hostname = host;
+  return url.origin;
+}
+
 /** A shop that listens, by a clock to turn, and a browser that has something in its basket. */
-async function shopping(t: ExecutionContext, cookie: SessionCookieOptions = {}) {
+async function shopping(
+  t: ExecutionContext,
+  options: SiteOptions = {},
+  host = 'localhost',
+  tls?: ListenOptions['tls'],
+) {
   const clock = new TestClock();
   const modules = [new ContainerModule(({bind}) => void bind(Clock).toConstantValue(clock))];
-  const site = createSite(Shop, {modules, sessions: {cookie}});
-  t.teardown(() => site.close());
-  const url = await site.listen({port: 0, host: 'localhost'});
+  const url = await listening(t, createSite(Shop, {modules, ...options}), host, tls);
   const {page} = await browse(t);
   await page.goto(url);
   await page.evaluate('fetch("/", {method: "POST"})');
@@ -202,9 +223,7 @@ class Elsewhere {
 
 test('a form that a page of another site posts takes nobody’s session away', async t => {
   const {url, page, who} = await shopping(t);
-  const other = createSite(Elsewhere);
-  t.teardown(() => other.close());
-  const elsewhere = await other.listen({port: 0, host: '127.0.0.1'});
+  const elsewhere = await listening(t, createSite(Elsewhere), '127.0.0.1');
   for (const action of [`${url}/`, `${url}/sign-in`]) {
     await page.goto(`${elsewhere}?action=${encodeURIComponent(action)}`);
     await page.getByRole('button').click();
@@ -215,10 +234,8 @@ test('a form that a page of another site posts takes nobody’s session away', a
 });
 
 test('where the cookie is SameSite=Strict, a link on a page of another site takes nobody’s session away either', async t => {
-  const {url, page, who} = await shopping(t, {name: 'shop', sameSite: 'strict'});
-  const other = createSite(Elsewhere);
-  t.teardown(() => other.close());
-  const elsewhere = await other.listen({port: 0, host: '127.0.0.1'});
+  const {url, page, who} = await shopping(t, {sessions: {cookie: {name: 'shop', sameSite: 'strict'}}});
+  const elsewhere = await listening(t, createSite(Elsewhere), '127.0.0.1');
   await page.goto(`${elsewhere}?action=${encodeURIComponent(url)}`);
   await page.getByRole('link').click();
   t.is(await page.locator('#who').innerText(), 'nobody:', 'the browser has sent no cookie');
@@ -226,8 +243,69 @@ test('where the cookie is SameSite=Strict, a link on a page of another site take
 });
 
 test('where each of two sites on one host is given a name, a browser has a session with each', async t => {
-  const [first, second] = [await shopping(t, {name: 'shop'}), await shopping(t, {name: 'desk'})];
+  const [first, second] = [
+    await shopping(t, {sessions: {cookie: {name: 'shop'}}}),
+    await shopping(t, {sessions: {cookie: {name: 'desk'}}}),
+  ];
   await first.page.goto(second.url);
   t.is(await first.page.locator('#who').innerText(), 'nobody:');
   t.is(await first.who(), 'nobody: tea');
+});
+
+const otherOrigins = [
+  {what: 'another port of localhost', host: 'localhost', from: 'localhost', options: {}},
+  // Over plain HTTP browsers say to this machine alone what site a page is of, and to others its origin.
+  {what: 'another port over plain HTTP', host: 'shop.test', from: 'shop.test', options: {sessions: {insecure: true}}},
+  {
+    what: 'another site, where the cookie goes along everywhere',
+    host: 'localhost',
+    from: '127.0.0.1',
+    options: {sessions: {cookie: {name: 'shop', sameSite: 'none'}}},
+    isSecure: true,
+  },
+] as const;
+
+for (const {what, host, from, options, ...over} of otherOrigins) {
+  test(`a form that a page of another origin posts with the session’s cookie is refused as forged, and the site’s own form is not: ${what}`, async t => {
+    const tls = 'isSecure' in over ? await selfSigned() : undefined;
+    const {url, page, who} = await shopping(t, {use: [securityHeaders()], ...options}, host, tls);
+    const elsewhere = await listening(t, createSite(Elsewhere), from, tls);
+    await page.goto(`${elsewhere}?action=${encodeURIComponent(`${url}/sign-in`)}`);
+    await page.getByRole('button').click();
+    await page.waitForURL(`${url}/sign-in`);
+    t.is(await page.locator('p').innerText(), 'A page of another site has sent this request.');
+    t.is(await who(), 'nobody: tea');
+    await page.getByRole('button').click();
+    await page.waitForURL(`${url}/`);
+    t.is(await page.locator('#who').innerText(), 'ada: tea');
+  });
+}
+
+/** What a script in a page gets of this URL: status and text, or the name of the error. */
+function fetched(page: Page, url: string, init: object = {}): Promise<string> {
+  const call = `fetch(${JSON.stringify(url)}, ${JSON.stringify({credentials: 'include', ...init})})`;
+  return page.evaluate(
+    `${call}.then(async answer => answer.status + ' ' + (await answer.text()), error => error.name)`,
+  );
+}
+
+test('through cors() a page of another origin reads what a visitor’s session answers, and errors, and sends what needs a preflight', async t => {
+  const origin = await listening(t, createSite(Elsewhere), 'localhost');
+  const use = [securityHeaders(), cors({origins: [origin], credentials: true})];
+  const {url, page} = await shopping(t, {use, csrf: {origins: [origin]}});
+  await page.goto(origin);
+  t.regex(await fetched(page, url), /^200 [^]*nobody: tea</);
+  t.regex(await fetched(page, url, {method: 'POST', headers: {'X-Article': 'tea'}}), /^200 [^]*Filled/);
+  t.regex(await fetched(page, url), /nobody: tea tea</);
+  t.regex(await fetched(page, `${url}/nowhere`), /^404 \{[^]*"title":"Not Found"/);
+});
+
+test('without cors() a page of another origin reads nothing, and sends nothing that needs a preflight', async t => {
+  const origin = await listening(t, createSite(Elsewhere), 'localhost');
+  const {url, page, who} = await shopping(t, {csrf: {origins: [origin]}});
+  await page.goto(origin);
+  t.is(await fetched(page, url), 'TypeError');
+  t.is(await fetched(page, url, {method: 'POST', headers: {'X-Article': 'tea'}}), 'TypeError');
+  t.is(await fetched(page, `${url}/nowhere`), 'TypeError');
+  t.is(await who(), 'nobody: tea');
 });
