@@ -1,17 +1,25 @@
 import {once} from 'node:events';
 import {createServer, get} from 'node:http';
-import {connect as connectHttp2, constants, createServer as createHttp2Server} from 'node:http2';
+import {
+  connect as connectHttp2,
+  constants,
+  createServer as createHttp2Server,
+  type ClientHttp2Stream,
+  type Http2ServerResponse,
+} from 'node:http2';
 import {connect, type AddressInfo, type Server as NetServer} from 'node:net';
 import {setImmediate, setTimeout as later} from 'node:timers/promises';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {Readable} from 'node:stream';
 import {json} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
 import express from 'express';
 import {isHttpError} from 'http-errors';
 import {Get, Post, Resource, Response, type SiteOptions} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {until} from '../until.ts';
 import {Request, type Message, type RequestSettings} from '../../src/http/request.ts';
 
 /** What a site says that believes the proxies at 10.0.0.1 and 10.0.0.2. */
@@ -271,6 +279,33 @@ test('the signal is aborted when an HTTP/2 client goes, from the stream or altog
   t.is(signals.length, 2);
 });
 
+for (const [what, give] of [
+  ['bytes', () => Buffer.alloc(1000)],
+  ['a stream that has ended', () => Readable.from([Buffer.alloc(1000)])],
+] as const) {
+  for (const [how, leave] of [
+    ['the stream', (stream: ClientHttp2Stream) => stream.close(constants.NGHTTP2_CANCEL)],
+    ['the connection', (stream: ClientHttp2Stream) => stream.session?.destroy()],
+  ] as const) {
+    test(`the signal is aborted when an HTTP/2 client ends ${how} before it has the whole of ${what}`, async t => {
+      const {promise: gone, resolve} = Promise.withResolvers<unknown>();
+      const {site} = answering(({signal}) => {
+        signal.addEventListener('abort', () => resolve(signal.reason));
+        return give();
+      });
+      let answer: Http2ServerResponse | undefined;
+      const server = createHttp2Server((message, out) => site.handler(message, (answer = out)));
+      const settings = {initialWindowSize: 0};
+      const client = connectHttp2(`http://127.0.0.1:${await portOf(t, server)}`, {settings});
+      t.teardown(() => client.destroy());
+      const stream = client.request({':path': '/'});
+      await until(() => answer?.writableEnded);
+      leave(stream);
+      t.like(await gone, {name: 'AbortError'});
+    });
+  }
+}
+
 test('the signal of a client that has gone already is aborted at once', async t => {
   const {promise: wasAborted, resolve} = Promise.withResolvers<boolean>();
   const {promise: asked, resolve: ask} = Promise.withResolvers<void>();
@@ -298,18 +333,28 @@ test('the signal is not aborted when the client has its whole answer', async t =
   t.false((await signal).aborted);
 });
 
-test('nor when an HTTP/2 client has', async t => {
-  const {promise: signal, resolve} = Promise.withResolvers<AbortSignal>();
-  const {promise: closed, resolve: close} = Promise.withResolvers<void>();
-  const {site} = answering(request => {
-    resolve(request.signal);
-    return 'x'.repeat(100_000);
+test('nor when an HTTP/2 client has, be it that there is no body', async t => {
+  const signals: AbortSignal[] = [];
+  let closed = 0;
+  const {site} = answering(({signal, search}) => {
+    signals.push(signal);
+    return search ? undefined : 'x'.repeat(100_000);
   });
-  const server = createHttp2Server((message, out) => site.handler(message, out.once('close', close)));
+  const server = createHttp2Server((message, out) =>
+    site.handler(
+      message,
+      out.once('close', () => (closed += 1)),
+    ),
+  );
   const client = connectHttp2(`http://127.0.0.1:${await portOf(t, server)}`);
-  await client.request({':path': '/'}).toArray();
-  await closed;
-  t.false((await signal).aborted);
+  for (const head of [{':path': '/'}, {':path': '/', ':method': 'HEAD'}, {':path': '/?nothing'}]) {
+    await client.request(head).toArray();
+  }
+  await until(() => closed === 3);
+  t.deepEqual(
+    signals.map(({aborted}) => aborted),
+    [false, false, false],
+  );
   client.close();
 });
 

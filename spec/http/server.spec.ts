@@ -993,13 +993,12 @@ for (const [what, body] of [
   }
 
   test(`sendTimeout ends the HTTP/2 stream of a client that takes nothing of ${what}`, async t => {
-    const {fill} = filling(body);
+    const {fill, gone} = filling(body);
     const {server, broken} = served(t, fill);
     const client = http2Client(await server.listen({port: 0, tls, sendTimeout: 50}));
     t.teardown(() => client.destroy());
     const request = client.request({':path': '/'});
-    const closed = closing(request);
-    await closed;
+    await Promise.all([closing(request), gone]);
     t.is(request.rstCode, 8);
     t.deepEqual(broken, []);
   });

@@ -6,7 +6,7 @@ export interface Outgoing {
   readonly destroyed: boolean;
   readonly writableFinished: boolean;
   /** With HTTP/2 alone. */
-  readonly stream?: {readonly aborted: boolean; readonly destroyed: boolean};
+  readonly stream?: {readonly aborted: boolean; readonly destroyed: boolean; readonly writableFinished: boolean};
   once(event: 'close', listener: () => void): unknown;
 }
 
@@ -18,9 +18,11 @@ export interface AnswerEnd {
   readonly isWhole: boolean;
 }
 
-// HTTP/2 finishes an answer that the client has cut short, so there it is the stream that knows.
-export function hasLeft({destroyed, writableFinished, stream}: Outgoing): boolean {
-  return stream ? stream.aborted : destroyed && !writableFinished;
+// HTTP/2 counts an answer as finished that was cut short, so there it is the stream that knows: it says `aborted` where that was
+// before the end of the answer was handed over.
+export function hasLeft(outgoing: Outgoing): boolean {
+  const {destroyed, writableFinished} = outgoing.stream ?? outgoing;
+  return outgoing.stream?.aborted === true || (destroyed && !writableFinished);
 }
 
 /**
