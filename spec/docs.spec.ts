@@ -241,10 +241,20 @@ function exportsOf(declarations: string): string[] {
   return [...listed.map(name => name.trim().split(' ').at(-1)!), ...declared.map(([, name]) => name!)].filter(Boolean);
 }
 
+/** The names that each module of the package exports, by what the module is imported as. */
+function exported(): Map<string, string[]> {
+  const {name, exports} = JSON.parse(read('package.json')) as {
+    name: string;
+    exports: Record<string, string | {types: string}>;
+  };
+  const modules = Object.entries(exports).flatMap(([path, target]) =>
+    typeof target === 'object' ? [[name + path.slice(1), exportsOf(target.types)] as const] : [],
+  );
+  return new Map(modules);
+}
+
 test('docs/reference names every name that the package exports', t => {
-  const {exports} = JSON.parse(read('package.json')) as {exports: Record<string, string | {types: string}>};
-  const modules = Object.values(exports).filter(target => typeof target === 'object');
-  const names = modules.flatMap(({types}) => exportsOf(types));
+  const names = [...exported().values()].flat();
   const code = globSync('docs/reference/*.md').flatMap(page =>
     read(page).match(/```[^]*?```|`[^`\n]+`|^### \w+$|^## \w+$/gm)!,
   );
@@ -254,6 +264,23 @@ test('docs/reference names every name that the package exports', t => {
     [],
   );
   t.true(names.length > 80);
+});
+
+test('each name in the first columns of docs/reference/names.md is exported by the module that its section names', t => {
+  const sections = read('docs/reference/names.md').split(/^## /m).slice(1);
+  const listed = sections.flatMap(section => {
+    const module = /^[\w/-]+…?/.exec(section)![0];
+    const cells = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => cell!);
+    return cells.flatMap(cell => [...cell.matchAll(/`@?(\w+)/g)].map(([, name]) => ({module, name: name!})));
+  });
+  const modules = [...exported()];
+  const isOf = (path: string, module: string) =>
+    module.endsWith('…') ? path.startsWith(module.slice(0, -1)) : path === module;
+  t.deepEqual(
+    listed.filter(({module, name}) => !modules.some(([path, names]) => isOf(path, module) && names.includes(name))),
+    [],
+  );
+  t.true(listed.length > 40);
 });
 
 for (const [page, ...types] of [
