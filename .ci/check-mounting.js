@@ -59,7 +59,10 @@ async function mounted(ask) {
   assert.equal(await (await ask('/')).text(), 'Home');
   const first = await ask('/shop');
   assert.equal(await first.text(), '[]');
-  const [cookie] = first.headers.getSetCookie()[0].split(';');
+  const [cookie] = first.headers
+    .getSetCookie()
+    .find(text => text.startsWith('sid='))
+    .split(';');
   const added = await ask('/shop/articles', {
     method: 'POST',
     headers: {cookie, 'Content-Type': 'application/json'},
@@ -72,6 +75,21 @@ async function mounted(ask) {
   assert.equal(`${inside.status} ${inside.headers.get('content-type')}`, '404 application/problem+json');
   assert.equal(outside.status, 404);
   assert.notEqual(outside.headers.get('content-type'), 'application/problem+json');
+}
+
+/** As the others, and what Koa has set stays. */
+async function inKoa(ask) {
+  await mounted(ask);
+  for (const [path, status, vary] of [
+    ['/shop?x', 200, 'Accept-Language, Cookie'],
+    ['/shop/nowhere', 404, 'Accept-Language, Accept'],
+  ]) {
+    const {status: got, headers} = await ask(path);
+    assert.equal(got, status);
+    assert.equal(headers.get('vary'), vary);
+    assert.ok(headers.getSetCookie().includes('language=en; path=/; httponly'));
+  }
+  assert.equal(await (await ask('/shopping')).text(), 'Not Found');
 }
 
 async function beside(ask) {
@@ -110,6 +128,7 @@ try {
   install();
   run('npx', ['tsc', '-p', '.'], {cwd: folder, stdio: 'inherit'});
   for (const name of ['express', 'fastify', 'hono', 'nest', 'nest-fastify']) await hold(name, mounted);
+  await hold('koa', inKoa);
   await hold('beside', beside);
   await hold('below', below);
   await hold('websocket', websocket);
