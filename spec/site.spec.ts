@@ -10,14 +10,17 @@ import {
   Clock,
   Container,
   ContainerModule,
+  Delete,
   Get,
   Post,
   Request,
   Resource,
+  type Response,
   SessionService,
   SessionStore,
   createError,
   createSite,
+  html,
   inject,
   injectable,
   preDestroy,
@@ -83,6 +86,117 @@ test('handle() answers without a socket', async t => {
   t.is(response.status, 200);
   t.is(response.body, '{"length":4,"ip":"10.0.0.1"}');
 });
+
+/** A desk, and in front of it a site that hands on to it all that it is asked. Both have sessions. */
+function handingOn() {
+  const {promise: ended, resolve: end} = Promise.withResolvers<void>();
+
+  @Resource()
+  class Desk {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+    @Get()
+    async show(request: Request, response: Response) {
+      const {uid} = await this.sessions.getSession();
+      response.vary('Accept-Language');
+      response.setHeader('X-Who', 'desk');
+      response.status = 203;
+      if (request.query.has('refuse')) throw createError(409, 'Somebody was faster.', {headers: {'Retry-After': '3'}});
+      if (!request.query.has('stream')) return html`desk: ${uid}`;
+      return (async function* () {
+        yield 'desk: ';
+        yield uid;
+        await ended;
+      })();
+    }
+    @Post()
+    async take(request: Request) {
+      return {took: await request.text()};
+    }
+    @Delete()
+    async leave() {
+      await this.sessions.expire();
+    }
+  }
+  const desk = createSite(Desk, {sessions: {cookie: {name: 'desk'}}});
+
+  @Resource()
+  class Leave {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+    @Delete()
+    async leave() {
+      await this.sessions.expire();
+    }
+  }
+
+  @Resource()
+  @Child('leave', Leave)
+  class Front {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+    @Get()
+    @Post()
+    @Delete()
+    async handOn(request: Request, response: Response) {
+      response.vary('Accept');
+      response.setHeader('X-Who', 'front');
+      response.setHeader('X-Front', (await this.sessions.getSession()).uid);
+      return desk.handle(request);
+    }
+  }
+  const front = testSite(Front, {sessions: {cookie: {name: 'front'}}});
+  return {...front, end};
+}
+
+test('a request is handed on by returning what another site answers: its status, headers and body, and the cookies of both', async t => {
+  const {visitor} = handingOn();
+  const somebody = visitor();
+  const first = await somebody.get('/');
+  const cookies = first.headers.getSetCookie().map(cookie => cookie.replace(/=.*/, ''));
+  t.deepEqual(new Set(cookies), new Set(['desk', 'front']));
+  t.deepEqual([first.status, first.headers.get('X-Who')], [203, 'desk']);
+  t.is(first.headers.get('Content-Type'), 'text/html; charset=utf-8');
+  t.is(first.headers.get('Vary'), 'Accept, Accept-Language, Cookie');
+  t.is(first.headers.get('Cache-Control'), 'no-store');
+  const [page, uid] = [await first.text(), first.headers.get('X-Front')];
+  t.regex(page, /^desk: [\w-]{43}$/);
+
+  const again = await somebody.get('/');
+  t.deepEqual([await again.text(), again.headers.get('X-Front')], [page, uid], 'each site finds its own session again');
+  t.deepEqual(again.headers.getSetCookie(), []);
+  t.deepEqual(await (await somebody.post('/', {body: 'a spade'})).json(), {took: 'a spade'});
+  const head = await somebody.head('/');
+  t.deepEqual([head.status, head.headers.get('Content-Length'), await head.text()], [203, String(page.length), '']);
+});
+
+test('an error of the site that a request is handed on to is answered as that site does', async t => {
+  const response = await handingOn().visitor().get('/?refuse');
+  t.is(response.status, 409);
+  t.is(response.headers.get('Retry-After'), '3');
+  t.like(await response.json(), {detail: 'Somebody was faster.'});
+  t.is(response.headers.getSetCookie().length, 2);
+});
+
+for (const [whose, leave] of [
+  ['the one', '/'],
+  ['the other', '/leave'],
+] as const) {
+  test(`a stream of the site that a request is handed on to goes out as it comes, and ends with the session of ${whose}`, async t => {
+    const {visitor, end} = handingOn();
+    const somebody = visitor();
+    const uid = (await (await somebody.get('/')).text()).replace('desk: ', '');
+    const {headers, body} = await somebody.get('/?stream');
+    t.is(headers.get('Content-Type'), 'text/plain; charset=utf-8');
+    const reader = body!.getReader();
+    t.is(String(Buffer.from((await reader.read()).value!)), 'desk: ');
+    t.is(String(Buffer.from((await reader.read()).value!)), uid);
+    const cut = t.throwsAsync(reader.read());
+    await somebody.delete(leave);
+    await cut;
+    end();
+  });
+}
 
 test('fetch() answers a WHATWG Request', async t => {
   const {fetch} = site();

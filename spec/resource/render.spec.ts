@@ -198,6 +198,22 @@ test('a WHATWG Response that was already read is a 500', async t => {
   t.like(log[0]!.error, {message: `Page.give() ${complaint} [RESULT_UNSUPPORTED]`});
 });
 
+test('the Response of another site is sent once', async t => {
+  const given = await giving(() => 'x').site.handle({});
+  const {visitor, log} = giving(() => given);
+  t.is(await (await visitor().get('/')).text(), 'x');
+  t.is((await visitor().get('/')).status, 500);
+  const complaint = `returned a Response that has been sent before. ${returns}`;
+  t.like(log[0]!.error, {message: `Page.give() ${complaint} [RESULT_UNSUPPORTED]`});
+});
+
+test('the Response that a handler was given is no result', async t => {
+  const {visitor, log} = giving(response => response);
+  t.is((await visitor().get('/')).status, 500);
+  const complaint = `returned the Response that it was given. ${returns}`;
+  t.like(log[0]!.error, {message: `Page.give() ${complaint} [RESULT_UNSUPPORTED]`});
+});
+
 test('a stream that fails before its first chunk is answered as that failure', async t => {
   const response = await answer(async function* () {
     yield* [];

@@ -13,6 +13,7 @@ import {
   type HandlerOptions,
   type Response,
   type Sendable,
+  type Site,
 } from 'espalier';
 import {testSite} from 'espalier/testing';
 import * as v from 'valibot';
@@ -42,6 +43,7 @@ enum Color {
 declare const anything: any;
 declare const something: unknown;
 declare const note: Note;
+declare const other: Site;
 declare const wide: Record<string, any>;
 
 const sent = () => {
@@ -66,6 +68,9 @@ const sent = () => {
     }
     @Get() web() {
       return new globalThis.Response();
+    }
+    @Get() async handedOn(request: Request) {
+      return other.handle(request);
     }
     @Get() async fetched() {
       return fetch('http://localhost');
@@ -242,6 +247,9 @@ const fitting = () => {
     @Get({result: zodNote}) web() {
       return new globalThis.Response();
     }
+    @Get({result: zodNote}) handedOn(request: Request) {
+      return other.handle(request);
+    }
     @Get({result: z.string()}) text() {
       return 'text';
     }
@@ -341,6 +349,7 @@ test('in a test a page, a Response and a redirect pass whatever the schema of th
     (await testSite(giving(zodNote, make)).visitor().get('/')).status;
   t.is(await status(() => html`<p>`), 200);
   t.is(await status(() => new globalThis.Response('tea', {status: 418})), 418);
+  t.is(await status(() => createSite(giving(undefined, () => 'tea')).handle({})), 200);
   t.is(await status(response => response.redirect('/')), 303);
   t.is(await status(() => undefined), 500);
 });

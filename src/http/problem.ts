@@ -4,7 +4,7 @@ import Negotiator from 'negotiator';
 import {EspalierError} from '../errors.ts';
 import {html, type Html} from './html.ts';
 import type {Request} from './request.ts';
-import {Response} from './response.ts';
+import {isAdded, Response} from './response.ts';
 
 /** What a client may learn of a failure, in the terms of RFC 9457. */
 export interface Problem {
@@ -86,10 +86,9 @@ export function beginProblem(response: Response, problem: Problem): void {
 function setHeaders(response: Response, {headers = {}}: Problem): void {
   for (const [name, value] of Object.entries(headers)) {
     // These are added to those that are set, once.
-    const isAdded = /^(?:set-cookie|vary)$/i.test(name);
-    if (!isAdded) response.removeHeader(name);
+    if (!isAdded(name)) response.removeHeader(name);
     for (const each of [value].flat()) {
-      if (!isAdded || !response.has(name, each)) response.appendHeader(name, each);
+      if (!isAdded(name) || !response.has(name, each)) response.appendHeader(name, each);
     }
   }
 }

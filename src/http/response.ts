@@ -158,6 +158,18 @@ export class Response {
     return body !== undefined || this.isHead ? undefined : 0;
   }
 
+  /** @internal Say what another response says: its headers in place of those by their names, its cookies and its `Vary` besides. */
+  adopt(other: Response): void {
+    const headers = other.headerList();
+    const names = headers.filter((_, i) => i % 2 === 0);
+    for (const name of names) if (!isAdded(name)) this.removeHeader(name);
+    for (const [at, name] of names.entries()) {
+      const value = headers[2 * at + 1]!;
+      if (isSameName(name, 'Vary')) for (const each of value.split(/\s*,\s*/)) this.#vary(each);
+      else this.#headers.push(name, value);
+    }
+  }
+
   /** @internal The body as far as it is sent: not with HEAD, and not with a 204, 205 or 304 (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). */
   get sentBody(): Body | undefined {
     return this.isHead || hasNoBody(this.status) ? undefined : this.body;
@@ -225,6 +237,11 @@ export class Response {
     for (let at = from; at < this.#headers.length; at += 2) if (isSameName(this.#headers[at]!, name)) return at;
     return -1;
   }
+}
+
+/** Whether what is said by a header of this name stands beside what was said before. */
+export function isAdded(name: string): boolean {
+  return /^(?:set-cookie|vary)$/i.test(name);
 }
 
 function hasNoBody(status: number): boolean {

@@ -1,8 +1,8 @@
 import {Readable} from 'node:stream';
-import type {Awaitable} from '../awaitable.ts';
+import {proceed, type Awaitable} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
-import type {Body, Response} from '../http/response.ts';
+import {Response, type Body} from '../http/response.ts';
 import {dismiss, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
 import {isKept, lossIn, type Loss} from './loss.ts';
@@ -18,6 +18,7 @@ export function render(result: unknown, response: Response): Awaitable<void> {
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
   if (result instanceof globalThis.Response) return renderWeb(result, response, method);
+  if (result instanceof Response) return renderOther(result, response, method);
   // Before plain objects: an object literal can be an async iterable.
   if (isAsyncIterable(result)) return renderStream(result, response, method);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
@@ -39,13 +40,25 @@ async function renderWeb(web: globalThis.Response, response: Response, method: s
   if (response.body) response.defaultType('application/octet-stream');
 }
 
+/** What another site has answered. */
+function renderOther(other: Response, response: Response, method: string): Awaitable<void> {
+  if (other === response) throw unsupported(method, 'the Response that it was given');
+  if (sent.has(other)) throw unsupported(method, 'a Response that has been sent before');
+  sent.add(other);
+  response.status = other.status;
+  const {body} = other;
+  if (isAsyncIterable(body)) return proceed(begin(body, response), () => response.adopt(other));
+  response.body = body;
+  return response.adopt(other);
+}
+
 async function renderStream(source: AsyncIterable<unknown>, response: Response, method: string): Promise<void> {
   if (isUsed(source)) throw unsupported(method, 'a stream that has been read, or sent, before');
   const first = await begin(source, response);
   response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }
 
-/** Streams and iterators that were answered with. They give no more than once, unlike what makes an iterator anew each time. */
+/** Responses, streams and iterators that were answered with. They give no more than once, unlike what makes an iterator anew each time. */
 const sent = new WeakSet<object>();
 
 function isUsed(source: AsyncIterable<unknown>): boolean {

@@ -2,13 +2,14 @@ import type {StandardSchemaV1} from '@standard-schema/spec';
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
+import {Response} from '../http/response.ts';
 import {pointerTo, stepsOf, verdictOf} from '../schema.ts';
 import type {HandlerOptions} from './input.ts';
 
 /**
  * What a handler may return, or promise, of a type: all of it that can be sent. A string, `` html`…` ``, bytes, a stream, a
- * WHATWG `Response`, a list, a plain object, or nothing. What has methods is no plain object. An instance of a class without any
- * looks like one to the compiler, and is refused when it is to be sent.
+ * WHATWG `Response`, what another site answers, a list, a plain object, or nothing. What has methods is no plain object. An instance
+ * of a class without any looks like one to the compiler, and is refused when it is to be sent.
  */
 export type Sendable<T> = Exclude<T, Unsendable<T>>;
 
@@ -17,7 +18,7 @@ export type Unsendable<T> = unknown extends T ? never : UnsendableMember<T>;
 
 // Of a union each on its own.
 type UnsendableMember<T> = T extends
-  string | void | Html | Uint8Array | AsyncIterable<unknown> | globalThis.Response | readonly unknown[]
+  string | void | Html | Uint8Array | AsyncIterable<unknown> | globalThis.Response | Response | readonly unknown[]
   ? never
   : T extends object
     ? T extends Callable
@@ -49,7 +50,7 @@ export type Unfit<O extends HandlerOptions, R> = O extends {readonly result: inf
 // Nothing may be returned beside something else, as by who redirects. Nothing alone is a forgotten `return`.
 type UnfitOf<Wanted, R> = Exclude<
   R,
-  ReadonlyOf<Wanted> | Html | globalThis.Response | ([R] extends [void] ? never : void)
+  ReadonlyOf<Wanted> | Html | globalThis.Response | Response | ([R] extends [void] ? never : void)
 >;
 
 /** A type with lists that need not be changeable. */
@@ -62,7 +63,7 @@ export interface DoesNotFit<T> {
 
 /** Gives a result that fits its schema. Throws, or rejects with, `RESULT_MISMATCH`, which names the method and the places. */
 export function checkedResult(result: unknown, schema: StandardSchemaV1, method: string): Awaitable<unknown> {
-  if (result instanceof Html || result instanceof globalThis.Response) return result;
+  if (result instanceof Html || result instanceof globalThis.Response || result instanceof Response) return result;
   return proceed(verdictOf(schema, result), verdict => {
     if ('failure' in verdict) throw schemaFailed(method, verdict.failure);
     if ('issues' in verdict) throw mismatch(method, verdict.issues);
