@@ -11,6 +11,7 @@ import {
 import {Agent as TlsAgent, get as getTls} from 'node:https';
 import {connect, type AddressInfo, type Socket} from 'node:net';
 import {networkInterfaces} from 'node:os';
+import {setTimeout as wait} from 'node:timers/promises';
 import {connect as connectTls} from 'node:tls';
 import test, {type ExecutionContext} from 'ava';
 import express, {type RequestHandler} from 'express';
@@ -1036,6 +1037,43 @@ test('sendTimeout does not end an answer that itself waits, over HTTP/1.1 and HT
   socket.write('GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n');
   t.deepEqual(await Promise.all(answers), ['before, after', 'before, after']);
 });
+
+/** Reads all there is, but pauses at each half of a megabyte; gives how much there was. */
+async function readSlowly(source: AsyncIterable<Buffer>): Promise<number> {
+  let bytes = 0;
+  let pauseAt = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes < pauseAt) continue;
+    pauseAt += 500_000;
+    await wait(50);
+  }
+  return bytes;
+}
+
+for (const [over, options, ask] of [
+  ['HTTP/1.1', {}, async url => responseTo(get(url))],
+  ['HTTP/1.1 with TLS', {tls}, async url => responseTo(getTls(url, {rejectUnauthorized}))],
+  [
+    'HTTP/2',
+    {tls},
+    async (url, t) => {
+      const client = http2Client(url);
+      t.teardown(() => client.destroy());
+      return client.request({':path': '/'});
+    },
+  ],
+] as [string, ListenOptions, (url: string, t: ExecutionContext) => Promise<AsyncIterable<Buffer>>][]) {
+  test(`who reads slowly has the whole of a large answer, however much longer that takes than sendTimeout, over ${over}`, async t => {
+    const {server, broken} = served(t, response => {
+      response.body = Buffer.alloc(30_000_000);
+    });
+    // The pauses alone take three seconds, and each of them a fortieth of what the client is given.
+    const url = await server.listen({port: 0, host: '127.0.0.1', sendTimeout: 2000, ...options});
+    t.is(await readSlowly(await ask(url, t)), 30_000_000);
+    t.deepEqual(broken, []);
+  });
+}
 
 test('HTTP/2 has its limits from the same options', async t => {
   const {server} = served(t);
