@@ -57,6 +57,7 @@ export class SiteContainer {
   make<T extends object>(type: Newable<T>, trail: string): T {
     try {
       if (!this.container.isBound(type)) {
+        inheritInjection(type);
         this.container.bind(type).toSelf().inSingletonScope();
         this.#adopt(type);
       }
@@ -279,7 +280,7 @@ export function classOf(value: unknown): Function {
   return typeof prototype?.constructor === 'function' ? prototype.constructor : Object;
 }
 
-/** Without this the container gives `undefined` for what a base class injects, and says nothing. */
+/** Without this the container gives `undefined` for what a base class injects, and says nothing. Doing it twice is once. */
 function inheritInjection(type: Newable): void {
   const base = Object.getPrototypeOf(type) as Function | null;
   if (!base || !isInjected(base)) return;

@@ -235,6 +235,7 @@ export class Site {
       },
       onLate: error =>
         report(this.#logger, 'What failed here was behind a middleware that had answered already.', error),
+      onFailure: (error, request) => void this.#reported(error, request),
       warn: message => warn(this.#logger, message),
       checksResults: parts.checksResults,
     });
@@ -331,6 +332,8 @@ export class Site {
     const tell = (told: Problem) => void problemResponse(told, request, response);
     if (!onError) return tell(problem);
     response.giver = 'onError()';
+    // What it answers may depend on that, and what we do does.
+    response.vary('Accept');
     return recovered(
       () =>
         proceed(onError(withStatus(error, problem.status), request, response), result =>

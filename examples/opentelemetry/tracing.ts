@@ -65,7 +65,7 @@ export function traceSites(): void {
       'user_agent.original': request.headers['user-agent'],
     };
     const span = tracer.startSpan(request.method, {kind: SpanKind.SERVER, attributes}, parent);
-    spans.set(message as RequestTrace, span);
+    spans.set(message, span);
     return trace.setSpan(parent, span);
   });
   requests.subscribe({

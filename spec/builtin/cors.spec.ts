@@ -12,7 +12,7 @@ import {
   type Request,
   type Response,
 } from 'espalier';
-import {cors, csrf, requireSignIn, type CorsOptions} from 'espalier/builtin';
+import {accessLog, compress, cors, csrf, etag, requireSignIn, type CorsOptions} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 
 @Resource()
@@ -183,7 +183,7 @@ test('a site warns when it is built of cors() below what may refuse a preflight,
     );
   };
   t.deepEqual(warned([]), []);
-  t.deepEqual(warned([Passing, csrf(), open]), []);
+  t.deepEqual(warned([Passing, csrf(), accessLog(), compress(), etag(), open]), []);
   t.deepEqual(warned([Own]), [['Leaf', 'Own']]);
   t.deepEqual(warned([requireSignIn()]), [['Leaf', 'RequireSignIn']]);
   t.deepEqual(warned([], [Own]), [['Leaf', 'Own']]);

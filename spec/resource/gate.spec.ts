@@ -204,3 +204,68 @@ test('a path of 1,000 segments with a middleware on each is answered, and one of
     t.is((await site.handle({url: '/a'.repeat(1001)})).status, 414);
   }
 });
+
+test('a middleware that catches an error may answer with a redirect alone', async t => {
+  const {site} = behind(
+    acting(async (_request, response, next) => {
+      try {
+        return await next();
+      } catch {
+        return response.redirect('/sorry');
+      }
+    }),
+  );
+  const response = await site.handle({method: 'POST'});
+  t.is(response.status, 303);
+  t.is(response.header('Location'), '/sorry');
+  t.is(response.body, undefined);
+});
+
+test('an error that a middleware answers is told in the log where the answer is a 500, and not where it is another', async t => {
+  @Use(
+    acting(async (request, response, next) => {
+      try {
+        return await next();
+      } catch {
+        if (request.query.has('known')) response.status = 409;
+        return 'sorry';
+      }
+    }),
+  )
+  @Resource()
+  class Root {
+    @Get()
+    show(): string {
+      throw new Error('The disk is full.');
+    }
+  }
+  const {visitor, log} = testSite(Root, {use: [acting(async (_request, _response, next) => next())]});
+  t.is((await visitor().get('/?known')).status, 409);
+  t.deepEqual(log, []);
+  const answer = await visitor().get('/');
+  t.is(answer.status, 500);
+  t.is(await answer.text(), 'sorry');
+  t.is(log.length, 1);
+  t.like(log[0], {level: 'error', error: {message: 'The disk is full.'}});
+});
+
+test('a middleware that forgets next() is told in the log once, by name, and one that answers is not', async t => {
+  const {visitor, log} = behind(acting(() => undefined));
+  t.is((await visitor().get('/')).status, 204);
+  await visitor().get('/');
+  t.deepEqual(
+    log.map(({message}) => message),
+    [
+      'Acting.handle() returned nothing to GET, and did not call next(). Return what next() gives, or an answer. Where there is none, set response.status = 204.',
+    ],
+  );
+  for (const act of [
+    (_request: unknown, response: Response) => response.redirect('/'),
+    (_request: unknown, response: Response) => void (response.status = 204),
+    (_request: unknown, response: Response) => response.setHeader('X-A', 'b'),
+  ]) {
+    const answering = behind(acting(act));
+    await answering.visitor().get('/');
+    t.deepEqual(answering.log, []);
+  }
+});

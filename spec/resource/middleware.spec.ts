@@ -264,3 +264,28 @@ test('middleware of the site comes by what no resource is asked for', async t =>
     t.is(response.header('X-Left'), 'site');
   }
 });
+
+test('a middleware has what the classes that it extends ask for, by the constructor and by properties', async t => {
+  @injectable()
+  class Base implements Middleware {
+    @inject(SessionService) readonly again!: SessionService;
+    constructor(@inject(SessionService) protected readonly sessions: SessionService) {}
+    async handle(request: Request, _response: Response, next: Next) {
+      t.is(this.again, this.sessions);
+      await this.sessions.getSession(request);
+      return next();
+    }
+  }
+  class Sub extends Base {}
+  class Own extends Sub {
+    constructor(@inject(SessionService) sessions: SessionService) {
+      super(sessions);
+    }
+  }
+  @Use(Sub)
+  @Use(Own)
+  @Resource()
+  class Root extends Trail {}
+  const {visitor} = testSite(Root, {use: [Sub]});
+  t.is((await visitor().get('/')).status, 200);
+});

@@ -52,6 +52,8 @@ export function accessLog(options: AccessLogOptions = {}): MiddlewareClass {
   const {format, query} = {...accessLogDefaults, ...options};
   const hidden = options.hide ?? [];
   class AccessLog implements Middleware {
+    static readonly passesPreflights = true;
+
     constructor(
       @inject(Logger) private readonly logger: Logger,
       @inject(Clock) private readonly clock: Clock,

@@ -82,6 +82,8 @@ export function compress(options: CompressOptions = {}): MiddlewareClass {
   checkOptions('compress()', options, compressKinds);
   const settings = {...compressDefaults, ...options};
   return class Compress implements Middleware {
+    static readonly passesPreflights = true;
+
     async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
       try {
         return await next();

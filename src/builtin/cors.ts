@@ -35,7 +35,7 @@ const names = (what: string) =>
 const corsKinds: Kinds<CorsOptions> = {
   origins: required(
     kind(
-      '"*", a list of origins, as "https://app.example", or a function',
+      '"*", a list of origins, as "https://app.example" without a slash at the end, or a function',
       value => value === '*' || typeof value === 'function' || (Array.isArray(value) && value.every(isOrigin)),
     ),
   ),

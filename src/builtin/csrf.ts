@@ -17,7 +17,10 @@ export interface CsrfOptions {
 
 /** What the values of `CsrfOptions` may be. */
 export const csrfKinds: Kinds<CsrfOptions> = {
-  origins: kind('a list of origins, as "https://app.example"', value => Array.isArray(value) && value.every(isOrigin)),
+  origins: kind(
+    'a list of origins, as "https://app.example" without a slash at the end',
+    value => Array.isArray(value) && value.every(isOrigin),
+  ),
   except: kind('a list of paths', Array.isArray),
 };
 

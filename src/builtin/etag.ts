@@ -46,6 +46,8 @@ export function etag(options: EtagOptions = {}): MiddlewareClass {
   checkOptions('etag()', options, etagKinds);
   const prefix = (options.weak ?? etagDefaults.weak) ? 'W/' : '';
   return class Etag implements Middleware {
+    static readonly passesPreflights = true;
+
     async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
       try {
         return await next();

@@ -1,4 +1,4 @@
-import type {Awaitable} from '../awaitable.ts';
+import {isPromised, type Awaitable} from '../awaitable.ts';
 import {classOf} from '../container.ts';
 import {EspalierError} from '../errors.ts';
 import {beginProblem, problemOf} from '../http/problem.ts';
@@ -12,11 +12,15 @@ export interface Passage {
   readonly request: Request;
   readonly response: Response;
   readonly onLate: (error: unknown) => void;
+  /** Told of an error that a middleware has answered with a status of 500 or above. */
+  readonly onFailure: (error: unknown) => void;
   /** Whether what a handler returns is held against the schema of its result. */
   readonly checksResults: boolean;
   /** The handler that was called, and how many things were set on the response before. */
   called: Handler | undefined;
   settings: number;
+  /** The middleware that has neither gone on nor answered, as far as can be seen. */
+  silent: Middleware | undefined;
   /** How many middleware wait for what is behind them. */
   depth: number;
 }
@@ -45,6 +49,7 @@ class Gate {
   readonly #go: () => Awaitable<unknown>;
   #behind: Promise<unknown> | undefined;
   #found: unknown;
+  #failure: {readonly error: unknown} | undefined;
   #misuse: EspalierError | undefined;
   #isDone = false;
 
@@ -56,15 +61,27 @@ class Gate {
 
   async pass(): Promise<unknown> {
     const {request, response} = this.#passage;
+    const {settings} = response;
     try {
-      const given = await this.#middleware.handle(request, response, this.#next);
+      const result = this.#middleware.handle(request, response, this.#next) as Awaitable<unknown>;
+      const given = await result;
       if (this.#misuse) throw this.#misuse;
-      if (given === undefined) return await this.#behind;
-      if (given !== this.#found) response.giver = this.#title;
+      // One that waits for nothing can have caught nothing.
+      const hasCaught = this.#failure !== undefined && isPromised(result);
+      if (given === undefined && !hasCaught) return await this.#leave(settings);
+      if (given !== this.#found) response.giver = titleOf(this.#middleware);
+      if (this.#failure && response.status >= 500) this.#passage.onFailure(this.#failure.error);
       return given;
     } finally {
       this.#isDone = true;
     }
+  }
+
+  /** The answer of what is behind, since the middleware gives none. */
+  #leave(settings: number): Promise<unknown> | undefined {
+    const {response} = this.#passage;
+    if (!this.#behind && response.settings === settings) this.#passage.silent = this.#middleware;
+    return this.#behind;
   }
 
   readonly #next: Next = () => {
@@ -84,6 +101,7 @@ class Gate {
       if (passage.depth % stackLimit === 0) await Promise.resolve();
       return (this.#found = await this.#go());
     } catch (error) {
+      this.#failure = {error};
       // Whoever answers it has the error's status and headers to begin with.
       beginProblem(passage.response, problemOf(error, undefined));
       throw error;
@@ -96,7 +114,7 @@ class Gate {
     const when = this.#isDone
       ? 'after it was done. Return what next() gives, or await it'
       : 'a second time. Keep its first result';
-    const misuse = new EspalierError('NEXT_TWICE', `${this.#title} called next() ${when}.`);
+    const misuse = new EspalierError('NEXT_TWICE', `${titleOf(this.#middleware)} called next() ${when}.`);
     // Nobody may wait for it.
     if (this.#isDone) this.#passage.onLate(misuse);
     else this.#misuse = misuse;
@@ -104,8 +122,9 @@ class Gate {
     refused.catch(() => undefined);
     return refused;
   }
+}
 
-  get #title(): string {
-    return `${classOf(this.#middleware).name}.handle()`;
-  }
+/** What errors call a middleware. */
+export function titleOf(middleware: Middleware): string {
+  return `${classOf(middleware).name}.handle()`;
 }

@@ -4,7 +4,7 @@ import {isSafe} from '../http/method.ts';
 import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {open, pass, type Passage} from './gate.ts';
+import {open, pass, titleOf, type Passage} from './gate.ts';
 import type {Middleware} from './middleware.ts';
 import {render} from './render.ts';
 import {checkedResult} from './result.ts';
@@ -22,6 +22,8 @@ export interface Manner {
   readonly admit: (request: Request) => void;
   /** Told of what fails when the request has been answered otherwise. */
   readonly onLate: (error: unknown) => void;
+  /** Told of an error that a middleware has answered with a status of 500 or above. */
+  readonly onFailure: (error: unknown, request: Request) => void;
   /** Told of what works, but not as it was probably meant. */
   readonly warn: (message: string) => void;
   /** Whether what a handler returns is held against the schema of its result. */
@@ -32,7 +34,7 @@ export interface Manner {
 export class Responder {
   readonly #manner: Manner;
   readonly #traversal: Traversal;
-  readonly #warnedOf = new WeakSet<Handler>();
+  readonly #warnedOf = new WeakSet<Handler | Middleware>();
 
   constructor(manner: Manner) {
     this.#manner = manner;
@@ -42,7 +44,9 @@ export class Responder {
   /** Fill in the response to a request. Throws, or rejects with, what is to be answered as an error. */
   respond(request: Request, response: Response): Awaitable<void> {
     const {use, onLate, checksResults} = this.#manner;
-    const passage: Passage = {request, response, onLate, checksResults, called: undefined, settings: 0, depth: 0};
+    const onFailure = (error: unknown) => this.#manner.onFailure(error, request);
+    const states = {called: undefined, settings: 0, silent: undefined, depth: 0};
+    const passage: Passage = {request, response, onLate, onFailure, checksResults, ...states};
     const result = use === open ? this.#enter(passage) : pass(use, passage, () => this.#enter(passage));
     return proceed(result, value => {
       if (value === undefined) this.#warnOfNothing(passage);
@@ -51,7 +55,12 @@ export class Responder {
   }
 
   /** Nothing at all is seldom the answer to GET. Who means it sets the status. */
-  #warnOfNothing({called, settings, response}: Passage): void {
+  #warnOfNothing({called, settings, silent, request, response}: Passage): void {
+    if (silent && request.method === 'GET' && !this.#warnedOf.has(silent)) {
+      this.#warnedOf.add(silent);
+      const wayOut = 'Return what next() gives, or an answer. Where there is none, set response.status = 204.';
+      this.#manner.warn(`${titleOf(silent)} returned nothing to GET, and did not call next(). ${wayOut}`);
+    }
     if (called?.verb !== 'GET' || called.options.status !== undefined) return;
     if (response.settings !== settings || this.#warnedOf.has(called)) return;
     this.#warnedOf.add(called);
