@@ -132,6 +132,11 @@ test('every origin may be let in, without cookies, and one answer then does for 
   const ask = api({origins: '*'});
   t.deepEqual(told(await ask({origin: app})), {'access-control-allow-origin': '*'});
   t.deepEqual(told(await ask({origin: 'null'})), {'access-control-allow-origin': '*'});
+  t.deepEqual(
+    told(await ask({})),
+    {'access-control-allow-origin': '*'},
+    'also without an origin, since a cache gives it to others',
+  );
   t.throws(() => cors({origins: '*', credentials: true}), {code: 'OPTION_INVALID', message: /Browsers refuse both/});
 });
 
@@ -195,4 +200,21 @@ test('a site warns when it is built of cors() below what may refuse a preflight,
     ['the site', 'Own'],
     ['Leaf', 'Own'],
   ]);
+});
+
+test('of two cors() on the way the inner one counts', async t => {
+  @Use(cors({origins: ['https://inner.example']}))
+  @Resource()
+  class Inner extends Api {}
+  @Use(cors({origins: [app], credentials: true, expose: ['X-Total']}))
+  @Resource()
+  @Child('inner', Inner)
+  class Root extends Api {}
+  const {site} = testSite(Root);
+  const ask = async (origin: string) => told(await site.handle({url: '/inner', headers: {host: 'localhost', origin}}));
+  t.deepEqual(await ask(app), {vary: 'Origin'});
+  t.deepEqual(await ask('https://inner.example'), {
+    vary: 'Origin',
+    'access-control-allow-origin': 'https://inner.example',
+  });
 });

@@ -129,6 +129,11 @@ test('nobody is sent elsewhere by a link that somebody else has made', t => {
     '',
     ' /members',
     '///evil.example',
+    '/.//evil.example',
+    '/..//evil.example',
+    '/a/..//evil.example',
+    '/%2e//evil.example',
+    '/./\\evil.example',
   ]) {
     t.is(back(next), '/home', JSON.stringify(next));
   }

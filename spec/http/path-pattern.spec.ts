@@ -10,7 +10,7 @@ for (const [pattern, yes, no] of [
     ['/payment/return', '/payment/return?a=1', '/p%61yment/return'],
     ['/payment', '/payment/return/', '/payment%2Freturn'],
   ],
-  ['/sign-in/:provider', ['/sign-in/a', '/sign-in/%2F'], ['/sign-in', '/sign-in/a/b']],
+  ['/sign-in/:provider', ['/sign-in/a', '/sign-in/%2F'], ['/sign-in', '/sign-in/', '/sign-in/a/b']],
   ['/saml/*', ['/saml/a', '/saml/a/b', '/saml/'], ['/saml', '/samla']],
   ['/', ['/'], ['/a']],
 ] as const) {

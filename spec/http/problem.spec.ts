@@ -406,3 +406,35 @@ test('an error keeps its class and its own members for onError, and is not chang
   t.is((await site.handle({})).body, 'told');
   t.is(thrown.status, 200);
 });
+
+test('onError can read an error that tells nothing to whom is not itself', async t => {
+  class Private extends Error {
+    readonly #n = 7;
+    get n() {
+      return this.#n;
+    }
+    twice() {
+      return 2 * this.#n;
+    }
+  }
+  for (const [thrown, read] of [
+    [new DOMException('It took too long.', 'TimeoutError'), (error: DOMException) => `${error.name} ${error.message}`],
+    [new Private('oh'), (error: Private) => `${error.n} ${error.twice()} ${'status' in error}`],
+  ] as const) {
+    @Resource()
+    class Root {
+      @Get()
+      show(): string {
+        throw thrown;
+      }
+    }
+    const {site} = testSite(Root, {
+      onError: error => {
+        t.true(error instanceof Object.getPrototypeOf(thrown).constructor);
+        t.is(error.status, 500);
+        return read(error as never);
+      },
+    });
+    t.is((await site.handle({})).body, read(thrown as never).replace('false', 'true'));
+  }
+});

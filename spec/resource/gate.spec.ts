@@ -1,3 +1,6 @@
+import {createReadStream} from 'node:fs';
+import {Readable} from 'node:stream';
+import {setTimeout} from 'node:timers/promises';
 import test from 'ava';
 import {Child, createError, Get, Resource, Use, type Next, type Request, type Response} from 'espalier';
 import {testSite} from 'espalier/testing';
@@ -268,4 +271,98 @@ test('a middleware that forgets next() is told in the log once, by name, and one
     await answering.visitor().get('/');
     t.deepEqual(answering.log, []);
   }
+});
+
+/** A stream that tells whether it was given back. */
+function held(): {stream: Readable; isGivenBack: Promise<void>} {
+  const stream = new Readable({read: () => undefined});
+  return {stream, isGivenBack: new Promise<void>(resolve => void stream.once('close', resolve))};
+}
+
+test('a stream that fails while a middleware holds it is a 500, and the process lives', async t => {
+  @Use(
+    acting(async (_request, _response, next) => {
+      const result = await next();
+      await setTimeout(50);
+      return result;
+    }),
+  )
+  @Resource()
+  class Root {
+    @Get()
+    show() {
+      return createReadStream('/nowhere/at/all');
+    }
+  }
+  const {visitor, log} = testSite(Root);
+  t.is((await visitor().get('/')).status, 500);
+  t.like(log[0]!.error, {code: 'ENOENT'});
+});
+
+for (const [how, act] of Object.entries<(request: Request, response: Response, next: Next) => unknown>({
+  'answers otherwise': async (_request, _response, next) => {
+    await next();
+    return 'otherwise';
+  },
+  'fails after it': async (_request, _response, next) => {
+    await next();
+    throw createError(403);
+  },
+  'has answered before': (_request, _response, next) => Promise.race([next(), Promise.resolve('before')]),
+})) {
+  test(`a stream that is not answered with gives back what it holds, where a middleware ${how}`, async t => {
+    const {stream, isGivenBack} = held();
+    @Use(acting(act))
+    @Resource()
+    class Root {
+      @Get()
+      async show() {
+        await setTimeout(5);
+        return stream;
+      }
+    }
+    await testSite(Root).visitor().get('/');
+    await isGivenBack;
+    t.true(stream.destroyed);
+  });
+}
+
+test('a middleware may make another stream of the one from behind', async t => {
+  @Use(
+    acting(async (_request, _response, next) => {
+      const source = (await next()) as AsyncIterable<string>;
+      return (async function* () {
+        for await (const chunk of source) yield chunk.toUpperCase();
+      })();
+    }),
+  )
+  @Resource()
+  class Root {
+    @Get()
+    show() {
+      return Readable.from(['a', 'b']);
+    }
+  }
+  t.is(await textOf(testSite(Root).visitor().get('/')), 'AB');
+});
+
+test('what fails behind a middleware that has answered changes nothing in its answer', async t => {
+  const failed = Promise.withResolvers<never>();
+  @Use(acting((_request, _response, next) => Promise.race([next(), Promise.resolve('in time')])))
+  @Resource()
+  class Root {
+    @Get()
+    @Use(acting(async (_request, _response, next) => next()))
+    wait() {
+      return failed.promise;
+    }
+  }
+  const {site, log} = testSite(Root);
+  const response = await site.handle({});
+  failed.reject(createError(422, 'too late'));
+  await setTimeout(5);
+  t.is(response.status, 200);
+  t.is(response.body, 'in time');
+  t.is(response.header('Content-Type'), 'text/plain; charset=utf-8');
+  t.true(log.length > 0);
 });

@@ -447,3 +447,33 @@ test('a guard is asked before the body is read', async t => {
     t.is(read, 0);
   }
 });
+
+test('a schema that refuses without saying why, or says it in no way that can be told, lets nothing through', async t => {
+  const schemaOf = (issues: unknown) => ({
+    '~standard': {version: 1 as const, vendor: 'odd', validate: () => ({issues}) as never},
+  });
+  for (const [issues, status] of [
+    [[], 422],
+    ['no', 500],
+    [[null], 500],
+    [[{message: 'x', path: [null]}], 500],
+    [[{message: 5n}], 500],
+    [[{}], 500],
+  ] as const) {
+    let calls = 0;
+    @Resource()
+    class Root {
+      @Post({body: schemaOf(issues)})
+      take() {
+        calls += 1;
+        return 'taken';
+      }
+    }
+    const {visitor, log} = testSite(Root);
+    const answer = await visitor().post('/', {json: {}});
+    t.is(answer.status, status);
+    t.is(calls, 0);
+    if (status === 500) t.like(log[0]!.error, {code: 'SCHEMA_FAILED'});
+    else t.like(await answer.json(), {errors: [{in: 'body', pointer: ''}]});
+  }
+});

@@ -213,3 +213,19 @@ test('where the browser does not say the site, the origin does: another host, an
   t.false(refuses({Origin: 'https://shop.example', Host: 'shop.example:443'}));
   t.false(refuses({Origin: 'https://shop.example', Host: '127.0.0.1:3000', 'X-Forwarded-Host': 'shop.example'}));
 });
+
+test('another host of the same site signs nobody in by a form, unless its path is excepted', t => {
+  const refuses = (rule: CrossSiteRule, isSignIn: boolean, method = 'POST') => {
+    const headers = {Host: 'shop.example', Origin: 'https://blog.shop.example', 'Sec-Fetch-Site': 'same-site'};
+    try {
+      rule.refuse(Request.from({method, url: '/sign-in', headers}), isSignIn, false);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  t.true(refuses(new CrossSiteRule([]), true));
+  t.false(refuses(new CrossSiteRule([]), true, 'GET'));
+  t.false(refuses(new CrossSiteRule([]), false), 'it comes with the cookie, so it takes the place of none');
+  t.false(refuses(new CrossSiteRule(['/sign-in']), true));
+});

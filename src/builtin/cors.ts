@@ -78,6 +78,8 @@ function isPreflight({method, headers}: Request): boolean {
   return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }
 
+const told = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Credentials', 'Access-Control-Expose-Headers'];
+
 class CorsRule {
   readonly #options: CorsOptions;
   readonly #isFixed: boolean;
@@ -90,13 +92,15 @@ class CorsRule {
     this.#maxAge = String(Math.floor((options.maxAge ?? corsDefaults.maxAge) / 1000));
   }
 
-  /** Say who may read the answer, on a response that may become that of an error. */
+  /** Say who may read the answer, on a response that may become that of an error, in place of a rule further out. */
   async allow(request: Request, response: Response): Promise<boolean> {
+    for (const name of told) response.removeHeader(name);
     const {origin} = request.headers;
     // A cache must not give one origin what another was answered.
     if (!this.#isFixed) response.vary('Origin');
-    if (origin === undefined || !(await this.#has(origin, request))) return false;
-    response.setHeader('Access-Control-Allow-Origin', this.#isFixed ? '*' : origin);
+    const isAllowed = this.#isFixed || (origin !== undefined && (await this.#has(origin, request)));
+    if (!isAllowed) return false;
+    response.setHeader('Access-Control-Allow-Origin', this.#isFixed ? '*' : origin!);
     if (this.#options.credentials) response.setHeader('Access-Control-Allow-Credentials', 'true');
     const {expose} = this.#options;
     if (expose?.length && !isPreflight(request)) response.setHeader('Access-Control-Expose-Headers', expose.join(', '));
@@ -116,7 +120,6 @@ class CorsRule {
 
   #has(origin: string, request: Request): boolean | Promise<boolean> {
     const {origins} = this.#options;
-    if (origins === '*') return true;
     return typeof origins === 'function' ? origins(origin, request) : origins.includes(origin);
   }
 }

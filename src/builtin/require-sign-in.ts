@@ -20,7 +20,7 @@ const requireSignInKinds: Kinds<RequireSignInOptions> = {
 };
 
 /** The name in the query under which the sign-in page is told where the visitor wanted to go. */
-const wanted = 'next';
+const wantedName = 'next';
 
 /**
  * Lets visitors pass who have signed in. A browser that asks for a page is sent to `redirect`, where one is given, with the page
@@ -51,7 +51,7 @@ export function requireSignIn(options: RequireSignInOptions = {}): MiddlewareCla
 /** What a form has sent can't be asked for again. */
 function wantedIn(request: Request): string {
   if (request.method !== 'GET' && request.method !== 'HEAD') return '';
-  return `?${wanted}=${encodeURIComponent(request.mountPath + request.url)}`;
+  return `?${wantedName}=${encodeURIComponent(request.mountPath + request.url)}`;
 }
 
 /**
@@ -59,8 +59,10 @@ function wantedIn(request: Request): string {
  * of this origin, or else `fallback`. So nobody is sent to another site by a link that somebody else has made (CWE-601).
  */
 export function returnPath(request: Request, fallback = '/'): string {
-  const path = request.query.get(wanted);
+  const path = request.query.get(wantedName);
   const base = 'http://own.invalid';
   const url = path?.startsWith('/') ? URL.parse(path, base) : null;
-  return url?.origin === base ? url.pathname + url.search + url.hash : fallback;
+  const wanted = url?.origin === base ? url.pathname + url.search + url.hash : fallback;
+  // Dot segments in front may leave two slashes, with a host behind them.
+  return wanted.startsWith('//') ? fallback : wanted;
 }

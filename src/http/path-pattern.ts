@@ -23,5 +23,5 @@ function matchOf(option: string, pattern: unknown): (segments: readonly string[]
   const fixed = isOpen ? wanted.slice(0, -1) : wanted;
   return segments =>
     (isOpen ? segments.length > fixed.length : segments.length === fixed.length) &&
-    fixed.every((segment, at) => segment.startsWith(':') || segment === segments[at]);
+    fixed.every((segment, at) => (segment.startsWith(':') ? segments[at] !== '' : segment === segments[at]));
 }

@@ -36,12 +36,21 @@ export interface SiteError extends Error {
   readonly status: number;
 }
 
-/** The error itself where it has this status, otherwise one that looks like it and has it: what was thrown is not changed. */
+/** The error itself where it has this status, otherwise what looks like it and has it: what was thrown is not changed. */
 export function withStatus(error: unknown, status: number): SiteError {
   if (!(error instanceof Error))
     return createError(status, 'What was thrown is no error.', {cause: error, expose: false});
   if ((error as {status?: unknown}).status === status) return error as SiteError;
-  return Object.create(error, {status: {value: status, enumerable: true}}) as SiteError;
+  // A stand-in, since the error may be frozen, and some, as a DOMException, tell nothing to whom is not themselves.
+  const standIn = Object.create(Object.getPrototypeOf(error) as object) as Error;
+  return new Proxy(standIn, {
+    get(_standIn, name) {
+      if (name === 'status') return status;
+      const value: unknown = Reflect.get(error, name, error);
+      return typeof value === 'function' ? (value.bind(error) as unknown) : value;
+    },
+    has: (_standIn, name) => name === 'status' || Reflect.has(error, name),
+  }) as SiteError;
 }
 
 function shown(error: HttpError, instance: string | undefined): Problem {

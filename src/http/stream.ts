@@ -129,9 +129,13 @@ function giveBack(source: AsyncIterable<unknown>): unknown {
 }
 
 /** A Node stream may fail when nobody reads it yet, or any more, as a file does that can't be opened: that would end the process. */
-function hush(source: unknown): void {
-  if (source instanceof EventEmitter) source.on('error', () => undefined);
+export function hush(source: unknown): void {
+  if (!(source instanceof EventEmitter) || hushed.has(source)) return;
+  hushed.add(source);
+  source.on('error', () => undefined);
 }
+
+const hushed = new WeakSet<EventEmitter>();
 
 function refuseWrongChunk(first: IteratorResult<unknown>, iterator: AsyncIterator<unknown>): void {
   try {

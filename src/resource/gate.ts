@@ -4,7 +4,9 @@ import {EspalierError} from '../errors.ts';
 import {beginProblem, problemOf} from '../http/problem.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
+import {hush} from '../http/stream.ts';
 import type {Middleware, Next} from './middleware.ts';
+import {dismissResult, isStreamed} from './render.ts';
 import type {Handler} from './tree.ts';
 
 /** One request on its way, and who is told of a failure that nobody waits for any more. */
@@ -23,6 +25,10 @@ export interface Passage {
   silent: Middleware | undefined;
   /** How many middleware wait for what is behind them. */
   depth: number;
+  /** The innermost middleware that has gone on. */
+  gate: Gate | undefined;
+  /** The error that the response tells of, once there is one. */
+  begun: unknown;
 }
 
 /** Where no middleware stands. Compared by identity, so that it costs nothing. */
@@ -47,6 +53,7 @@ class Gate {
   readonly #middleware: Middleware;
   readonly #passage: Passage;
   readonly #go: () => Awaitable<unknown>;
+  readonly #outer: Gate | undefined;
   #behind: Promise<unknown> | undefined;
   #found: unknown;
   #failure: {readonly error: unknown} | undefined;
@@ -57,24 +64,40 @@ class Gate {
     this.#middleware = middleware;
     this.#passage = passage;
     this.#go = go;
+    this.#outer = passage.gate;
   }
 
   async pass(): Promise<unknown> {
-    const {request, response} = this.#passage;
+    const {response} = this.#passage;
     const {settings} = response;
     try {
-      const result = this.#middleware.handle(request, response, this.#next) as Awaitable<unknown>;
-      const given = await result;
-      if (this.#misuse) throw this.#misuse;
-      // One that waits for nothing can have caught nothing.
-      const hasCaught = this.#failure !== undefined && isPromised(result);
-      if (given === undefined && !hasCaught) return await this.#leave(settings);
-      if (given !== this.#found) response.giver = titleOf(this.#middleware);
+      const given = await this.#ask(settings);
+      if (given !== this.#found) this.#replace(given);
       if (this.#failure && response.status >= 500) this.#passage.onFailure(this.#failure.error);
       return given;
+    } catch (error) {
+      dismissResult(this.#found);
+      throw error;
     } finally {
       this.#isDone = true;
     }
+  }
+
+  /** What the middleware answers, or what is behind it does. */
+  async #ask(settings: number): Promise<unknown> {
+    const {request, response} = this.#passage;
+    const result = this.#middleware.handle(request, response, this.#next);
+    const given = await result;
+    if (this.#misuse) throw this.#misuse;
+    // One that waits for nothing can have caught nothing.
+    const hasCaught = this.#failure !== undefined && isPromised(result);
+    return given === undefined && !hasCaught ? this.#leave(settings) : given;
+  }
+
+  /** Another answer is given than the one from behind. A stream may be made of that one, nothing else needs it any more. */
+  #replace(given: unknown): void {
+    this.#passage.response.giver = titleOf(this.#middleware);
+    if (!isStreamed(given)) dismissResult(this.#found);
   }
 
   /** The answer of what is behind, since the middleware gives none. */
@@ -82,6 +105,11 @@ class Gate {
     const {response} = this.#passage;
     if (!this.#behind && response.settings === settings) this.#passage.silent = this.#middleware;
     return this.#behind;
+  }
+
+  /** Whether this middleware, or one before it, has answered already: the response is theirs then. */
+  get isLeft(): boolean {
+    return this.#isDone || this.#outer?.isLeft === true;
   }
 
   readonly #next: Next = () => {
@@ -97,17 +125,29 @@ class Gate {
   async #goOn(): Promise<unknown> {
     const passage = this.#passage;
     passage.depth += 1;
+    passage.gate = this;
     try {
       if (passage.depth % stackLimit === 0) await Promise.resolve();
-      return (this.#found = await this.#go());
+      this.#found = await this.#go();
+      // Until it is read it may fail, as a file does that is not there.
+      hush(this.#found);
+      if (this.isLeft) dismissResult(this.#found);
+      return this.#found;
     } catch (error) {
       this.#failure = {error};
-      // Whoever answers it has the error's status and headers to begin with.
-      beginProblem(passage.response, problemOf(error, undefined));
+      this.#begin(error);
       throw error;
     } finally {
       passage.depth -= 1;
     }
+  }
+
+  /** Let whoever answers an error have its status and headers to begin with. */
+  #begin(error: unknown): void {
+    const passage = this.#passage;
+    if (this.isLeft || passage.begun === error) return;
+    passage.begun = error;
+    beginProblem(passage.response, problemOf(error, undefined));
   }
 
   #refuse(): Promise<never> {

@@ -116,12 +116,28 @@ class Reading {
   #check(part: Part, value: unknown): Awaitable<readonly Misfit[]> {
     return proceed(verdictOf(this.#schemas[part]!, value), verdict => {
       if ('failure' in verdict) throw failed(this.#method, part, verdict.failure);
-      if ('issues' in verdict)
-        return verdict.issues.map(issue => ({in: part, pointer: pointerTo(stepsOf(issue)), detail: issue.message}));
+      if ('issues' in verdict) return this.#misfits(part, verdict.issues);
       this.#input[part] = verdict.value;
       return [];
     });
   }
+
+  /** What a schema says no to: that it says why is not sure. */
+  #misfits(part: Part, issues: readonly StandardSchemaV1.Issue[]): readonly Misfit[] {
+    if (issues.length === 0) return [{in: part, pointer: '', detail: 'It does not fit.'}];
+    try {
+      return issues
+        .slice(0, toldLimit)
+        .map(issue => ({in: part, pointer: pointerTo(stepsOf(issue)), detail: textIn(issue)}));
+    } catch (cause) {
+      throw failed(this.#method, part, cause);
+    }
+  }
+}
+
+function textIn({message}: StandardSchemaV1.Issue): string {
+  if (typeof message === 'string') return message;
+  throw new TypeError('An issue of a schema has no text.');
 }
 
 /** All of them, at once where all are there. */

@@ -79,6 +79,18 @@ async function begin(source: AsyncIterable<unknown>, response: Response): Promis
   return first;
 }
 
+/** Whether a result is read bit by bit while it is sent. */
+export function isStreamed(result: unknown): boolean {
+  return isAsyncIterable(result) || result instanceof globalThis.Response || result instanceof Response;
+}
+
+/** Have a result that is not answered with give back what it holds. */
+export function dismissResult(result: unknown): void {
+  const source = result instanceof globalThis.Response || result instanceof Response ? result.body : result;
+  const isLocked = source instanceof ReadableStream && source.locked;
+  if (isAsyncIterable(source) && !isLocked) dismiss(source);
+}
+
 /** Node fails on bytes whose memory another thread has been given when their head is out already. */
 function whole(bytes: Uint8Array, method: string): Uint8Array {
   const {detached = false} = bytes.buffer as {detached?: boolean};

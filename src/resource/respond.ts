@@ -45,7 +45,7 @@ export class Responder {
   respond(request: Request, response: Response): Awaitable<void> {
     const {use, onLate, checksResults} = this.#manner;
     const onFailure = (error: unknown) => this.#manner.onFailure(error, request);
-    const states = {called: undefined, settings: 0, silent: undefined, depth: 0};
+    const states = {called: undefined, settings: 0, silent: undefined, depth: 0, gate: undefined, begun: undefined};
     const passage: Passage = {request, response, onLate, onFailure, checksResults, ...states};
     const result = use === open ? this.#enter(passage) : pass(use, passage, () => this.#enter(passage));
     return proceed(result, value => {

@@ -24,7 +24,7 @@ export class CrossSiteRule {
   refuse(request: Request, isSignIn: boolean, isCarried: boolean): void {
     const isWithheld = this.isWithheld(request, isCarried);
     if (!isWithheld && (isSafe(request.method) || (this.#sameSite === 'none' && !isSignIn))) return;
-    if (this.#concerns(request)) throw crossSite();
+    if (this.#concerns(request, isSignIn)) throw crossSite();
   }
 
   /** Whether the browser may have kept the session's cookie back from a request by a safe method, such as for a link. */
@@ -32,15 +32,16 @@ export class CrossSiteRule {
     return this.#sameSite === 'strict' && !isCarried && isSafe(request.method) && this.#concerns(request);
   }
 
-  #concerns(request: Request): boolean {
-    return isCrossSite(request) && !this.#isExcepted(request);
+  #concerns(request: Request, isSignIn = false): boolean {
+    return isForeign(request, isSignIn) && !this.#isExcepted(request);
   }
 }
 
 // Browsers say the site over TLS and to this machine only, and old ones never do. Then the origin says the host of the page.
-function isCrossSite(request: Request): boolean {
+// Another host of the same site, which the cookie is sent from too, may do all but sign visitors in to accounts of its choice.
+function isForeign(request: Request, isSignIn: boolean): boolean {
   const {'sec-fetch-site': site, origin} = request.headers;
-  if (site !== undefined) return site === 'cross-site';
+  if (site !== undefined) return site === 'cross-site' || (isSignIn && site === 'same-site');
   return origin !== undefined && !isOwnOrigin(originIn(origin), request);
 }
 
