@@ -28,13 +28,21 @@ const many = <T extends z.ZodType>(schema: T) => z.preprocess(value => [value ??
 const NewNote = z.object({
   text: z.string().trim().min(1, 'Say something.'),
   email: orEmpty(z.email('This is no address.')),
+  stars: orEmpty(z.coerce.number('This is no number.').min(1, 'At least one.')),
   tags: many(z.string()),
 });
-const Note = z.object({text: z.string(), email: z.string().optional(), tags: z.array(z.string())});
+const Note = z.object({
+  text: z.string(),
+  email: z.string().optional(),
+  stars: z.number().optional(),
+  tags: z.array(z.string()),
+});
 
 const notes: z.infer<typeof Note>[] = [];
 
-const isForm = (request: Request) => request.headers['content-type'] === 'application/x-www-form-urlencoded';
+/** Whether a form was sent. A charset, or the boundary of a multipart form, may follow the type. */
+const isForm = ({headers}: Request) =>
+  /^(?:application\/x-www-form-urlencoded|multipart\/form-data) *(?:;|$)/i.test(headers['content-type'] ?? '');
 
 function page(typed?: FormData, misfits: readonly Misfit[] = []) {
   const field = (name: string) => {
@@ -44,7 +52,7 @@ function page(typed?: FormData, misfits: readonly Misfit[] = []) {
 `;
   };
   return html`<form method="post" action="/notes">
-${['text', 'email'].map(field)}<button>Add</button>
+${['text', 'email', 'stars'].map(field)}<button>Add</button>
 </form>`;
 }
 
