@@ -57,10 +57,11 @@ const sentences: Readonly<Record<number, string>> = {
 };
 
 /** The page of an error, in German, for clients that read pages. */
-function page({status}: SiteError, request: Request) {
+function page({status}: SiteError, request: Request, response: Response) {
+  response.vary('Accept');
   if (!request.headers.accept?.includes('text/html')) return undefined;
   const sentence = sentences[status] ?? 'Da ist etwas schiefgegangen.';
-  return html`<!doctype html><title>${status}</title><p>${sentence}</p>`;
+  return html`<!doctype html><title>${status}</title><p>${request.path}: ${sentence}</p>`;
 }
 
 @Resource()
