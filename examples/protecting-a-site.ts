@@ -32,7 +32,9 @@ class SignIn {
     // Somebody who guesses the passwords of many users.
     rateLimit({name: 'address', limit: 20, per: 60_000}),
     // Somebody who guesses those of one user, from one place.
-    rateLimit({name: 'user', limit: 2, per: 60_000, by: async r => `${addressKey(r)} ${await userIn(r)}`}),
+    rateLimit({name: 'attempts', limit: 2, per: 60_000, by: async r => `${addressKey(r)} ${await userIn(r)}`}),
+    // Somebody who guesses those of one user, from many places.
+    rateLimit({name: 'user', limit: 100, per: 3_600_000, by: userIn}),
   )
   async signIn(request: Request) {
     const user = await userIn(request);

@@ -61,7 +61,7 @@ const builtins = {
 
 const examples = globSync('examples/*.ts').toSorted();
 const quoting = (example: string) =>
-  pages.filter(page => page.startsWith('docs/') && blocksOf(page).some(({file}) => file === example));
+  pages.filter(page => /^docs\/[^/]+$/.test(page) && blocksOf(page).some(({file}) => file === example));
 
 test('a block that names a file stands in that file, word for word', t => {
   const named = pages.flatMap(page => blocksOf(page).map(block => ({page, ...block}))).filter(({file}) => file);
