@@ -20,7 +20,7 @@ class Door {
   }
 }
 
-test('who has entered is in, and nobody else', async () => {
+test('a visitor who has entered is in, and nobody else', async () => {
   const {visitor} = testSite(Door);
   const [ada, grace] = [visitor(), visitor()];
   await ada.post('/');
@@ -28,7 +28,7 @@ test('who has entered is in, and nobody else', async () => {
   assert.equal(await (await grace.get('/')).text(), 'You are out.');
 });
 
-test('who stays away for a quarter of an hour is out', async () => {
+test('a visitor who stays away for a quarter of an hour is out', async () => {
   const {visitor, clock} = testSite(Door);
   const ada = visitor();
   await ada.post('/');
@@ -67,7 +67,7 @@ class Desk {
   }
 }
 
-test('the desk is for who has signed in', async () => {
+test('the desk is for visitors who have signed in', async () => {
   const {visitor, as} = testSite(Desk);
   assert.equal((await visitor().get('/')).status, 401);
   assert.equal(await (await as('ada').get('/')).text(), 'The desk of ada.');
