@@ -22,7 +22,7 @@ import {
   type Site,
   type SiteOptions,
 } from 'espalier';
-import {cors} from 'espalier/builtin';
+import {cors, openApi} from 'espalier/builtin';
 import {securityHeaders} from 'espalier/builtin/security-headers';
 import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
@@ -308,4 +308,37 @@ test('without cors() a page of another origin reads nothing, and sends nothing t
   t.is(await fetched(page, url, {method: 'POST', headers: {'X-Article': 'tea'}}), 'TypeError');
   t.is(await fetched(page, `${url}/nowhere`), 'TypeError');
   t.is(await who(), 'nobody: tea');
+});
+
+test('Swagger UI shows the document in a browser, under its policy and without a request to another host', async t => {
+  @Resource()
+  class Articles {
+    @Get()
+    list() {
+      return {articles: []};
+    }
+  }
+  @Resource()
+  @Child('articles', Articles)
+  @Child('docs', openApi({info: {title: 'Shop', version: '1'}}))
+  class Api {}
+  const site = createSite(Api);
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0, host: '127.0.0.1'});
+  const {page} = await browse(t);
+  const hosts = new Set<string>();
+  const said: string[] = [];
+  page.on('request', request => void (request.url().startsWith('data:') || hosts.add(new URL(request.url()).origin)));
+  page.on('console', message => void said.push(message.text()));
+  await page.goto(`${url}/docs`);
+  await page.getByRole('link', {name: 'Swagger UI'}).click();
+  await page.getByText('/articles').click();
+  await page.getByRole('button', {name: 'Try it out'}).click();
+  await page.getByRole('button', {name: 'Execute'}).click();
+  await page.getByText('"articles": []').first().waitFor();
+  t.deepEqual([...hosts], [new URL(url).origin]);
+  t.deepEqual(
+    said.filter(line => /policy|refused/i.test(line) && !line.includes('favicon')),
+    [],
+  );
 });

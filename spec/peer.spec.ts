@@ -1,4 +1,4 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {pathToFileURL} from 'node:url';
@@ -6,7 +6,7 @@ import test from 'ava';
 import {CookieJar} from 'tough-cookie';
 import {Client} from 'espalier/testing';
 import {createSite, Resource} from 'espalier';
-import {peer} from '../src/peer.ts';
+import {folderOf, peer} from '../src/peer.ts';
 
 @Resource()
 class Home {}
@@ -32,4 +32,9 @@ test('a package that is there, and lacks another itself, is not told to be missi
     code: 'MODULE_NOT_FOUND',
     message: /Cannot find module 'no-such-package'/,
   });
+});
+
+test('the folder of a package is told where that is there, and nothing where it is not', t => {
+  t.true(existsSync(join(folderOf('swagger-ui-dist')!, 'swagger-ui.css')));
+  t.is(folderOf('no-such-package'), undefined);
 });

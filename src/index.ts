@@ -13,7 +13,7 @@ export {Logger} from './logger.ts';
 export type {ResourceClass, ResourceOptions} from './resource/declarations.ts';
 export {inject} from './resource/inject.ts';
 export type {HandlerOptions, InputOf, Misfit} from './resource/input.ts';
-export {Use, type Middleware, type MiddlewareClass, type Next} from './resource/middleware.ts';
+export {Use, type Middleware, type MiddlewareClass, type Next, type SecurityScheme} from './resource/middleware.ts';
 export {Child, Resource} from './resource/resource.ts';
 export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put, Query} from './resource/verbs.ts';

@@ -1,4 +1,5 @@
 import {createRequire} from 'node:module';
+import {dirname} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {EspalierError} from './errors.ts';
 import {asOneLine} from './one-line.ts';
@@ -20,5 +21,14 @@ function placeOf(name: string, user: string, flag: string): string {
   } catch (cause) {
     const message = `${user} needs the package ${name}, which is not there. Install it: npm install ${flag}${name}`;
     throw asOneLine(new EspalierError('PACKAGE_MISSING', message, {cause}));
+  }
+}
+
+/** The folder of an optional peer; nothing where it is not installed. */
+export function folderOf(name: string): string | undefined {
+  try {
+    return dirname(fileURLToPath(import.meta.resolve(`${name}/package.json`)));
+  } catch {
+    return undefined;
   }
 }

@@ -3,6 +3,7 @@ import {Container, type ContainerModule} from 'inversify';
 import {isPromised, proceed, recovered, type Awaitable} from './awaitable.ts';
 import {warningsOfCors} from './builtin/cors.ts';
 import {csrfGuard, csrfKinds, type CsrfOptions} from './builtin/csrf.ts';
+import {isOpenApi, warningsOfOpenApi} from './builtin/open-api.ts';
 import {Clock, systemClock} from './clock.ts';
 import {classOf, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
@@ -139,7 +140,7 @@ export function composeSite(
     const use = makeMiddleware(hold, options);
     const tree = growTree(Root, hold, sessions);
     view.grow(tree, use);
-    for (const line of warningsOfCors(tree, use)) warn(hold.container.get(Logger), line);
+    warnOfTree(hold, tree, use);
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, now: () => clock.now()};
     const refuseForged = guardOf(options, sessions);
@@ -170,6 +171,12 @@ function guardOf({csrf = {}}: SiteOptions, sessions: SessionService): (request: 
   return request => {
     if (!isSafe(request.method) && sessions.isCarried(request)) refuse(request);
   };
+}
+
+/** Tell what works in a tree, but not as it was probably meant. */
+function warnOfTree(hold: SiteContainer, tree: Tree, use: readonly Middleware[]): void {
+  const lines = [...warningsOfCors(tree, use), ...warningsOfOpenApi(hold.instances(isOpenApi))];
+  for (const line of lines) warn(hold.container.get(Logger), line);
 }
 
 function makeMiddleware(hold: SiteContainer, {use = []}: SiteOptions): readonly Middleware[] {

@@ -13,6 +13,7 @@ test('espalier/builtin gives these names, and no others', t => {
     'etag',
     'identity',
     'insufficientScope',
+    'openApi',
     'requestId',
     'requireSignIn',
     'returnPath',

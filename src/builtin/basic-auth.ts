@@ -30,6 +30,8 @@ export function basicAuth(options: BasicAuthOptions): MiddlewareClass {
   const {realm, check, insecure} = {...basicAuthDefaults, ...options};
   const refusal = () => challenge(401, 'Say who you are, by user and password.', 'Basic', {realm, charset: 'UTF-8'});
   return class BasicAuth implements Middleware {
+    static readonly security = {basic: {type: 'http', scheme: 'basic'}} as const;
+
     async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
       refuseOverheard(request, insecure);
       const pair = userAndPassword(credentialsOf(request, 'basic'));

@@ -33,6 +33,8 @@ export function bearer(options: BearerOptions): MiddlewareClass {
   const refusal = (status: number, text: string, error?: string) =>
     challenge(status, text, 'Bearer', {realm, scope, error});
   return class Bearer implements Middleware {
+    static readonly security = {bearer: {type: 'http', scheme: 'bearer'}} as const;
+
     async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
       refuseOverheard(request, insecure);
       const token = credentialsOf(request, 'bearer');

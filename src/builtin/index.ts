@@ -6,4 +6,12 @@ export {compress, type Coding, type CompressOptions} from './compress.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
 export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';
+export {openApi, type OpenApiOptions} from './open-api.ts';
+export type {
+  OpenApiInfo,
+  OpenApiOperation,
+  OpenApiParameter,
+  OpenApiResponse,
+  OpenApiServer,
+} from './open-api-document.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';

@@ -31,6 +31,8 @@ export function requireSignIn(options: RequireSignInOptions = {}): MiddlewareCla
   checkOptions('requireSignIn()', options, requireSignInKinds);
   const {redirect, ...within} = options;
   class RequireSignIn implements Middleware {
+    static readonly security = {session: 'session'} as const;
+
     constructor(@inject(SessionService) private readonly sessions: SessionService) {}
 
     async handle(request: Request, response: Response, next: Next): Promise<unknown> {

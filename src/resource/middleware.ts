@@ -21,12 +21,23 @@ export interface Middleware {
   handle(request: Request, response: Response, next: Next): unknown;
 }
 
+/** How a client shows who it is, as OpenAPI has it: `{type: 'http', scheme: 'bearer'}`. */
+export interface SecurityScheme {
+  readonly type: 'apiKey' | 'http' | 'mutualTLS' | 'oauth2' | 'openIdConnect';
+  readonly [member: string]: unknown;
+}
+
 /** The class of a middleware. */
 export interface MiddlewareClass {
   // Any arguments: they are the container's business.
   new (...args: any[]): Middleware;
   /** Whether it lets every OPTIONS request go on, so that `cors()` may stand below it. Default: no; a site warns of that. */
   readonly passesPreflights?: boolean;
+  /**
+   * By what it lets visitors in, for documents of OpenAPI: schemes by name, of which one is enough. `'session'` is the session's
+   * cookie. It changes nothing in what the middleware does. Default: nothing.
+   */
+  readonly security?: Readonly<Record<string, SecurityScheme | 'session'>>;
 }
 
 /** `@Use` on a class, or on a method that answers a verb. */

@@ -243,6 +243,11 @@ export class SessionService {
     return this.#cookies.names.some(name => request.cookieValues(name).length > 0);
   }
 
+  /** @internal The name of the cookie that carries a token over TLS. */
+  get cookieName(): string {
+    return this.#cookies.names[0]!;
+  }
+
   /** The sessions of a user. Throws `USER_INVALID`, a 400, as `signIn` does. */
   of(user: string): UserSessions {
     const here = () => requestHere()?.get(this.#visitKey);
