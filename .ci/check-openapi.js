@@ -7,6 +7,7 @@ import {cpSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
+import {Validator} from '@seriousme/openapi-schema-validator';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-openapi-'));
 const example = 'an-api-with-cors-and-openapi.js';
@@ -36,6 +37,9 @@ async function holdClient() {
     const [line] = await once(createInterface(child.stdout), 'line');
     const url = line.replace('Listening on ', '');
     await holdWithoutSwaggerUi(url);
+    const document = await (await fetch(`${url}/api/docs/openapi.json`)).json();
+    const {valid, errors} = await new Validator().validate(document);
+    assert.ok(valid, JSON.stringify(errors));
     runThere('npx', 'openapi-typescript', `${url}/api/docs/openapi.json`, '--output', 'api.d.ts');
     runThere('npx', 'tsc', '-p', '.');
     runThere(process.execPath, 'client.js', url);
@@ -47,7 +51,7 @@ async function holdClient() {
 try {
   install();
   await holdClient();
-  console.log('The client made from the document compiles, and works.');
+  console.log('The document is valid, and the client made from it compiles and works.');
 } finally {
   rmSync(folder, {recursive: true});
 }
