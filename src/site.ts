@@ -364,10 +364,7 @@ export class Site {
   #finish(request: Request, response: Response, send: (response: Response) => void): void {
     const settled = recovered(
       () => request.settle(response),
-      error => {
-        request.isAnswered = true;
-        return this.#fail(error, request, response);
-      },
+      error => this.#fail(error, request, response),
     );
     void proceed(settled, () => {
       this.#answering -= 1;

@@ -2,8 +2,24 @@ import {once} from 'node:events';
 import {get, type IncomingMessage} from 'node:http';
 import {Readable} from 'node:stream';
 import test from 'ava';
-import {Child, Get, Post, Put, Request, Resource, type Response, SessionService, Use, html, inject} from 'espalier';
+import {
+  Child,
+  Get,
+  type Middleware,
+  type Next,
+  Post,
+  Put,
+  Request,
+  Resource,
+  type Response,
+  SessionService,
+  SessionStore,
+  Use,
+  html,
+  inject,
+} from 'espalier';
 import {checkPrecondition, etag, type EtagOptions, type Precondition} from 'espalier/builtin';
+import type {MemoryStore} from 'espalier/store/memory';
 import {testSite} from 'espalier/testing';
 
 const changed = 'Fri, 27 Nov 2026 18:56:51 GMT';
@@ -189,6 +205,40 @@ test('what If-Match does not find is a 412, with a document that says so', async
   t.is(failed.header('ETag'), undefined);
   t.is((await ask('/dated', {'if-unmodified-since': 'Fri, 27 Nov 2026 18:56:50 GMT'})).status, 412);
   t.deepEqual(log, []);
+});
+
+test('a 412 carries what the session has to say, and its visitor does not count as there for ever', async t => {
+  @Use(etag())
+  @Resource({leaf: true})
+  class Page {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+    @Get()
+    show() {
+      return 'Hello';
+    }
+    @Post()
+    async enter() {
+      await this.sessions.signIn('ada');
+    }
+  }
+  class Look implements Middleware {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+    async handle(_request: Request, _response: Response, next: Next) {
+      const result = await next();
+      await this.sessions.findSession();
+      return result;
+    }
+  }
+  const {site, visitor, clock} = testSite(Page, {use: [Look]});
+  const ada = visitor();
+  await ada.post('/');
+  const failed = await ada.get('/', {headers: {'if-match': '"other"'}});
+  t.is(failed.status, 412);
+  t.is(failed.headers.get('cache-control'), 'no-store');
+  t.is(failed.headers.get('vary'), 'Cookie, Accept');
+  const store = site.container.get(SessionStore) as MemoryStore;
+  for (let minute = 0; minute < 20; minute += 1) clock.advance(60_000);
+  t.is(store.size, 0);
 });
 
 test('over a socket a 304 has no body, and the connection goes on', async t => {

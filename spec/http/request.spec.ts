@@ -378,6 +378,20 @@ test('where nobody has a say in them nobody has to wait', t => {
   t.true(request.isAnswered);
 });
 
+test('whoever has a say in the headers is asked, also after another has failed; the first failure is told at the end', async t => {
+  const request = Request.from({});
+  const asked: string[] = [];
+  request.beforeHeaders(() => void asked.push('first'));
+  request.beforeHeaders(() => {
+    throw new Error('at once');
+  });
+  request.beforeHeaders(async () => Promise.reject(new Error('later')));
+  request.beforeHeaders(async () => void asked.push('last'));
+  await t.throwsAsync(async () => request.settle(new Response()), {message: 'at once'});
+  t.deepEqual(asked, ['first', 'last']);
+  t.true(request.isAnswered);
+});
+
 test('url is path and query, of a target in absolute form too', t => {
   t.is(Request.from({url: 'http://example.org/a?b'}).url, '/a?b');
   t.is(Request.from({url: 'http://example.org'}).url, '/');

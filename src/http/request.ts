@@ -1,7 +1,7 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {Readable} from 'node:stream';
 import {parseCookie} from 'cookie';
-import {proceed, type Awaitable} from '../awaitable.ts';
+import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
 import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
@@ -177,16 +177,30 @@ export class Request {
     values[at < 0 ? keys.push(key) - 1 : at] = value;
   }
 
-  /** @internal Have this called with the answer, once, before its headers go out; they wait for it. It must not fail. */
+  /** @internal Have this called with the answer, once, before its headers go out; they wait for it. What it fails with is answered. */
   beforeHeaders(settle: (response: Response) => Awaitable<void>): void {
     (this.#settlers ??= []).push(settle);
   }
 
-  /** @internal The answer is made: whoever has a say in its headers says it, one after the other. */
-  settle(response: Response, at = 0): Awaitable<void> {
+  /**
+   * @internal The answer is made: whoever has a say in its headers says it, one after the other. What one of them fails with keeps
+   * none of the others from it; the first of these is thrown when all are done.
+   */
+  settle(response: Response): Awaitable<void> {
+    return this.#settleFrom(0, response, undefined);
+  }
+
+  #settleFrom(at: number, response: Response, failure: {error: unknown} | undefined): Awaitable<void> {
     const settle = this.#settlers?.[at];
-    if (settle) return proceed(settle(response), () => this.settle(response, at + 1));
+    if (settle) {
+      const said = recovered(
+        () => proceed(settle(response), () => failure),
+        error => failure ?? {error},
+      );
+      return proceed(said, failed => this.#settleFrom(at + 1, response, failed));
+    }
     this.isAnswered = true;
+    if (failure) throw failure.error;
     return undefined;
   }
 
