@@ -72,7 +72,11 @@ test('each address counts for itself, of IPv6 each network', async t => {
 test('an address is a key, of IPv6 by its first 64 bits, however it is written', t => {
   const key = (ip: string) => addressKey(Request.from({ip}));
   t.is(key('192.0.2.1'), '192.0.2.1');
-  t.is(key('::FFFF:192.0.2.1'), '192.0.2.1');
+  for (const ip of ['::FFFF:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:FFFF:192.0.2.1', '0000::ffff:c000:0201%1']) {
+    t.is(key(ip), '192.0.2.1', ip);
+  }
+  t.is(key('::ffff:102:304'), '1.2.3.4');
+  t.is(key('::fffe:102:304'), '0:0:0:0::/64');
   for (const ip of ['2001:db8::1', '2001:0DB8:0:0::', '2001:db8:0:0:1:2:3:4', '2001:db8::', '2001:db8::1%eth0']) {
     t.is(key(ip), '2001:db8:0:0::/64', ip);
   }
@@ -81,6 +85,7 @@ test('an address is a key, of IPv6 by its first 64 bits, however it is written',
   t.is(key('::1'), '0:0:0:0::/64');
   t.is(key('64:ff9b::192.0.2.1'), '64:ff9b:0:0::/64');
   t.is(key('unix'), 'unix');
+  t.is(key('no:address'), 'no:address');
   t.is(key(''), '');
 });
 

@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {isIPv6} from 'node:net';
 import createError from 'http-errors';
 import type * as Library from 'rate-limiter-flexible';
 import type {Awaitable} from '../awaitable.ts';
@@ -200,18 +201,31 @@ class BoundedMemory implements Limiter {
 
 /**
  * The visitor's address as a key for `by`; of IPv6 the first 64 bits, since everybody who has one has as many as they like of the others.
- * Without an address it is empty.
+ * An address of IPv4 that is written as one of IPv6 (RFC 4291, section 2.5.5.2) is one key with it. Without an address it is empty.
  */
 export function addressKey({ip}: Request): string {
-  const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(ip)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!ip.includes(':')) return ip;
+  if (!isIPv6(ip)) return ip;
+  const groups = groupsOf(ip);
+  if (groups.slice(0, 5).every(group => group === 0) && groups[5] === 0xffff) return dotted(groups.slice(6));
+  const network = groups.slice(0, 4).map(group => group.toString(16));
+  return `${network.join(':')}::/64`;
+}
+
+/** The eight groups of an address of IPv6. */
+function groupsOf(ip: string): number[] {
   const [head = [], tail = []] = ip
     .replace(/%.*/, '')
-    .replace(/\d+(?:\.\d+){3}$/, '0:0')
+    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes) => pairs(bytes.slice(0, 4).map(Number)))
     .split('::')
     .map(part => (part === '' ? [] : part.split(':')));
-  const zeros = Array.from({length: Math.max(0, 8 - head.length - tail.length)}, () => '0');
-  const network = [...head, ...zeros, ...tail].slice(0, 4).map(group => Number.parseInt(group, 16).toString(16));
-  return `${network.join(':')}::/64`;
+  const zeros = Array.from({length: 8 - head.length - tail.length}, () => '0');
+  return [...head, ...zeros, ...tail].map(group => Number.parseInt(group, 16));
+}
+
+function pairs([a = 0, b = 0, c = 0, d = 0]: readonly number[]): string {
+  return [256 * a + b, 256 * c + d].map(group => group.toString(16)).join(':');
+}
+
+function dotted(groups: readonly number[]): string {
+  return groups.flatMap(group => [group >> 8, group & 0xff]).join('.');
 }
