@@ -31,6 +31,29 @@ class Helpful {
     return 'help';
   }
 }
+class Talkative {
+  // #made = 1;
+  /*
+   * #made = 1;
+   */
+  readonly one = "#made = 1;' #made = 1;";
+  readonly other = "it's #made = 1; #made;";
+  readonly third = `
+    #made = 1;
+  `;
+  readonly pattern = /["'`/]/.source + ' #made; ';
+  show() {
+    // this.#made
+    return `.#made`;
+  }
+}
+class Quiet {
+  readonly quote = /["'`]/.source;
+  #kept = "it's"; // kept
+  show() {
+    return `${this.#kept} ${this.quote}`;
+  }
+}
 class Money {
   readonly #amount = 5;
   toJSON() {
@@ -70,6 +93,7 @@ const lost: [value: unknown, what: string][] = [
   [new File(['a'], 'a'), 'a File'],
   [new Account('ada', 36), 'an Account'],
   [new Premium('ada', 36), 'a Premium'],
+  [new Quiet(), 'a Quiet'],
   [
     new (class {
       #a = 1;
@@ -98,6 +122,9 @@ const kept: Record<string, unknown> = {
   'bytes, which JSON writes one by one': {a: new Uint8Array([1, 2])},
   'what has toJSON(), whatever else it holds': {a: new Money(), b: {toJSON: () => 1, map: new Map()}},
   'instances whose fields are all there to see': {a: new Person('ada', 36), b: [new Helpful()]},
+  'an instance whose class speaks of private fields in comments, texts, templates and patterns alone': {
+    a: new Talkative(),
+  },
   'an instance that has nothing': {a: new Nothing()},
   'an object without prototype': Object.assign(Object.create(null) as object, {a: 1}),
   'texts and numbers in objects of their own': {a: Object('a'), b: Object(1)},

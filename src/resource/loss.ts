@@ -103,8 +103,18 @@ function sourceOf(prototype: object): string {
 
 /** Nothing but the source of a class tells of them: fields that are declared, and used. */
 function hasPrivateFields(source: string): boolean {
-  const declared = source.matchAll(/(?<![.\w'"`]|\bstatic\s+)(#[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*?[=;\n}]/gu);
+  if (!source.includes('#')) return false;
+  const declared = codeOf(source).matchAll(/(?<![.\w]|\bstatic\s+)(#[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*?[=;\n}]/gu);
+  // A template may be where it is used.
   return [...declared].some(([, name]) => source.includes(`.${name}`));
+}
+
+/** Comments, texts, templates, and patterns, which follow what no value ends with. */
+const noCode =
+  /\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|(?<=(?:^|[^\w\s$)\]}'"`]|\breturn)\s*)\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\//g;
+
+function codeOf(source: string): string {
+  return source.replace(noCode, "''");
 }
 
 /** Whether JSON writes `{}` for what holds something all the same: out of sight, behind getters, or still to come. */
