@@ -257,6 +257,18 @@ test('the combined format is that of Apache and nginx, with the origin alone of 
   ]);
 });
 
+test('in the combined format there is an address or a dash, whatever a trusted proxy says', async t => {
+  const {site, texts} = logged({format: 'combined'}, {trustProxy: () => true});
+  const told = ['1.2.3.4 - - [x] "GET /admin" 200 1 "-" "-"', 'none', '"', '2001:db8::1', '1.2.3.4', 'unix', ''];
+  for (const address of told) {
+    await site.handle({ip: '192.0.2.7', headers: {host: 'localhost', 'x-forwarded-for': address}});
+  }
+  t.deepEqual(
+    texts().map(text => text.split(' - - [')[0]),
+    ['-', '-', '-', '2001:db8::1', '1.2.3.4', 'unix', '192.0.2.7'],
+  );
+});
+
 test('a logger that makes its own lines is handed the fields', async t => {
   const {site, log} = logged({format: 'fields'});
   await site.handle({url: '/people/ada', headers: {host: 'localhost'}});

@@ -1,10 +1,12 @@
 import {randomUUID} from 'node:crypto';
+import {isIP} from 'node:net';
 import {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {AnswerEnd} from '../http/outgoing.ts';
 import type {Request} from '../http/request.ts';
 import {requestKey, type RequestKey} from '../http/request-key.ts';
 import type {Response} from '../http/response.ts';
+import {unixAddress} from '../http/trust.ts';
 import {inform, Logger} from '../logger.ts';
 import {checkOptions, flag, kind, oneOf, type Kinds} from '../options.ts';
 import {inject} from '../resource/inject.ts';
@@ -141,9 +143,11 @@ function combined(request: Request, path: string, status: number, {bytes}: Answe
   const {method, httpVersion, headers, ip} = request;
   const asked = `${method} ${path}${httpVersion === undefined ? '' : ` HTTP/${httpVersion}`}`;
   const referer = URL.parse(headers.referer ?? '')?.origin;
+  // It stands without quotes, and whom a trusted proxy speaks for may be any text.
+  const address = isIP(ip) > 0 || ip === unixAddress ? ip : '-';
   const time = `[${apacheTime(request.arrivedAt)}]`;
   const parts = [
-    ip || '-',
+    address,
     '-',
     '-',
     time,
