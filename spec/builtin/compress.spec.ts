@@ -10,6 +10,7 @@ import {
   Child,
   Get,
   type MiddlewareClass,
+  Put,
   type Request,
   Resource,
   type Response,
@@ -17,7 +18,7 @@ import {
   html,
   inject,
 } from 'espalier';
-import {accessLog, compress, etag, type CompressOptions} from 'espalier/builtin';
+import {accessLog, checkPrecondition, compress, etag, type CompressOptions} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
 import {until} from '../until.ts';
@@ -244,17 +245,76 @@ test('an answer to HEAD says what that to GET says', async t => {
   t.is(sized.header('Content-Length'), undefined);
 });
 
-test('a strong tag becomes a weak one, by which the client gets its 304', async t => {
+test('a strong tag is another in each coding, by which the client gets its 304, and nobody that of another coding', async t => {
   const {ask} = packed({}, [etag()]);
-  const plain = await ask('/', '');
-  const strong = plain.header('ETag')!;
-  const answer = await ask('/');
-  t.is(answer.header('ETag'), `W/${strong}`);
-  const again = await ask('/', all, {'if-none-match': `W/${strong}`});
-  t.is(again.status, 304);
-  t.is(again.header('ETag'), `W/${strong}`);
-  t.is(again.header('Vary'), 'Accept-Encoding');
-  t.is((await ask('/', '', {'if-none-match': strong})).header('ETag'), strong);
+  const plain = (await ask('/', '')).header('ETag')!;
+  const tagged = (coding: string) => `${plain.slice(0, -1)}-${coding}"`;
+  for (const coding of ['zstd', 'br', 'gzip']) {
+    t.is((await ask('/', coding)).header('ETag'), tagged(coding));
+    for (const known of [tagged(coding), `W/${tagged(coding)}`, `"other", ${plain}, ${tagged(coding)}`, '*']) {
+      const again = await ask('/', coding, {'if-none-match': known});
+      t.is(again.status, 304, known);
+      t.is(again.header('ETag'), tagged(coding));
+      t.is(again.header('Vary'), 'Accept-Encoding');
+    }
+    t.is((await ask('/', '', {'if-none-match': tagged(coding)})).status, 200);
+  }
+  t.is((await ask('/', 'br', {'if-none-match': tagged('gzip')})).status, 200);
+  t.is((await ask('/', '', {'if-none-match': plain})).header('ETag'), plain);
+});
+
+for (const [what, url, vary] of [
+  ['small', '/?length=10', undefined],
+  ['of a type that does not become smaller', '/?Content-Type=image/png', undefined],
+  ['not smaller in any coding', '/?of=noise&Content-Type=text/plain', 'Accept-Encoding'],
+] as const) {
+  test(`the 304 for what is ${what} has the tag, and the Vary, that the 200 has`, async t => {
+    const {ask} = packed({}, [etag()]);
+    const first = await ask(url);
+    const tag = first.header('ETag')!;
+    t.regex(tag, /^"[\w-]{22}"$/);
+    t.is(first.header('Vary'), vary);
+    const again = await ask(url, all, {'if-none-match': tag});
+    t.is(again.status, 304);
+    t.is(again.header('ETag'), tag);
+    t.is(again.header('Vary'), vary);
+  });
+}
+
+test('a weak tag is the same in each coding', async t => {
+  const {ask} = packed({}, [etag({weak: true})]);
+  const tag = (await ask('/', '')).header('ETag')!;
+  t.regex(tag, /^W\//);
+  t.is((await ask('/')).header('ETag'), tag);
+  const again = await ask('/', all, {'if-none-match': tag});
+  t.deepEqual([again.status, again.header('ETag')], [304, tag]);
+});
+
+test('who has got a state compressed changes it by the tag that came with it', async t => {
+  @Resource()
+  class Page {
+    @Get()
+    show(_request: Request, response: Response) {
+      response.setHeader('ETag', '"7"');
+      return long;
+    }
+    @Put()
+    change(request: Request) {
+      checkPrecondition(request, {etag: '"7"', required: true});
+    }
+  }
+  const {site} = testSite(Page, {use: [compress(), etag()]});
+  for (const coding of ['zstd', 'br', 'gzip', 'identity']) {
+    const headers = {host: 'localhost', 'accept-encoding': coding};
+    const tag = (await site.handle({headers})).header('ETag')!;
+    t.is(tag, coding === 'identity' ? '"7"' : `"7-${coding}"`);
+    const put = async (known: string) =>
+      (await site.handle({method: 'PUT', headers: {...headers, 'if-match': known}})).status;
+    t.is(await put(tag), 204);
+    t.is(await put(tag.replace('7', '6')), 412);
+    t.is(await put(`W/${tag}`), 412);
+    t.is((await site.handle({headers: {...headers, 'if-match': tag}})).status, 200);
+  }
 });
 
 test('where etag stands outside of compress, each coding has a strong tag of its own', async t => {

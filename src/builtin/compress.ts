@@ -13,8 +13,8 @@ import {
   type ZstdCompress,
 } from 'node:zlib';
 import Negotiator from 'negotiator';
-import type {Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
+import {requestKey} from '../http/request-key.ts';
 import type {Response} from '../http/response.ts';
 import type {Chunk} from '../http/stream.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
@@ -76,7 +76,7 @@ const digests = ['Content-Digest', 'Repr-Digest', 'Digest', 'Content-MD5'];
  * loop. Each chunk of a stream goes out as it comes. Left as they are: what is small, has a type that does not become smaller,
  * is a stream of events, a part (206), encoded already, or has a digest; and each answer with `Cache-Control: no-transform`. Set that
  * where an answer holds a secret and also what the request said (BREACH): how well the two are packed together would tell the
- * secret, letter by letter. A strong `ETag` becomes a weak one.
+ * secret, letter by letter. A strong `ETag` is that of the coding then: `"7"` becomes `"7-gzip"`.
  */
 export function compress(options: CompressOptions = {}): MiddlewareClass {
   checkOptions('compress()', options, compressKinds);
@@ -85,24 +85,45 @@ export function compress(options: CompressOptions = {}): MiddlewareClass {
     static readonly passesPreflights = true;
 
     async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
+      request.set(codingKey, response => settledCoding(request, response, settings));
       try {
         return await next();
       } finally {
-        request.beforeHeaders(response => pack(request, response, settings));
+        request.beforeHeaders(response => {
+          const coding = settledCoding(request, response, settings);
+          return coding && encode(response, coding);
+        });
       }
     }
   };
 }
 
-function pack(request: Request, response: Response, settings: Required<CompressOptions>): Awaitable<void> {
-  const isUnsent = response.status === 304;
-  if (!isUnsent && !isFit(response, settings.threshold)) return undefined;
+const codingKey = requestKey<(response: Response) => Coding | undefined>('coding');
+
+/** @internal The coding that `compress` will send an answer in, as far as that is known before: not where it would become no smaller. */
+export function codingAhead(request: Request, response: Response): Coding | undefined {
+  return request.get(codingKey)?.(response);
+}
+
+/** @internal A strong tag as it is in a coding, in which the bytes are others. A weak one holds for all (RFC 9110, section 8.8.3.3). */
+export function tagIn(coding: Coding, tag: string): string {
+  return tag.startsWith('"') ? `${tag.slice(0, -1)}-${coding}"` : tag;
+}
+
+/** @internal A tag without the coding that it is in, if it is in one. */
+export function tagWithoutCoding(tag: string): string {
+  return tag.replace(/-(?:zstd|br|gzip)"$/, '"');
+}
+
+/** The coding for an answer, which says that it depends on the client. */
+function settledCoding(
+  request: Request,
+  response: Response,
+  {threshold, codings}: Required<CompressOptions>,
+): Coding | undefined {
+  if (!isFit(response, threshold)) return undefined;
   response.vary('Accept-Encoding');
-  const coding = codingFor(request, settings.codings);
-  if (coding === undefined) return undefined;
-  // A cache has it by the tag of the packed answer.
-  if (isUnsent) return weaken(response);
-  return encode(response, coding);
+  return codingFor(request, codings);
 }
 
 function isFit(response: Response, threshold: number): boolean {
@@ -140,13 +161,8 @@ async function encode(response: Response, coding: Coding): Promise<void> {
   }
   response.setHeader('Content-Encoding', coding);
   for (const name of ['Content-Length', 'Accept-Ranges']) response.removeHeader(name);
-  weaken(response);
-}
-
-/** The bytes are not those that a strong tag was made of. */
-function weaken(response: Response): void {
   const tag = response.header('ETag');
-  if (tag?.startsWith('"')) response.setHeader('ETag', `W/${tag}`);
+  if (tag !== undefined) response.setHeader('ETag', tagIn(coding, tag));
 }
 
 /** The chunks of a stream, packed: of each what it comes to, at once. */

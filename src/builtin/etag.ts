@@ -5,6 +5,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import {codingAhead, tagIn, tagWithoutCoding} from './compress.ts';
 
 /** What tags `etag` makes. */
 export interface EtagOptions {
@@ -73,7 +74,7 @@ export function checkPrecondition(request: Request, precondition: Precondition):
   if (!matches(request, state)) throw failed();
   const none = request.headers['if-none-match'];
   const isWrite = !isSafe(request.method);
-  if (isWrite && none !== undefined && names(none, state, sameWeakly)) throw failed();
+  if (isWrite && none !== undefined && names(none, state, isSameWeakly)) throw failed();
   if (!required || isGuarded(request, state)) return;
   throw createError(428, 'Say in If-Match which state this is to change: the ETag that you have got with it.');
 }
@@ -95,22 +96,31 @@ function condition(request: Request, response: Response, prefix: string): void {
   const tag = response.header('ETag');
   const state = {tag, changedAt: timeOf(response.header('Last-Modified')), isThere: true};
   if (!matches(request, state)) throw failed();
-  if (isKnown(request, state)) response.keepUnsent();
+  const coding = codingAhead(request, response);
+  // What no coding makes smaller goes out under the tag without one. A cache must not be sent to a body in another coding.
+  const tags = tag === undefined ? [] : coding === undefined ? [tag] : [tagIn(coding, tag), tag];
+  const known = knownOf(request, state, tags);
+  if (known === undefined) return;
+  response.keepUnsent();
+  if (known !== '') response.setHeader('ETag', known);
 }
 
 /** Whether what is there is what the client means to ask for, or to change. */
 function matches({headers}: Request, state: State): boolean {
   const match = headers['if-match'];
-  if (match !== undefined) return names(match, state, sameStrongly);
+  if (match !== undefined) return names(match, state, isSameStrongly);
   const since = timeOf(headers['if-unmodified-since']);
   return since === undefined || state.changedAt === undefined || seconds(state.changedAt) <= seconds(since);
 }
 
-function isKnown({headers}: Request, state: State): boolean {
+/** By which of the tags that the answer may have the client has it already; empty where it has none. Nothing where it has it not. */
+function knownOf({headers}: Request, {changedAt}: State, tags: readonly string[]): string | undefined {
   const none = headers['if-none-match'];
-  if (none !== undefined) return names(none, state, sameWeakly);
+  if (none?.trim() === '*') return tags[0] ?? '';
+  if (none !== undefined) return tags.find(tag => listed(none).some(each => isSameWeakly(each, tag)));
   const since = timeOf(headers['if-modified-since']);
-  return since !== undefined && state.changedAt !== undefined && seconds(state.changedAt) <= seconds(since);
+  const isKnown = since !== undefined && changedAt !== undefined && seconds(changedAt) <= seconds(since);
+  return isKnown ? (tags[0] ?? '') : undefined;
 }
 
 /** Whether a condition keeps the change of somebody else from being lost. */
@@ -119,16 +129,21 @@ function isGuarded({headers}: Request, {changedAt}: State): boolean {
   return changedAt !== undefined && timeOf(headers['if-unmodified-since']) !== undefined;
 }
 
+/** Whether a condition names what is there, in whatever coding the client has got it. */
 function names(field: string, {tag, isThere}: State, isSame: (one: string, other: string) => boolean): boolean {
   if (field.trim() === '*') return isThere;
-  return tag !== undefined && (field.match(tagForm) ?? []).some(each => isSame(each, tag));
+  return tag !== undefined && listed(field).some(each => isSame(each, tag) || isSame(tagWithoutCoding(each), tag));
 }
 
-function sameStrongly(one: string, other: string): boolean {
+function listed(field: string): readonly string[] {
+  return field.match(tagForm) ?? [];
+}
+
+function isSameStrongly(one: string, other: string): boolean {
   return one === other && !one.startsWith('W/');
 }
 
-function sameWeakly(one: string, other: string): boolean {
+function isSameWeakly(one: string, other: string): boolean {
   return one.replace(/^W\//, '') === other.replace(/^W\//, '');
 }
 
