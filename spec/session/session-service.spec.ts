@@ -756,6 +756,7 @@ test('a renewal of a session that is remembered sends what is left, in whole sec
     await signIn('ada', {remember: day}, before),
     `sid; Max-Age=${24 * 60 * 60 - 10}; Path=/; HttpOnly; SameSite=Lax`,
   );
+  t.is(await signIn('ada', {}, before), `sid; Max-Age=${24 * 60 * 60 - 10}; Path=/; HttpOnly; SameSite=Lax`);
   clock.advance(500);
   t.is(await renew(), `sid; Max-Age=${24 * 60 * 60 - 11}; Path=/; HttpOnly; SameSite=Lax`);
   clock.advance(day - 11_500);
