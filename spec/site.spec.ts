@@ -459,6 +459,22 @@ test('a client that breaks off halfway through its body harms nobody', async t =
   t.is((await fetch(url)).status, 200);
 });
 
+test('the log tells of a failure by the way as declared, so that no secret of the path stands there', async t => {
+  @Resource()
+  class Reset {
+    @Get()
+    show() {
+      throw new Error('no');
+    }
+  }
+  @Resource()
+  @Child(':token', Reset)
+  class Resets {}
+  const {site: tested, log} = testSite(Resets);
+  await tested.handle({url: '/s3cret', headers: {host: 'localhost'}});
+  t.regex(log[0]!.message, /^GET \/:token failed: urn:uuid:/);
+});
+
 for (const [how, settle] of Object.entries({
   throws: () => {
     throw new Error('no');

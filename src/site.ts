@@ -355,7 +355,8 @@ export class Site {
     const instance = isOutageTold(error) ? undefined : `urn:uuid:${randomUUID()}`;
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined && !request.isDeparture(error)) {
-      report(this.#logger, `${request.method} ${request.path} failed: ${instance}`, error);
+      // What a path captures may be a secret.
+      report(this.#logger, `${request.method} ${request.pattern ?? request.path} failed: ${instance}`, error);
       traceFailure(request, error);
     }
     return problem;

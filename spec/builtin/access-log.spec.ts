@@ -17,7 +17,7 @@ import {
   createSite,
   type SiteOptions,
 } from 'espalier';
-import {accessLog, requestId, type AccessLogOptions} from 'espalier/builtin';
+import {accessLog, cors, csrf, requestId, requireSignIn, type AccessLogOptions} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 import {pino, type Logger as Pino} from 'pino';
 import {selfSigned} from '../certificate.ts';
@@ -191,6 +191,62 @@ test('a capture that is secret stands as its name, however it is encoded, and wh
     lines().map(({path}) => path),
     ['/people/:token', '/people/:token', '/people/:token/none', '/:token/s3cret'],
   );
+});
+
+test('a capture that is secret stands as its name where the request was refused before it was captured', async t => {
+  @Resource()
+  class Confirm {
+    @Post()
+    save() {
+      return 'saved';
+    }
+  }
+  @Resource()
+  @Child('confirm', Confirm)
+  class ResetOne {
+    @Get()
+    show() {
+      return 'Hello';
+    }
+  }
+  @Use(cors({origins: ['https://app.example']}), requireSignIn())
+  @Resource()
+  @Child('known', ResetOne)
+  @Child(':token', ResetOne)
+  class Resets {}
+  @Resource()
+  class Folder {
+    @Child(':folder', () => Folder)
+    open() {
+      return new Folder();
+    }
+  }
+  @Resource()
+  @Child('reset', Resets)
+  @Child('folders', Folder)
+  class Top {}
+  const {site, log} = testSite(Top, {use: [accessLog({hide: ['token', 'folder']}), csrf()]});
+  const path = async (url: string, more: {method?: string; headers?: Record<string, string>} = {}) => {
+    const {status} = await site.handle({url, ...more, headers: {host: 'localhost', ...more.headers}});
+    return `${status} ${(JSON.parse(log.at(-1)!.message) as Line).path as string}`;
+  };
+  const forged = {method: 'POST', headers: {'sec-fetch-site': 'cross-site'}};
+  t.is(await path('/reset/s3cret'), '401 /reset/:token');
+  t.is(await path('/reset/s3cret/none'), '401 /reset/:token/none');
+  t.is(await path('/%72eset/s%33cret/confirm', forged), '403 /%72eset/:token/confirm');
+  t.is(await path('/reset/s3cret', {headers: {host: 'a b'}}), '400 /reset/:token');
+  t.is(await path('/reset/known', forged), '403 /reset/known');
+  t.is(await path('/reset/:token', forged), '403 /reset/:token');
+  t.is(await path('//reset//s3cret'), '404 //reset//:token');
+  t.is(await path('/none/s3cret'), '404 /none/s3cret');
+  t.is(await path('/folders/a/b/c/d', forged), '403 /folders/:folder/:folder/:folder/:folder');
+  t.is(await path('/reset/s3cret%FF'), '400 /reset/:token');
+  t.is(await path('/reset/s3cret/confirm/%FF'), '400 /reset/:token/confirm/...');
+  t.is(await path('/reset%FF/s3cret'), '400 /...');
+  t.is(await path('/reset/../s3cret'), '400 /reset/:token/...');
+  t.is(await path('http://s3cret:s3cret@localhost/reset/s3cret'), '400 /...');
+  t.is(await path('/'), '405 /');
+  t.is(await path('*', {method: 'OPTIONS'}), '200 *');
 });
 
 test('the id that comes in is taken over only in a strict form; it is sent, and the handler reads it', async t => {

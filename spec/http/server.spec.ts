@@ -1046,7 +1046,7 @@ async function readSlowly(source: AsyncIterable<Buffer>): Promise<number> {
     bytes += chunk.length;
     if (bytes < pauseAt) continue;
     pauseAt += 500_000;
-    await wait(50);
+    await wait(100);
   }
   return bytes;
 }
@@ -1068,8 +1068,8 @@ for (const [over, options, ask] of [
     const {server, broken} = served(t, response => {
       response.body = Buffer.alloc(30_000_000);
     });
-    // The pauses alone take three seconds, and each of them a fortieth of what the client is given.
-    const url = await server.listen({port: 0, host: '127.0.0.1', sendTimeout: 2000, ...options});
+    // The pauses alone take six seconds, and each of them a fiftieth of what the client is given.
+    const url = await server.listen({port: 0, host: '127.0.0.1', sendTimeout: 5000, ...options});
     t.is(await readSlowly(await ask(url, t)), 30_000_000);
     t.deepEqual(broken, []);
   });

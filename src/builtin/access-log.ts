@@ -11,6 +11,7 @@ import {inform, Logger} from '../logger.ts';
 import {checkOptions, flag, kind, oneOf, type Kinds} from '../options.ts';
 import {inject} from '../resource/inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import {SiteTree, type ResourceView} from '../resource/tree-view.ts';
 
 /** What `accessLog` writes. */
 export interface AccessLogOptions {
@@ -21,7 +22,10 @@ export interface AccessLogOptions {
   readonly format?: 'json' | 'combined' | 'fields';
   /** Whether the query is in it: it may hold tokens, and names. Default: no. */
   readonly query?: boolean;
-  /** Captures that are secret: with `['token']`, `/reset/:token` stands for each such path. Default: none. */
+  /**
+   * Captures that are secret: with `['token']`, `/reset/:token` stands for each path of that form, also where it was refused on the
+   * way. Of a path that can't be decoded, what follows the last segment that is known is left out. Default: none.
+   */
   readonly hide?: readonly string[];
 }
 
@@ -59,6 +63,7 @@ export function accessLog(options: AccessLogOptions = {}): MiddlewareClass {
     constructor(
       @inject(Logger) private readonly logger: Logger,
       @inject(Clock) private readonly clock: Clock,
+      @inject(SiteTree) private readonly tree: SiteTree,
     ) {
       if (typeof logger.info === 'function') return;
       throw new EspalierError('OPTION_INVALID', 'accessLog() needs a Logger with a method info(message, fields).');
@@ -73,7 +78,7 @@ export function accessLog(options: AccessLogOptions = {}): MiddlewareClass {
     }
 
     #tell(request: Request, response: Response, end: AnswerEnd): void {
-      const path = shownPath(request, hidden) + (query ? request.search : '');
+      const path = shownPath(request, hidden, this.tree) + (query ? request.search : '');
       if (format === 'combined') return inform(this.logger, combined(request, path, response.status, end));
       const duration = Math.max(0, this.clock.now() - request.arrivedAt);
       const fields = fieldsOf(request, {path, status: response.status, ...end, duration});
@@ -113,14 +118,16 @@ function fieldsOf(request: Request, {path, status, bytes, isWhole, duration}: An
   };
 }
 
-/** The path as it came, below the mount path too, with a name in place of each secret. */
-function shownPath(request: Request, hidden: readonly string[]): string {
-  const path = request.mountPath + request.path;
+/**
+ * The path as it came, below the mount path too, with a name in place of each secret: of those that the tree declares, however far the
+ * request has got, and of those that were captured, as by a class which extends the declared one.
+ */
+function shownPath(request: Request, hidden: readonly string[], {root}: SiteTree): string {
+  if (hidden.length === 0 || request.path === '*') return request.mountPath + request.path;
   const names = new Map(
     hidden.filter(name => Object.hasOwn(request.params, name)).map(name => [request.params[name], name]),
   );
-  if (names.size === 0) return path;
-  return path
+  return (request.mountPath + declaredPath(request, hidden, root))
     .split('/')
     .map(segment => {
       const name = names.get(decoded(segment));
@@ -129,7 +136,49 @@ function shownPath(request: Request, hidden: readonly string[]): string {
     .join('/');
 }
 
-/** A path of which a segment was captured can be decoded; a mount path need not. */
+/** A path that nobody can read ends where it leaves what is known: after that, anything may be the secret. */
+function declaredPath(request: Request, hidden: readonly string[], root: ResourceView): string {
+  const isReadable = canBeRead(request);
+  const shown: string[] = [];
+  let way: readonly ResourceView[] = [root];
+  for (const raw of request.path.replace(/^\//, '').split('/')) {
+    const segment = isReadable ? decoded(raw) : raw;
+    const child = segment === '' ? undefined : childFor(way.at(-1), segment);
+    const name = child && lastSegment(child);
+    const isSecret = name?.startsWith(':') === true && hidden.includes(name.slice(1));
+    if (!isReadable && !isSecret && segment !== '' && segment !== name) return `/${[...shown, '...'].join('/')}`;
+    shown.push(isSecret ? name : raw);
+    // Of two slashes one is too many, as after a base URL that ends with one.
+    if (segment !== '') way = child ? wayInto(child, way) : [];
+  }
+  return `/${shown.join('/')}`;
+}
+
+function canBeRead(request: Request): boolean {
+  try {
+    return request.segments.length >= 0;
+  } catch {
+    return false;
+  }
+}
+
+function childFor(view: ResourceView | undefined, segment: string): ResourceView | undefined {
+  const children = view?.children ?? [];
+  return (
+    children.find(child => lastSegment(child) === segment) ?? children.find(child => lastSegment(child).startsWith(':'))
+  );
+}
+
+function lastSegment({pattern}: ResourceView): string {
+  return pattern.slice(pattern.lastIndexOf('/') + 1);
+}
+
+/** What stands above itself is shown with its children there. */
+function wayInto(child: ResourceView, way: readonly ResourceView[]): readonly ResourceView[] {
+  return child.isRepeated ? way.slice(0, way.findIndex(({type}) => type === child.type) + 1) : [...way, child];
+}
+
+/** A mount path need not be one that can be decoded. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
