@@ -143,10 +143,10 @@ function declaredPath(request: Request, hidden: readonly string[], root: Resourc
   let way: readonly ResourceView[] = [root];
   for (const raw of request.path.replace(/^\//, '').split('/')) {
     const segment = isReadable ? decoded(raw) : raw;
-    const child = segment === '' ? undefined : childFor(way.at(-1), segment);
+    const child = childFor(way.at(-1), segment);
     const name = child && lastSegment(child);
-    const isSecret = name?.startsWith(':') === true && hidden.includes(name.slice(1));
-    if (!isReadable && !isSecret && segment !== '' && segment !== name) return `/${[...shown, '...'].join('/')}`;
+    const isSecret = name !== undefined && hidden.some(each => name === `:${each}`);
+    if (!isReadable && !isSecret && segment !== (name ?? '')) return `/${[...shown, '...'].join('/')}`;
     shown.push(isSecret ? name : raw);
     // Of two slashes one is too many, as after a base URL that ends with one.
     if (segment !== '') way = child ? wayInto(child, way) : [];
@@ -163,6 +163,7 @@ function canBeRead(request: Request): boolean {
 }
 
 function childFor(view: ResourceView | undefined, segment: string): ResourceView | undefined {
+  if (segment === '') return undefined;
   const children = view?.children ?? [];
   return (
     children.find(child => lastSegment(child) === segment) ?? children.find(child => lastSegment(child).startsWith(':'))

@@ -5,7 +5,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
-import {codingAhead, tagIn, tagWithoutCoding} from './compress.ts';
+import {codingAhead, tagIn, tagWithoutCoding, type Coding} from './compress.ts';
 
 /** What tags `etag` makes. */
 export interface EtagOptions {
@@ -96,13 +96,15 @@ function condition(request: Request, response: Response, prefix: string): void {
   const tag = response.header('ETag');
   const state = {tag, changedAt: timeOf(response.header('Last-Modified')), isThere: true};
   if (!matches(request, state)) throw failed();
-  const coding = codingAhead(request, response);
-  // What no coding makes smaller goes out under the tag without one. A cache must not be sent to a body in another coding.
-  const tags = tag === undefined ? [] : coding === undefined ? [tag] : [tagIn(coding, tag), tag];
-  const known = knownOf(request, state, tags);
+  const known = knownOf(request, state, tag === undefined ? [] : tagsOf(tag, codingAhead(request, response)));
   if (known === undefined) return;
   response.keepUnsent();
   if (known !== '') response.setHeader('ETag', known);
+}
+
+/** What no coding makes smaller goes out under the tag without one. A cache must not be sent to a body in another coding. */
+function tagsOf(tag: string, coding: Coding | undefined): readonly string[] {
+  return coding === undefined ? [tag] : [tagIn(coding, tag), tag];
 }
 
 /** Whether what is there is what the client means to ask for, or to change. */
