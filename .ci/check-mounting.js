@@ -18,10 +18,35 @@ function install() {
   cpSync('examples/mounting.ts', join(folder, 'express.ts'));
   const program = readFileSync(join(folder, 'express.ts'), 'utf8');
   writeFileSync(join(folder, 'express.ts'), program.replace('./mounting/', './'));
+  for (const name of ['express', 'fastify', 'nest', 'nest-fastify']) setBefore(name, "app.use('/shop'", onNode);
+  setBefore('hono', "app.mount('/shop'", onHono);
   const settings = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   settings.dependencies.espalier = `file:${JSON.parse(packed)[0].filename}`;
   writeFileSync(join(folder, 'package.json'), JSON.stringify(settings));
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {cwd: folder});
+}
+
+const onNode = `app.use((_request: unknown, response: import('node:http').ServerResponse, next: () => void) => {
+  response.appendHeader('Set-Cookie', 'language=en');
+  response.setHeader('Vary', 'Accept-Language');
+  next();
+});
+`;
+// Of what is set before, Hono keeps nothing for a Response that it is given.
+const onHono = `app.use(async (context, next) => {
+  await next();
+  context.header('Set-Cookie', 'language=en', {append: true});
+  context.header('Vary', 'Accept-Language', {append: true});
+});
+`;
+
+/** Have the framework set a cookie and Vary before a program mounts the site. */
+function setBefore(name, mount, statement) {
+  const file = join(folder, `${name}.ts`);
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace(mount, () => statement + mount),
+  );
 }
 
 async function freePort() {
@@ -77,7 +102,25 @@ async function mounted(ask) {
   assert.notEqual(outside.headers.get('content-type'), 'application/problem+json');
 }
 
-/** As the others, and what Koa has set stays. */
+/** What the framework has set stays, on a page and on an error. */
+async function keeping(ask) {
+  await mounted(ask);
+  for (const [path, status, own] of [
+    ['/shop', 200, 'Cookie'],
+    ['/shop/nowhere', 404, 'Accept'],
+  ]) {
+    const {status: got, headers} = await ask(path);
+    assert.equal(got, status);
+    assert.ok(
+      headers.getSetCookie().some(cookie => cookie.startsWith('language=en')),
+      'The cookie is lost.',
+    );
+    const vary = headers.get('vary').split(/, */);
+    for (const name of ['Accept-Language', own]) assert.ok(vary.includes(name), `Vary lacks ${name}: ${vary}`);
+  }
+}
+
+/** As the others, by Koa's own calls. */
 async function inKoa(ask) {
   await mounted(ask);
   for (const [path, status, vary] of [
@@ -127,7 +170,7 @@ async function websocket(ask, port) {
 try {
   install();
   run('npx', ['tsc', '-p', '.'], {cwd: folder, stdio: 'inherit'});
-  for (const name of ['express', 'fastify', 'hono', 'nest', 'nest-fastify']) await hold(name, mounted);
+  for (const name of ['express', 'fastify', 'hono', 'nest', 'nest-fastify']) await hold(name, keeping);
   await hold('koa', inKoa);
   await hold('beside', beside);
   await hold('below', below);
