@@ -341,6 +341,7 @@ test('onError answers any error, those of the framework too, in a page of the si
     t.is(response.body, `{"fehler":${status}}`);
     t.is(response.header('Content-Type'), 'application/json');
     t.is(response.header('Content-Language'), undefined);
+    t.regex(response.header('Vary')!, /\bAccept\b/, 'a cache must not give the page to another kind of client');
   }
   t.deepEqual(
     seen,

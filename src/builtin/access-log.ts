@@ -1,14 +1,13 @@
 import {randomUUID} from 'node:crypto';
 import {isIP} from 'node:net';
 import {Clock} from '../clock.ts';
-import {EspalierError} from '../errors.ts';
 import type {AnswerEnd} from '../http/outgoing.ts';
 import type {Request} from '../http/request.ts';
 import {requestKey, type RequestKey} from '../http/request-key.ts';
 import type {Response} from '../http/response.ts';
 import {unixAddress} from '../http/trust.ts';
 import {inform, Logger} from '../logger.ts';
-import {checkOptions, flag, kind, oneOf, type Kinds} from '../options.ts';
+import {checkOptions, flag, kind, oneOf, optionInvalid, type Kinds} from '../options.ts';
 import {inject} from '../resource/inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {SiteTree, type ResourceView} from '../resource/tree-view.ts';
@@ -66,7 +65,7 @@ export function accessLog(options: AccessLogOptions = {}): MiddlewareClass {
       @inject(SiteTree) private readonly tree: SiteTree,
     ) {
       if (typeof logger.info === 'function') return;
-      throw new EspalierError('OPTION_INVALID', 'accessLog() needs a Logger with a method info(message, fields).');
+      throw optionInvalid('accessLog() needs a Logger with a method info(message, fields).');
     }
 
     handle(request: Request, response: Response, next: Next): unknown {

@@ -1,4 +1,4 @@
-import {EspalierError} from '../errors.ts';
+import {optionInvalid} from '../options.ts';
 import type {Request} from './request.ts';
 
 /**
@@ -13,8 +13,7 @@ export function pathMatcher(option: string, patterns: readonly unknown[]): (requ
 
 function matchOf(option: string, pattern: unknown): (segments: readonly string[]) => boolean {
   if (typeof pattern !== 'string' || !/^\/(?!\/)/.test(pattern)) {
-    throw new EspalierError(
-      'OPTION_INVALID',
+    throw optionInvalid(
       `${option} takes a list of paths that begin with a slash: "/payment/return", "/sign-in/:provider", "/saml/*".`,
     );
   }

@@ -1,7 +1,7 @@
-import {storeCalls, traced} from '../tracing.ts';
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {TimeLimit} from '../time-limit.ts';
+import {storeCalls, traced} from '../tracing.ts';
 import type {
   EndedPage,
   EndedSession,

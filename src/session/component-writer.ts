@@ -1,8 +1,8 @@
-import {storeCalls, traced} from '../tracing.ts';
 import {isPromised, proceed, recovered, type Awaitable} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import {TimeLimit} from '../time-limit.ts';
+import {storeCalls, traced} from '../tracing.ts';
 import {sessionEnded, sessionSuperseded} from './refusals.ts';
 import {LoadedComponent} from './component-text.ts';
 import type {UpdatedComponent} from './component-update.ts';

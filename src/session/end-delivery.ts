@@ -1,11 +1,11 @@
-import {promised} from '../awaitable.ts';
-import {endsTold, traced} from '../tracing.ts';
 import {AsyncLocalStorage} from 'node:async_hooks';
+import {promised} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {outsideRequest} from '../http/current.ts';
 import {report, type Logger} from '../logger.ts';
 import {isOutageTold} from '../outage-log.ts';
 import {TimeLimit} from '../time-limit.ts';
+import {endsTold, traced} from '../tracing.ts';
 import type {Components} from './component.ts';
 import {SessionEnd} from './on-expire.ts';
 import type {EndedSession, EndOutcome, SessionRecord, SessionStore} from './session-store.ts';

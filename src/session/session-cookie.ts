@@ -3,7 +3,7 @@ import {setCookieText, type CookieOptions} from '../http/cookie.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {whyNotThisMachine} from '../http/this-machine.ts';
-import {flag, kind, oneOf, type Kinds} from '../options.ts';
+import {flag, kind, oneOf, optionInvalid, type Kinds} from '../options.ts';
 import {isToken} from './token.ts';
 
 /** How the cookie that carries a session's token is named, and to whom the browser sends it. */
@@ -151,7 +151,7 @@ function refuseContradictions({sameSite, partitioned}: Shape, isInsecure: boolea
 }
 
 function contradiction(message: string): EspalierError {
-  return new EspalierError('OPTION_INVALID', `sessions.cookie: ${message}`);
+  return optionInvalid(`sessions.cookie: ${message}`);
 }
 
 function sessionCookie(name: string, options: CookieOptions): SessionCookie {
