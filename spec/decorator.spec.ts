@@ -1,70 +1,91 @@
-import {execFile, spawn} from 'node:child_process';
+import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {text} from 'node:stream/consumers';
-import {promisify} from 'node:util';
 import test from 'ava';
 import {Child, Get, OnExpire, Post, Resource, SessionComponent, inject} from 'espalier';
-import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../src/decorator.ts';
+import {
+  decorating,
+  isStandard,
+  noteIn,
+  noteOn,
+  onClass,
+  onClassOrMethod,
+  onMember,
+  onMethod,
+  refuseBareCall,
+} from '../src/decorator.ts';
 
 class Base {}
 class Sub extends Base {}
 
-test('a decorated method belongs to the class that has it', t => {
-  t.is(classOf(Sub.prototype, '@Get()', 'show'), Sub);
+const key = Symbol('note');
+const nowhere = {toString: () => undefined};
+const place = {toString: () => 'src/shop.ts:12'};
+
+test('a decorator finds the class, in either dialect, and the method', t => {
+  t.like(onClass('@Resource()', Base, undefined), {notes: Base, owner: 'Base', name: undefined});
+  t.like(onMethod('@Get()', Sub.prototype, 'show', place), {notes: Sub, owner: 'Sub', name: 'show'});
+  const metadata = {};
+  t.like(onClass('@Resource()', Base, {kind: 'class', metadata}), {notes: metadata, owner: 'Base', name: undefined});
+  const standard = {kind: 'method', name: 'show', metadata};
+  t.like(
+    onMethod('@Get()', () => {}, standard, place),
+    {notes: metadata, name: 'show'},
+  );
+  t.like(
+    onClassOrMethod('@Use()', () => {}, standard, place),
+    {name: 'show'},
+  );
+  t.like(onClassOrMethod('@Use()', Base, {kind: 'class', metadata}, place), {owner: 'Base', name: undefined});
+  t.like(onMember('@inject()', {kind: 'field', name: 'pool', metadata}), {notes: metadata, name: 'pool'});
 });
 
-test('a decorator on a static method is refused with the name of the method', t => {
-  t.throws(() => classOf(Base, '@Get()', 'show'), {
+test('a class of the standard dialect, which is not made yet, is called by the place where it is written', t => {
+  const context = {kind: 'method', name: 'show', metadata: {}};
+  t.is(onMethod('@Get()', () => {}, context, place).owner, 'The class at src/shop.ts:12');
+  t.is(onMethod('@Get()', () => {}, context, nowhere).owner, 'This class');
+});
+
+test('what is noted on a class is there for that very class', t => {
+  class Page {}
+  const decorated = onClass('@Resource()', Page, undefined);
+  t.is(noteOn(key, Page), undefined);
+  t.is(
+    noteIn(key, decorated, () => 7),
+    7,
+  );
+  t.is(
+    noteIn(key, decorated, () => 8),
+    7,
+  );
+  t.is(noteOn(key, Page), 7);
+  t.is(noteOn(key, class extends Page {}), undefined);
+});
+
+test('a decorator on what it is not for is refused by the name of the member, in both dialects', t => {
+  const refused = (act: () => unknown, message: string) =>
+    void t.throws(act, {code: 'DECORATOR_MISPLACED', message: `@Get() stands on ${message} [DECORATOR_MISPLACED]`});
+  const method = () => {};
+  const on = (context: object) => () => onMethod('@Get()', method, {name: 'show', metadata: {}, ...context}, place);
+  refused(() => onMethod('@Get()', Base, 'show', place), 'the static method Base.show. Put it on an instance method.');
+  refused(on({kind: 'method', static: true}), 'the static method show. Put it on a public one of instances.');
+  refused(on({kind: 'method', private: true}), 'the private method show. Put it on a public one of instances.');
+  refused(on({kind: 'getter'}), 'the getter show, which is no method. Put it on a method.');
+  refused(on({kind: 'class'}), 'a class. Put it on a method.');
+  refused(() => onClass('@Get()', method, {kind: 'method', name: 'show'}), 'a method. Put it on a class.');
+});
+
+test('a compiler that gives no metadata is told of, with the way out', t => {
+  t.throws(() => onClass('@Resource()', Base, {kind: 'class'}), {
     code: 'DECORATOR_MISPLACED',
-    message: '@Get() stands on the static method Base.show. Put it on an instance method. [DECORATOR_MISPLACED]',
+    message:
+      '@Resource() was given no metadata by the compiler. Import espalier before the module of the class, or have a compiler that knows Symbol.metadata. [DECORATOR_MISPLACED]',
   });
 });
 
-test('a decorator that is called the TC39 way is refused with the compiler option that helps', t => {
-  const message =
-    '@Get() was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json. [DECORATOR_MISPLACED]';
-  t.throws(() => classOf(() => {}, '@Get()', {kind: 'method', name: 'show'}), {code: 'DECORATOR_MISPLACED', message});
-  t.throws(() => refuseStandardCall('@Get()', {kind: 'class'}), {code: 'DECORATOR_MISPLACED', message});
-});
-
-test('the compiler names "experimentalDecorators" at each decorator where tsconfig.json lacks it', async t => {
-  const folder = mkdtempSync('dist/standard-');
-  t.teardown(() => rmSync(folder, {recursive: true}));
-  const lines = [
-    "import {Child, Get, OnExpire, Resource, SessionComponent, SessionService, inject} from 'espalier';",
-    "@SessionComponent('visits')",
-    'class Visits {}',
-    '@Resource()',
-    'class Page {}',
-    '@Resource()',
-    "@Child('page', Page)",
-    'export class Home {',
-    '  @inject(SessionService) sessions!: SessionService;',
-    '  @Get()',
-    '  show() {}',
-    "  @Child(':name', Page)",
-    '  open() { return new Page(); }',
-    '  @OnExpire()',
-    '  end() { return Visits; }',
-    '}',
-  ];
-  writeFileSync(`${folder}/main.ts`, lines.join('\n'));
-  const options = {module: 'nodenext', target: 'es2022', types: ['node'], noEmit: true, skipLibCheck: true};
-  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({compilerOptions: options}));
-  const {stdout} = await promisify(execFile)('node_modules/.bin/tsc', ['-p', folder, '--pretty', 'false']).catch(
-    (error: {stdout: string}) => error,
-  );
-  const hint = JSON.stringify('Set "experimentalDecorators": true in tsconfig.json.');
-  const places = stdout.split(/^(?=\S+\(\d)/m).map(error => [Number(/\((\d+)/.exec(error)![1]), error.includes(hint)]);
-  const decorators = lines.flatMap((line, i) => (line.trim().startsWith('@') ? [[i + 1, true]] : []));
-  t.deepEqual(places, decorators, stdout);
-});
-
-test('a decorator that is called the legacy way is not refused', t => {
-  for (const context of [undefined, 'show', Symbol('show'), 0, null]) {
-    t.notThrows(() => refuseStandardCall('@Get()', context));
-  }
+test('a decorator knows by its context which dialect it was called in', t => {
+  for (const context of [undefined, 'show', Symbol('show'), 0, null]) t.false(isStandard(context));
+  t.true(isStandard({kind: 'class'}));
 });
 
 test('what is no method is refused: a getter has nothing to be called', t => {
@@ -87,15 +108,15 @@ test('what is no method is refused: a getter has nothing to be called', t => {
 });
 
 test('every decorator that is written without its parentheses says how to write it, in both dialects', t => {
-  const onMethod = [{}, 'show', {}];
-  const onClass = [class Page {}];
+  const forMethod = [{}, 'show', {}];
+  const forClass = [class Page {}];
   for (const [decorator, given, written] of [
-    [Get, onMethod, '@Get()'],
-    [OnExpire, onMethod, '@OnExpire()'],
-    [Child, onMethod, '@Child(segment, TheClass)'],
-    [Child, onClass, '@Child(segment, TheClass)'],
-    [Resource, onClass, '@Resource()'],
-    [SessionComponent, onClass, "@SessionComponent('name')"],
+    [Get, forMethod, '@Get()'],
+    [OnExpire, forMethod, '@OnExpire()'],
+    [Child, forMethod, '@Child(segment, TheClass)'],
+    [Child, forClass, '@Child(segment, TheClass)'],
+    [Resource, forClass, '@Resource()'],
+    [SessionComponent, forClass, "@SessionComponent('name')"],
     [inject, [{}, 'names'], '@inject(Token)'],
     [inject, [class Page {}, undefined, 0], '@inject(Token)'],
     [Get, [() => {}, {kind: 'method', name: 'show'}], '@Get()'],

@@ -9,9 +9,12 @@ import test from 'ava';
 const floors = [
   ['one-line.ts'],
   ['node-version.ts'],
+  ['service-token.ts'],
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts', 'place.ts'],
-  ['options.ts', 'peer.ts', 'schema.ts', 'tracing.ts'],
-  ['http', 'container.ts', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
+  ['options.ts', 'peer.ts', 'schema.ts', 'tracing.ts', 'use.ts'],
+  ['http', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
+  ['inject.ts'],
+  ['container.ts'],
   ['resource', 'session'],
   ['store', 'builtin'],
   ['site.ts'],
@@ -54,9 +57,9 @@ test('inside a room nobody goes through its door, index.ts, which is for users',
   );
 });
 
-test('Inversify is known to the decorators, the container, the site, the test site and the door alone', t => {
+test('Inversify is known to injection, the decorator of resources, the container, the site, the test site and the door alone', t => {
   const knowing = files('src/**/*.ts').filter(file => importsIn(file).some(name => /^@?inversify/.test(name)));
-  const decorators = ['src/resource/inject.ts', 'src/resource/resource.ts'];
+  const decorators = ['src/inject.ts', 'src/use.ts', 'src/resource/resource.ts'];
   const composing = ['src/container.ts', 'src/site.ts', 'src/testing/test-site.ts'];
   t.deepEqual(knowing, ['src/index.ts', ...decorators, ...composing].toSorted());
 });

@@ -1,3 +1,4 @@
+import {serviceToken} from './service-token.ts';
 /**
  * What time it is, and when something is due. All that depends on time in the life of a session asks a clock, so that a
  * spec can turn one by hand; a closing site drains by the machine's own. Bind another to the token `Clock` to replace it.
@@ -12,7 +13,7 @@ export interface Clock {
 }
 
 /** The token a `Clock` is bound to. */
-export const Clock = Symbol.for('espalier.Clock');
+export const Clock = serviceToken<Clock>('Clock');
 
 /** A machine's sense of time. */
 export interface Machine {

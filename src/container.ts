@@ -11,6 +11,8 @@ import {
   type ServiceIdentifier,
 } from 'inversify';
 import {EspalierError, type ErrorCode} from './errors.ts';
+import {settleInjections} from './inject.ts';
+import {cycleReason, makingIn, missingReason, nameOfToken, undefinedReason} from './use.ts';
 
 /** What a token, or nothing, that something asks for may be. */
 type Token = ServiceIdentifier | undefined;
@@ -61,7 +63,7 @@ export class SiteContainer {
         this.container.bind(type).toSelf().inSingletonScope();
         this.#adopt(type);
       }
-      return this.container.get(type);
+      return makingIn(this.container, trail, () => this.container.get(type));
     } catch (cause) {
       throw this.#explained(type, trail, cause);
     }
@@ -80,7 +82,7 @@ export class SiteContainer {
         if (!binding.cache.isRight) this.#makeAll(token);
         const made = madeOf(binding);
         if (wanted(classOf(made))) found.add(made as object);
-        else if (!binding.cache.isRight || made instanceof Promise) throw notMade(nameOf(token));
+        else if (!binding.cache.isRight || made instanceof Promise) throw notMade(nameOfToken(token));
       }
     }
     return [...found];
@@ -88,9 +90,9 @@ export class SiteContainer {
 
   #makeAll(token: ServiceIdentifier): void {
     try {
-      this.container.getAll(token, {chained: true});
+      makingIn(this.container, nameOfToken(token), () => this.container.getAll(token, {chained: true}));
     } catch (cause) {
-      throw this.#explained(token as Newable, nameOf(token), cause);
+      throw this.#explained(token as Newable, nameOfToken(token), cause);
     }
   }
 
@@ -118,11 +120,11 @@ export class SiteContainer {
    */
   refusePromised(token: ServiceIdentifier): void {
     try {
-      this.container.get(token);
+      makingIn(this.container, nameOfToken(token), () => this.container.get(token));
     } catch (cause) {
       // Whatever else is wrong is explained when something that depends on it is made.
       if (!isInversifys(cause) || !/asynchronous/i.test(messageOf(cause))) return;
-      const message = `${nameOf(token)} is bound to a promise. Await it before, and bind what it gives by toConstantValue().`;
+      const message = `${nameOfToken(token)} is bound to a promise. Await it before, and bind what it gives by toConstantValue().`;
       throw new EspalierError('DEPENDENCY_FAILED', message, {cause});
     }
   }
@@ -194,7 +196,7 @@ export class SiteContainer {
     const fault = this.container.isBound(type) ? this.#faultBelow(type, [], new Set()) : undefined;
     if (!fault && !isInversifys(cause)) return cause;
     const {code, chain, reason} = fault ?? {code: 'DEPENDENCY_FAILED', chain: [], reason: messageOf(cause)};
-    const way = [trail, ...chain.slice(1).map(nameOf)].join(' → ');
+    const way = [trail, ...chain.slice(1).map(nameOfToken)].join(' → ');
     return new EspalierError(code, `${way}: ${reason}`, {cause});
   }
 
@@ -205,7 +207,7 @@ export class SiteContainer {
     if (above.includes(token)) return {code: 'DEPENDENCY_CYCLE', chain, reason: cycleReason};
     if (sound.has(token)) return undefined;
     const bindings = [...this.#interior.bindingService.getChained(token)];
-    if (bindings.length === 0) return {code: 'DEPENDENCY_MISSING', chain, reason: missingReason(nameOf(token))};
+    if (bindings.length === 0) return {code: 'DEPENDENCY_MISSING', chain, reason: missingReason(token)};
     try {
       for (const dependency of bindings.flatMap(dependenciesOf)) {
         const fault = this.#faultBelow(dependency, chain, sound);
@@ -220,12 +222,6 @@ export class SiteContainer {
     return undefined;
   }
 }
-
-const undefinedReason =
-  'a token to inject is undefined. If its module imports this one in a circle, move the token to a module of its own.';
-const cycleReason = 'this depends on itself. Take one of these dependencies out, or look it up when it is needed.';
-const missingReason = (name: string) =>
-  `nothing is bound to ${name}. Bind it in a module or container given to createSite().`;
 
 /** The tokens that a binding asks for and can't do without. */
 function dependenciesOf(binding: Binding<unknown>): Token[] {
@@ -282,6 +278,7 @@ export function classOf(value: unknown): Function {
 
 /** Without this the container gives `undefined` for what a base class injects, and says nothing. Doing it twice is once. */
 function inheritInjection(type: Newable): void {
+  settleInjections(type);
   const base = Object.getPrototypeOf(type) as Function | null;
   if (!base || !isInjected(base)) return;
   const options = {extendConstructorArguments: !hasConstructor(type), extendProperties: true};
@@ -345,11 +342,6 @@ function interiorOf(container: Container): PluginContext {
   }
   container.register(Look);
   return seen[0]!;
-}
-
-function nameOf(token: Token): string {
-  if (typeof token === 'function') return token.name;
-  return typeof token === 'symbol' ? (token.description ?? 'a symbol') : String(token);
 }
 
 function isInversifys(error: unknown): boolean {

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import {EspalierError} from './errors.ts';
 import {asOneLine} from './one-line.ts';
 
@@ -9,56 +10,138 @@ export function decorating<T>(decorator: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw asOneLine(error instanceof EspalierError ? error : misplaced(decorator, error));
+    throw asOneLine(error instanceof EspalierError ? error : refused(decorator, error));
   }
 }
 
 /** Of the container's errors the first line says it all. */
-function misplaced(decorator: string, cause: unknown): EspalierError {
+function refused(decorator: string, cause: unknown): EspalierError {
   const [reason] = (cause as Error).message.split('\n');
   return new EspalierError('DECORATOR_MISPLACED', `${decorator} can't stand there: ${reason}`, {cause});
 }
 
+/** How a compiler calls a decorator in the standard dialect, that of TC39. */
+export interface StandardContext {
+  readonly kind: string;
+  readonly name?: PropertyKey | undefined;
+  readonly static?: boolean;
+  readonly private?: boolean;
+  readonly metadata?: object | undefined;
+}
+
+/** What a decorator stands on, in either dialect. */
+export interface Decorated {
+  /** What keeps the notes on the class: the class itself, or in the standard dialect, where it is not made yet, its metadata. */
+  readonly notes: object;
+  /** What errors call the class. */
+  readonly owner: string;
+  /** The member that it stands on; nothing where it stands on the class. */
+  readonly name: PropertyKey | undefined;
+}
+
+// Compilers keep the metadata of a class where the language will have it, once there is such a symbol.
+const metadata: unique symbol = ((Symbol as {metadata?: symbol}).metadata ?? Symbol.for('Symbol.metadata')) as never;
+if (!('metadata' in Symbol)) Object.defineProperty(Symbol, 'metadata', {value: metadata});
+
+/** By what a note of a kind is found. */
+export type NoteKey<T> = symbol & {
+  /** There for the compiler alone. */
+  readonly 'kind of note'?: T;
+};
+
+/** A note that decorators have written on this very class, in either dialect. */
+export function noteOn<T>(key: NoteKey<T>, type: Function): T | undefined {
+  const own = Object.getOwnPropertyDescriptor(type, metadata)?.value as object | undefined;
+  return (Reflect.getOwnMetadata(key, type) ?? (own && Reflect.getOwnMetadata(key, own))) as T | undefined;
+}
+
+/** As `noteOn`, from within a decorator, which may write in it: `blank` is kept where there is none yet. */
+export function noteIn<T>(key: NoteKey<T>, {notes}: Pick<Decorated, 'notes'>, blank: () => T): T {
+  const kept = Reflect.getOwnMetadata(key, notes) as T | undefined;
+  if (kept !== undefined) return kept;
+  const made = blank();
+  Reflect.defineMetadata(key, made, notes);
+  return made;
+}
+
+/** What a decorator of classes stands on. Throws `DECORATOR_MISPLACED` where that is no class. */
+export function onClass(decorator: string, target: Function, context: unknown): Decorated {
+  if (!isStandard(context)) return {notes: target, owner: nameOf(target), name: undefined};
+  if (context.kind === 'class') return {notes: bagOf(decorator, context), owner: nameOf(target), name: undefined};
+  throw misplaced(decorator, `a ${context.kind}. Put it on a class`);
+}
+
 /**
- * The class that a decorated method belongs to. Throws `DECORATOR_MISPLACED` for a static method, for what is no method, and where
- * the compiler calls decorators the TC39 way, which has no parameter decorators and so no `@inject` in a constructor.
+ * What a decorator of methods stands on. Throws `DECORATOR_MISPLACED` for a static method, and for what is no method. `place` is where
+ * it is written: in the standard dialect nobody knows the name of the class yet.
  */
-export function classOf(target: object | Function, decorator: string, context: unknown): Function {
-  refuseStandardCall(decorator, context);
+export function onMethod(
+  decorator: string,
+  target: object | Function,
+  context: unknown,
+  place: {toString(): string | undefined},
+): Decorated & {readonly name: PropertyKey} {
+  if (isStandard(context)) return onStandardMethod(decorator, context, place.toString());
   const name = context as PropertyKey;
-  if (typeof target === 'function') throw onStatic(decorator, target, name);
+  if (typeof target === 'function')
+    throw misplaced(decorator, `the static method ${nameOf(target)}.${String(name)}. Put it on an instance method`);
+  const owner = nameOf(target.constructor);
   const member = Object.getOwnPropertyDescriptor(target, name);
-  if (member && typeof member.value !== 'function') throw onAccessor(decorator, target.constructor, name);
-  return target.constructor;
+  if (member && typeof member.value !== 'function') throw misplaced(decorator, `${owner}.${String(name)}, ${toMethod}`);
+  return {notes: target.constructor, owner, name};
 }
 
-function onStatic(decorator: string, owner: Function, name: PropertyKey): EspalierError {
-  const place = `the static method ${owner.name}.${String(name)}`;
-  return new EspalierError('DECORATOR_MISPLACED', `${decorator} stands on ${place}. Put it on an instance method.`);
+/** What a decorator stands on, where both classes and methods may have it. */
+export function onClassOrMethod(
+  decorator: string,
+  target: object | Function,
+  context: unknown,
+  place: {toString(): string | undefined},
+): Decorated {
+  const isClass = isStandard(context) ? context.kind === 'class' : context === undefined;
+  return isClass && typeof target === 'function'
+    ? onClass(decorator, target, context)
+    : onMethod(decorator, target, context, place);
 }
 
-function onAccessor(decorator: string, owner: Function, name: PropertyKey): EspalierError {
-  const place = `${owner.name}.${String(name)}, which is no method`;
-  return new EspalierError('DECORATOR_MISPLACED', `${decorator} stands on ${place}. Put it on a method.`);
+/** What a decorator of any member stands on, in the standard dialect. Throws `DECORATOR_MISPLACED` for a static or private one. */
+export function onMember(
+  decorator: string,
+  context: StandardContext,
+): {readonly notes: object; readonly name: PropertyKey} {
+  const name = context.name!;
+  const kept = context.static ? 'static' : context.private ? 'private' : undefined;
+  if (kept)
+    throw misplaced(decorator, `the ${kept} ${context.kind} ${String(name)}. Put it on a public one of instances`);
+  return {notes: bagOf(decorator, context), name};
 }
 
-/**
- * What stands in the compiler's message where it would call a decorator the TC39 way. No context is of this type, nor is anything
- * else that is passed there.
- */
-export type SetExperimentalDecorators = 'Set "experimentalDecorators": true in tsconfig.json.';
+const toMethod = 'which is no method. Put it on a method';
 
-/** Throws `DECORATOR_MISPLACED` where a decorator was called with a TC39 context. */
-export function refuseStandardCall(decorator: string, context: unknown): void {
-  if (!isStandardContext(context)) return;
-  throw new EspalierError(
-    'DECORATOR_MISPLACED',
-    `${decorator} was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json.`,
-  );
+function onStandardMethod(decorator: string, context: StandardContext, place: string | undefined) {
+  if (context.kind === 'class') throw misplaced(decorator, 'a class. Put it on a method');
+  if (context.kind !== 'method') throw misplaced(decorator, `the ${context.kind} ${String(context.name)}, ${toMethod}`);
+  return {...onMember(decorator, context), owner: place === undefined ? 'This class' : `The class at ${place}`};
 }
 
-function isStandardContext(context: unknown): boolean {
+/** What errors call a class. */
+function nameOf(type: Function): string {
+  return type.name || 'A class without a name';
+}
+
+/** Whether a decorator was called in the standard dialect. */
+export function isStandard(context: unknown): context is StandardContext {
   return typeof context === 'object' && context !== null && 'kind' in context;
+}
+
+function bagOf(decorator: string, {metadata: bag}: StandardContext): object {
+  if (bag) return bag;
+  const wayOut = 'Import espalier before the module of the class, or have a compiler that knows Symbol.metadata.';
+  throw new EspalierError('DECORATOR_MISPLACED', `${decorator} was given no metadata by the compiler. ${wayOut}`);
+}
+
+function misplaced(decorator: string, place: string): EspalierError {
+  return new EspalierError('DECORATOR_MISPLACED', `${decorator} stands on ${place}.`);
 }
 
 /**
@@ -68,7 +151,7 @@ function isStandardContext(context: unknown): boolean {
 export function refuseBareCall(written: string, [target, context]: readonly unknown[]): void {
   const isOnClass = typeof target === 'function' && Object.hasOwn(target, 'prototype') && context === undefined;
   const isOnMember = Object(target) === target && (typeof context === 'string' || typeof context === 'symbol');
-  if (!isOnClass && !isOnMember && !isStandardContext(context)) return;
+  if (!isOnClass && !isOnMember && !isStandard(context)) return;
   const [decorator] = written.split('(');
   throw new EspalierError('DECORATOR_MISPLACED', `${decorator} has no parentheses. Write ${written}.`);
 }

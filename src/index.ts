@@ -9,9 +9,9 @@ export {Response} from './http/response.ts';
 export type {RequestTrace} from './http/request-trace.ts';
 export type {Listener, ListenOptions} from './http/server.ts';
 export type {TrustProxy} from './http/trust.ts';
+export {inject, injectable, multiInject, named, optional, postConstruct, preDestroy} from './inject.ts';
 export {Logger} from './logger.ts';
 export type {ResourceClass, ResourceOptions} from './resource/declarations.ts';
-export {inject} from './resource/inject.ts';
 export type {HandlerOptions, InputOf, Misfit} from './resource/input.ts';
 export {Use, type Middleware, type MiddlewareClass, type Next, type SecurityScheme} from './resource/middleware.ts';
 export {Child, Resource} from './resource/resource.ts';
@@ -49,14 +49,6 @@ export type {UserSessions} from './session/user-sessions.ts';
 export {TokenSource} from './session/token.ts';
 export {createSite, type Site, type SiteError, type SiteOptions} from './site.ts';
 export type {EndTrace, StoreTrace} from './tracing.ts';
+export {use} from './use.ts';
 export {default as createError} from 'http-errors';
-export {
-  Container,
-  ContainerModule,
-  injectable,
-  multiInject,
-  named,
-  optional,
-  postConstruct,
-  preDestroy,
-} from 'inversify';
+export {Container, ContainerModule} from 'inversify';

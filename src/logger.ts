@@ -1,3 +1,4 @@
+import {serviceToken} from './service-token.ts';
 /** Where Espalier says what an operator should know; `console` is one. Bind another to the token `Logger` to replace it. */
 export interface Logger {
   /** Something failed: a request that ended in a 500, a callback that threw. */
@@ -9,7 +10,7 @@ export interface Logger {
 }
 
 /** The token a `Logger` is bound to. */
-export const Logger = Symbol.for('espalier.Logger');
+export const Logger = serviceToken<Logger>('Logger');
 
 /** Log an error, if there is one. A logger that fails in turn, at once or later, must not bring down what it was to report on. */
 export function report(logger: Logger, message: string, error?: unknown): void {

@@ -1,14 +1,16 @@
 import test from 'ava';
 import {Child, Get, Post, Resource} from 'espalier';
-import {declarationsOf, isResource, declarationsOn} from '../../src/resource/declarations.ts';
+import {onClass} from '../../src/decorator.ts';
+import {declarationsIn, declarationsOf, isResource} from '../../src/resource/declarations.ts';
 
 class Base {}
 class Middle extends Base {}
 class Sub extends Middle {}
 
 test('what stands on a class is one thing, however often it is asked for', t => {
-  t.is(declarationsOn(Base), declarationsOn(Base));
-  t.not(declarationsOn(Base), declarationsOn(Sub));
+  const on = (type: Function) => declarationsIn(onClass('@Resource()', type, undefined));
+  t.is(on(Base), on(Base));
+  t.not(on(Base), on(Sub));
 });
 
 test('a class without declarations has none', t => {
@@ -26,7 +28,8 @@ test('decorators write to the class they stand on, not to its base', t => {
     @Post()
     save() {}
   }
-  const named = (type: Function) => [...declarationsOn(type).handlers].map(([verb, {name}]) => [verb, name]);
+  const named = (type: Function) =>
+    [...declarationsIn(onClass('@Get()', type, undefined)).handlers].map(([verb, {name}]) => [verb, name]);
   t.deepEqual(named(Page), [['GET', 'show']]);
   t.deepEqual(named(Form), [['POST', 'save']]);
 });

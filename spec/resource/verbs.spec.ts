@@ -162,15 +162,6 @@ test('a verb on a static method is refused', t => {
   );
 });
 
-test('a verb that is called as a TC39 decorator is refused', t => {
-  const get = Get() as unknown as (method: () => void, context: object) => void;
-  t.throws(() => get(() => {}, {kind: 'method', name: 'show'}), {
-    code: 'DECORATOR_MISPLACED',
-    message:
-      '@Get() was called as a TC39 decorator. Set "experimentalDecorators": true in tsconfig.json. [DECORATOR_MISPLACED]',
-  });
-});
-
 test('the compiler refuses a handler that asks for anything but request and response', t => {
   class Page {
     @Get()

@@ -80,14 +80,6 @@ test('a class that extends a component is none until it is marked, and then rest
   t.is(await visit(session => session.get(Visits).count), 5);
 });
 
-test('a compiler that calls decorators the TC39 way is told what to set', t => {
-  const decorate = SessionComponent('x') as (target: unknown, context: unknown) => void;
-  t.throws(() => decorate(class {}, {kind: 'class'}), {
-    code: 'DECORATOR_MISPLACED',
-    message: /@SessionComponent\(\).*experimentalDecorators/,
-  });
-});
-
 /** A class of a shop, and one of a plug-in that has its name. */
 function namesakes() {
   @SessionComponent('user')

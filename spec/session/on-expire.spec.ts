@@ -323,14 +323,6 @@ test('missing parentheses are refused', t => {
   });
 });
 
-test('a TC39 call is refused', t => {
-  const standard = OnExpire() as unknown as (...given: unknown[]) => void;
-  t.throws(() => standard(() => undefined, {kind: 'method', name: 'hear'}), {
-    code: 'DECORATOR_MISPLACED',
-    message: /experimentalDecorators/,
-  });
-});
-
 test('it runs outside any request, and in no context of one, even when the end came of one', async t => {
   const context = new AsyncLocalStorage<string>();
   const found: unknown[] = [];

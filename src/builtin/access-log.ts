@@ -8,7 +8,7 @@ import type {Response} from '../http/response.ts';
 import {unixAddress} from '../http/trust.ts';
 import {inform, Logger} from '../logger.ts';
 import {checkOptions, flag, kind, oneOf, optionInvalid, type Kinds} from '../options.ts';
-import {inject} from '../resource/inject.ts';
+import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {SiteTree, type ResourceView} from '../resource/tree-view.ts';
 

@@ -5,7 +5,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, kind, method, object, required, type Kinds} from '../options.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
-import {inject} from '../resource/inject.ts';
+import {inject} from '../inject.ts';
 import {Child, Resource} from '../resource/resource.ts';
 import {SiteTree} from '../resource/tree-view.ts';
 import {Get} from '../resource/verbs.ts';

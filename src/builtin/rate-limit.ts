@@ -10,7 +10,7 @@ import {Logger} from '../logger.ts';
 import {checkOptions, count, delay, kind, method, oneOf, required, type Kinds} from '../options.ts';
 import {OutageLog} from '../outage-log.ts';
 import {peer} from '../peer.ts';
-import {inject} from '../resource/inject.ts';
+import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {TimeLimit} from '../time-limit.ts';
 

@@ -2,7 +2,7 @@ import {prefersHtml} from '../http/problem.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, kind, milliseconds, type Kinds} from '../options.ts';
-import {inject} from '../resource/inject.ts';
+import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {SessionService} from '../session/session-service.ts';
 

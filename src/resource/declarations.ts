@@ -1,4 +1,4 @@
-import 'reflect-metadata';
+import {noteIn, noteOn, type Decorated, type NoteKey} from '../decorator.ts';
 import type {Place} from '../place.ts';
 import type {HandlerOptions} from './input.ts';
 import type {MiddlewareClass} from './middleware.ts';
@@ -46,15 +46,19 @@ export interface Declarations {
   readonly around: Map<PropertyKey, readonly MiddlewareClass[]>;
 }
 
-const key = Symbol.for('espalier.declarations');
+const key: NoteKey<Declarations> = Symbol.for('espalier.declarations');
 
-/** What stands on this very class, to be written to. Decorators write to the class and nowhere else. */
-export function declarationsOn(target: Function): Declarations {
-  const own = Reflect.getOwnMetadata(key, target) as Declarations | undefined;
-  if (own) return own;
-  const blank: Declarations = {children: new Map(), handlers: new Map(), middleware: [], around: new Map()};
-  Reflect.defineMetadata(key, blank, target);
-  return blank;
+/** What stands on this very class, to be written to by a decorator. Decorators write to the class and nowhere else. */
+export function declarationsIn(decorated: Decorated): Declarations {
+  return noteIn(key, decorated, blank);
+}
+
+function blank(): Declarations {
+  return {children: new Map(), handlers: new Map(), middleware: [], around: new Map()};
+}
+
+function declarationsOn(target: Function): Declarations {
+  return noteOn(key, target) ?? blank();
 }
 
 /** Whether `@Resource` stands on this very class: it is not inherited. */

@@ -1,8 +1,9 @@
-import {classOf, decorating, refuseBareCall, refuseStandardCall} from '../decorator.ts';
+import {decorating, onClassOrMethod, refuseBareCall} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {declarationsOn} from './declarations.ts';
+import {Place} from '../place.ts';
+import {declarationsIn} from './declarations.ts';
 
 /**
  * Goes on to what stands behind a middleware: the next one, in the end the handler. Gives what that returned, before it is made
@@ -42,7 +43,8 @@ export interface MiddlewareClass {
 
 /** `@Use` on a class, or on a method that answers a verb. */
 interface UseDecorator {
-  (target: Function): void;
+  (target: Function, context?: ClassDecoratorContext): void;
+  (method: (...args: never) => unknown, context: ClassMethodDecoratorContext): void;
   (target: object, name: PropertyKey, descriptor: PropertyDescriptor): void;
 }
 
@@ -58,15 +60,14 @@ export function Use(...middleware: readonly MiddlewareClass[]): UseDecorator {
     if (middleware.length > 1) refuseBareCall('@Use(TheMiddleware)', middleware);
     for (const each of middleware) checkMiddleware('@Use()', each);
   });
-  return (target: Function | object, name?: PropertyKey) =>
+  const place = new Place();
+  return (target: Function | object, context?: unknown) =>
     decorating('@Use()', () => {
-      if (typeof target === 'function' && (name === undefined || typeof name === 'object')) {
-        refuseStandardCall('@Use()', name);
-        declarationsOn(target).middleware.unshift(...middleware);
-      } else {
-        const {around} = declarationsOn(classOf(target, '@Use()', name));
-        around.set(name!, [...middleware, ...(around.get(name!) ?? [])]);
-      }
+      const decorated = onClassOrMethod('@Use()', target, context, place);
+      const {middleware: covering, around} = declarationsIn(decorated);
+      const {name} = decorated;
+      if (name === undefined) covering.unshift(...middleware);
+      else around.set(name, [...middleware, ...(around.get(name) ?? [])]);
     });
 }
 

@@ -1,10 +1,11 @@
 import {injectable, injectFromHierarchy} from 'inversify';
-import {classOf, decorating, refuseBareCall, refuseStandardCall, type SetExperimentalDecorators} from '../decorator.ts';
+import {decorating, onClass, onClassOrMethod, refuseBareCall, type Decorated} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
+import {settleInjections} from '../inject.ts';
 import {checkOptions, flag} from '../options.ts';
 import {Place} from '../place.ts';
 import type {Request} from '../http/request.ts';
-import {declarationsOn, type ChildDeclaration, type ResourceClass, type ResourceOptions} from './declarations.ts';
+import {declarationsIn, type ChildDeclaration, type ResourceClass, type ResourceOptions} from './declarations.ts';
 
 /**
  * Marks a class as a resource: one that a site's tree can lead to, made by the container with what it asks for by
@@ -13,14 +14,14 @@ import {declarationsOn, type ChildDeclaration, type ResourceClass, type Resource
 export function Resource(
   options: ResourceOptions = {},
   ...rest: never[]
-): (target: ResourceClass, context?: SetExperimentalDecorators) => void {
+): (target: ResourceClass, context?: ClassDecoratorContext) => void {
   decorating('@Resource', () => checkArguments(options, rest));
   const place = new Place();
-  return (target: ResourceClass, context?: SetExperimentalDecorators) =>
+  return (target: ResourceClass, context?: ClassDecoratorContext) =>
     decorating(`@Resource() of ${target.name}`, () => {
-      refuseStandardCall('@Resource()', context);
-      Object.assign(declarationsOn(target), {options, place});
+      Object.assign(declarationsIn(onClass('@Resource()', target, context)), {options, place});
       injectable()(target);
+      settleInjections(target, context);
       injectFromHierarchy({extendConstructorArguments: true, extendProperties: true})(target);
     });
 }
@@ -42,8 +43,8 @@ type Made<T> = T | undefined | Promise<T | undefined>;
 
 /** `@Child` on a class, or on a method that makes such children. */
 interface ChildDecorator<T extends object> {
-  (target: Function, context?: SetExperimentalDecorators): void;
-  (target: object, context: SetExperimentalDecorators): void;
+  (target: Function, context?: ClassDecoratorContext): void;
+  (method: (segment: string, request: Request) => Made<T>, context: ClassMethodDecoratorContext): void;
   // Last: the compiler tells why the last one does not fit.
   (target: object, name: PropertyKey, descriptor: {value?: (segment: string, request: Request) => Made<T>}): void;
 }
@@ -62,18 +63,20 @@ export function Child<T extends object>(
 ): ChildDecorator<T> {
   decorating('@Child', () => refuseBareCall('@Child(segment, TheClass)', [segment, resource]));
   const decorator = `@Child(${JSON.stringify(segment)})`;
-  return (target: Function | object, method?: PropertyKey) =>
+  const place = new Place();
+  return (target: Function | object, context?: unknown) =>
     decorating(decorator, () => {
-      const owner = typeof target === 'function' && method === undefined ? target : classOf(target, decorator, method);
+      const decorated = onClassOrMethod(decorator, target, context, place);
+      const {owner, name: method} = decorated;
       checkSegment(segment, owner);
       const thunk = classThunk(resource, segment, owner);
-      declare(owner, {segment, resource: thunk, ...(method !== undefined && {method})});
+      declare(decorated, {segment, resource: thunk, ...(method !== undefined && {method})});
     });
 }
 
-function checkSegment(segment: string, owner: Function): void {
+function checkSegment(segment: string, owner: string): void {
   const refuse = (why: string) => {
-    throw new EspalierError('CHILD_SEGMENT_INVALID', `${owner.name} has a child ${JSON.stringify(segment)}: ${why}`);
+    throw new EspalierError('CHILD_SEGMENT_INVALID', `${owner} has a child ${JSON.stringify(segment)}: ${why}`);
   };
   if (typeof segment !== 'string') return refuse('a segment is a text.');
   if (segment.startsWith(':') && !/^:[A-Za-z_]\w*$/.test(segment)) {
@@ -84,39 +87,39 @@ function checkSegment(segment: string, owner: Function): void {
 }
 
 // An arrow function has no `prototype` of its own; a class has. That tells `() => Archive` from `Archive`.
-function classThunk(resource: unknown, segment: string, owner: Function): () => ResourceClass {
+function classThunk(resource: unknown, segment: string, owner: string): () => ResourceClass {
   if (typeof resource === 'function') {
     return Object.hasOwn(resource, 'prototype') ? () => resource as ResourceClass : (resource as () => ResourceClass);
   }
   if (resource === undefined) throw undefinedChild(segment, owner);
-  const what = `the child ${JSON.stringify(segment)} of ${owner.name}`;
+  const what = `the child ${JSON.stringify(segment)} of ${owner}`;
   throw new EspalierError('CHILD_UNDEFINED', `What stands for ${what} is ${describe(resource)}. Give its class.`);
 }
 
 /** The error for a child whose class is not there: it is declared later, or two modules import each other. */
-export function undefinedChild(segment: string, owner: Function, options?: ErrorOptions): EspalierError {
+export function undefinedChild(segment: string, owner: string, options?: ErrorOptions): EspalierError {
   const name = JSON.stringify(segment);
   return new EspalierError(
     'CHILD_UNDEFINED',
-    `The class of the child ${name} of ${owner.name} is undefined. If it is declared later or imported in a circle, write @Child(${name}, () => TheClass).`,
+    `The class of the child ${name} of ${owner} is undefined. If it is declared later or imported in a circle, write @Child(${name}, () => TheClass).`,
     options,
   );
 }
 
-function declare(owner: Function, child: ChildDeclaration): void {
-  const {children} = declarationsOn(owner);
+function declare(decorated: Decorated, child: ChildDeclaration): void {
+  const {children} = declarationsIn(decorated);
   // One capture takes any segment, so a second one, by whatever name, would never be asked.
   const slot = child.segment.startsWith(':') ? ':' : child.segment;
   const rival = children.get(slot);
-  if (rival) throw takenChild(owner, child, rival);
+  if (rival) throw takenChild(decorated.owner, child, rival);
   children.set(slot, child);
 }
 
-function takenChild(owner: Function, child: ChildDeclaration, rival: ChildDeclaration): EspalierError {
+function takenChild(owner: string, child: ChildDeclaration, rival: ChildDeclaration): EspalierError {
   const names = [child, rival].map(({segment, resource}) => `${JSON.stringify(segment)} (${nameOf(resource)})`);
   return new EspalierError(
     'CHILD_TAKEN',
-    `${owner.name} has two children for one segment: ${names.join(' and ')}. Give one of them another segment.`,
+    `${owner} has two children for one segment: ${names.join(' and ')}. Give one of them another segment.`,
   );
 }
 

@@ -1,3 +1,4 @@
+import {serviceToken} from '../service-token.ts';
 import {classOf} from '../container.ts';
 import {EspalierError} from '../errors.ts';
 import type {ResourceClass, Verb} from './declarations.ts';
@@ -50,7 +51,7 @@ export interface SiteTree {
 }
 
 /** The token by which a resource or service asks for the tree that it is part of. */
-export const SiteTree = Symbol.for('espalier.SiteTree');
+export const SiteTree = serviceToken<SiteTree>('SiteTree');
 
 /** A tree that can be asked for before it has grown. It is looked at when somebody asks. */
 export class LaterTree implements SiteTree {

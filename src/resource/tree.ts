@@ -241,10 +241,10 @@ function namedClass({segment, resource}: ChildDeclaration, owner: ResourceClass)
   try {
     named = resource();
   } catch (cause) {
-    throw undefinedChild(segment, owner, {cause});
+    throw undefinedChild(segment, owner.name, {cause});
   }
   if (named) return named;
-  throw undefinedChild(segment, owner);
+  throw undefinedChild(segment, owner.name);
 }
 
 /** Throws `DECORATOR_MISPLACED` for middleware on a method that nothing stands behind. */

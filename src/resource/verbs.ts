@@ -1,11 +1,11 @@
-import {classOf, decorating, refuseBareCall, type SetExperimentalDecorators} from '../decorator.ts';
+import {decorating, onMethod, refuseBareCall, type Decorated} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
 import {isSchema, wantedSchema} from '../schema.ts';
 import {Place} from '../place.ts';
-import {declarationsOn, type HandlerDeclaration, type Verb} from './declarations.ts';
+import {declarationsIn, type HandlerDeclaration, type Verb} from './declarations.ts';
 import type {HandlerOptions, HasInput, InputOf} from './input.ts';
 import {withPath} from './resource.ts';
 import type {CannotBeSent, DoesNotFit, Unfit, Unsendable} from './result.ts';
@@ -21,7 +21,7 @@ type Handler<O extends HandlerOptions, R> =
  * the schema of the result, as far as its type tells.
  */
 interface HandlerDecorator<O extends HandlerOptions> {
-  (method: object, context: SetExperimentalDecorators): void;
+  <R>(method: Handler<O, R> & ResultOf<O, Awaited<R>>, context: ClassMethodDecoratorContext): void;
   // Last: the compiler tells why the last one does not fit.
   <R>(target: object, name: PropertyKey, descriptor: {value?: Handler<O, R>} & ResultOf<O, Awaited<R>>): void;
 }
@@ -57,10 +57,11 @@ function verb(method: Verb): VerbDecorator {
   return (options?: HandlerOptions, ...rest: unknown[]) => {
     decorating(decorator, () => checkArguments(decorator, [options, ...rest]));
     const place = new Place();
-    return (target: object, name: PropertyKey) =>
-      decorating(decorator, () =>
-        declare(classOf(target, decorator, name), method, {name, options: options ?? {}, place}),
-      );
+    return (target: object, context: unknown) =>
+      decorating(decorator, () => {
+        const decorated = onMethod(decorator, target, context, place);
+        declare(decorated, method, {name: decorated.name, options: options ?? {}, place});
+      });
   };
 }
 
@@ -82,12 +83,15 @@ function withArguments(decorator: string, given: unknown): EspalierError {
   return new EspalierError('DECORATOR_MISPLACED', message);
 }
 
-function declare(owner: Function, method: Verb, handler: HandlerDeclaration): void {
-  const {handlers} = declarationsOn(owner);
+function declare(decorated: Decorated, method: Verb, handler: HandlerDeclaration): void {
+  const {handlers} = declarationsIn(decorated);
   const rival = handlers.get(method);
   if (rival) {
     const both = `${String(rival.name)}() and ${String(handler.name)}()`;
-    throw new EspalierError('VERB_TAKEN', `${owner.name} has two methods for ${method}: ${both}. Keep one of them.`);
+    throw new EspalierError(
+      'VERB_TAKEN',
+      `${decorated.owner} has two methods for ${method}: ${both}. Keep one of them.`,
+    );
   }
   handlers.set(method, handler);
 }

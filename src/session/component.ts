@@ -1,6 +1,5 @@
-import 'reflect-metadata';
 import type {StandardSchemaV1} from '@standard-schema/spec';
-import {decorating, refuseBareCall, refuseStandardCall, type SetExperimentalDecorators} from '../decorator.ts';
+import {decorating, noteIn, noteOn, onClass, refuseBareCall, type NoteKey} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, kind, method, type Kinds} from '../options.ts';
 import {isSchema, wantedSchema} from '../schema.ts';
@@ -40,7 +39,7 @@ export interface ComponentDeclaration<T extends object = object> extends Compone
   readonly version: number;
 }
 
-const key = Symbol.for('espalier.component');
+const key: NoteKey<ComponentDeclaration> = Symbol.for('espalier.component');
 
 /**
  * Marks a class as something that a session can hold, under this name: `session.get(Cart)` gives an instance of it. Give
@@ -52,14 +51,18 @@ const key = Symbol.for('espalier.component');
 export function SessionComponent(
   name: string,
   options: ComponentOptions = {},
-): (target: ComponentClass, context?: SetExperimentalDecorators) => void {
+): (target: ComponentClass, context?: ClassDecoratorContext) => void {
   decorating('@SessionComponent', () => checkDeclaration(name, options));
   const {version = 0} = options;
-  return (target: ComponentClass, context?: unknown) =>
+  return (target: ComponentClass, context?: ClassDecoratorContext) =>
     decorating('@SessionComponent()', () => {
-      refuseStandardCall('@SessionComponent()', context);
       if (target.length > 0) throw unmade(target, name, 'wants arguments');
-      Reflect.defineMetadata(key, {...options, type: target, name, version}, target);
+      const declaration: ComponentDeclaration = {...options, type: target, name, version};
+      const decorated = onClass('@SessionComponent()', target, context);
+      Object.assign(
+        noteIn(key, decorated, () => declaration),
+        declaration,
+      );
     });
 }
 
@@ -74,7 +77,7 @@ function checkDeclaration(name: string, options: ComponentOptions): void {
 
 /** What stands on this very class. Throws `COMPONENT_UNMARKED` where nothing does. */
 export function componentOf<T extends object>(type: ComponentClass<T>): ComponentDeclaration<T> {
-  const declaration = typeof type === 'function' ? (Reflect.getOwnMetadata(key, type) as unknown) : undefined;
+  const declaration = typeof type === 'function' ? noteOn(key, type) : undefined;
   if (declaration) return declaration as ComponentDeclaration<T>;
   const what = typeof type === 'function' ? type.name || 'A class without a name' : `What is ${describe(type)}`;
   throw new EspalierError('COMPONENT_UNMARKED', `${what} is no component. Put @SessionComponent('…') on the class.`);

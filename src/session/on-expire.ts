@@ -1,5 +1,5 @@
-import 'reflect-metadata';
-import {classOf, decorating, refuseBareCall, type SetExperimentalDecorators} from '../decorator.ts';
+import {decorating, noteIn, noteOn, onMethod, refuseBareCall, type NoteKey} from '../decorator.ts';
+import {Place} from '../place.ts';
 import type {ComponentClass, Components} from './component.ts';
 import {instanceOf} from './component-fields.ts';
 import {contentOf} from './component-text.ts';
@@ -52,10 +52,10 @@ export class SessionEnd {
 /** A method that is told of ends. */
 type EndMethod = (end: SessionEnd) => unknown;
 
-const key = Symbol.for('espalier.onExpire');
+const key: NoteKey<PropertyKey[]> = Symbol.for('espalier.onExpire');
 
 interface EndDecorator {
-  (method: object, context: SetExperimentalDecorators): void;
+  (method: EndMethod, context: ClassMethodDecoratorContext): void;
   // Last: the compiler tells why the last one does not fit.
   (target: object, name: PropertyKey, descriptor: {value?: EndMethod}): void;
 }
@@ -71,17 +71,17 @@ interface EndDecorator {
  */
 export function OnExpire(...given: never[]): EndDecorator {
   decorating('@OnExpire', () => refuseBareCall('@OnExpire()', given));
-  return (target: object, name: PropertyKey) =>
+  const place = new Place();
+  return (target: object, context: unknown) =>
     decorating('@OnExpire()', () => {
-      const owner = classOf(target, '@OnExpire()', name);
-      const own = (Reflect.getOwnMetadata(key, owner) as PropertyKey[] | undefined) ?? [];
-      Reflect.defineMetadata(key, [...own, name], owner);
+      const decorated = onMethod('@OnExpire()', target, context, place);
+      noteIn(key, decorated, () => []).push(decorated.name);
     });
 }
 
 /** The names of the methods of a class, and of those it extends, that are told of ends. */
 export function endMethodsOf(type: Function): readonly PropertyKey[] {
-  const own = (Reflect.getOwnMetadata(key, type) as PropertyKey[] | undefined) ?? [];
+  const own = noteOn(key, type) ?? [];
   const base = Object.getPrototypeOf(type) as Function | null;
   return base ? [...new Set([...endMethodsOf(base), ...own])] : own;
 }

@@ -1,3 +1,4 @@
+import {serviceToken} from '../service-token.ts';
 import type {Awaitable} from '../awaitable.ts';
 import type {Lifetime, Lived} from './lifetime.ts';
 
@@ -262,4 +263,4 @@ export function isLive(found: SessionRecord | FormerId | undefined): found is Se
 }
 
 /** The token a `SessionStore` is bound to. */
-export const SessionStore = Symbol.for('espalier.SessionStore');
+export const SessionStore = serviceToken<SessionStore>('SessionStore');

@@ -1,3 +1,4 @@
+import {serviceToken} from '../service-token.ts';
 import {hash, randomFillSync} from 'node:crypto';
 import {EspalierError} from '../errors.ts';
 
@@ -5,7 +6,7 @@ import {EspalierError} from '../errors.ts';
 export type TokenSource = () => string;
 
 /** The token a `TokenSource` is bound to. */
-export const TokenSource = Symbol.for('espalier.TokenSource');
+export const TokenSource = serviceToken<TokenSource>('TokenSource');
 
 const size = 32;
 const pool = Buffer.alloc(size * 256);
