@@ -24,8 +24,11 @@ const peers = [
   {name: 'Twisted', file: here('peers/twisted-site.py'), packages: [], python: '/usr/bin/python3'},
 ];
 
+/** Everyone who takes part, here or elsewhere. */
+export const everyone = [bare, espalier, mounted, ...peers];
+
 /** Everyone who can take part here. */
-export const contenders = [bare, espalier, mounted, ...peers.filter(({python}) => !python || hasTwisted(python))];
+export const contenders = everyone.filter(({python}) => !python || hasTwisted(python));
 
 function hasTwisted(python) {
   return spawnSync(python, ['-c', 'import twisted.web']).status === 0;
@@ -34,13 +37,15 @@ function hasTwisted(python) {
 /** The command of a contender, with this Node where it needs one. */
 export const commandOf = ({file, python}, node) => [python ?? node, [file]];
 
-/** The versions of what a contender consists of. */
-export function versionsOf({packages, python}) {
+/** The versions of what contenders consist of, each once. */
+export const versionsOf = some => [...new Set(some.flatMap(versionsOfOne))];
+
+function versionsOfOne({packages, python}) {
   if (python) {
     const {stdout} = spawnSync(python, ['-c', 'import twisted; print(twisted.__version__)'], {encoding: 'utf8'});
-    return `Twisted ${stdout.trim()}`;
+    return [`Twisted ${stdout.trim()}`];
   }
-  return packages.map(name => `${name} ${versionOf(here(`node_modules/${name}/package.json`))}`).join(', ');
+  return packages.map(name => `${name} ${versionOf(here(`node_modules/${name}/package.json`))}`);
 }
 
 const versionOf = file => JSON.parse(readFileSync(file, 'utf8')).version;

@@ -25,8 +25,8 @@ async function start(name, node, {warmUp}) {
   const server = {name, child, url, ask, stop, windows: []};
   try {
     const cookie = (await fetch(url)).headers.getSetCookie()[0].split(';')[0];
-    await load({url, cookies: [cookie], seconds: warmUp, pinned: false});
-    await load({url, path: '/ping', cookies: [cookie], seconds: Math.ceil(warmUp / 4), pinned: false});
+    await load({url, visitors: [{cookie}], seconds: warmUp, pinned: false});
+    await load({url, path: '/ping', visitors: [{cookie}], seconds: Math.ceil(warmUp / 4), pinned: false});
     pin(child);
     return server;
   } catch (error) {

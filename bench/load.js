@@ -15,29 +15,33 @@ const script = fileURLToPath(new URL('load.lua', import.meta.url));
 export const generator = spawnSync('wrk', ['--version']).error ? 'autocannon' : 'wrk';
 
 /**
- * Keeps every connection busy for some seconds, and throws if an answer is not one of success. The cookies are sent in turn.
- * Latencies are in milliseconds.
+ * Keeps every connection busy for some seconds, and throws if an answer is not one of success. `visitors` are the headers of one
+ * each, which are sent in turn, `headers` those of all. Latencies are in milliseconds.
  */
 export async function load({
   url,
   method = 'GET',
   path = '/',
   body = '',
-  cookies = [],
+  headers = {},
+  visitors = [{}],
   seconds,
   connections = 64,
   pinned = true,
 }) {
   const send = generator === 'wrk' ? withWrk : withAutocannon;
-  const result = await send({url, method, path, body, cookies, seconds, connections, pinned});
+  const common = body === '' ? headers : {'content-type': 'application/json', ...headers};
+  const each = visitors.map(own => ({...common, ...own}));
+  const result = await send({url, method, path, body, headers: each, seconds, connections, pinned});
   if (result.errors > 0) throw new Error(`${method} ${url}${path}: ${result.errors} requests failed.`);
   return result;
 }
 
-async function withWrk({url, method, path, body, cookies, seconds, connections, pinned}) {
+async function withWrk({url, method, path, body, headers, seconds, connections, pinned}) {
   const folder = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
   const requests = join(folder, 'requests');
-  writeFileSync(requests, [method, path, body, ...cookies].join('\n') + '\n');
+  const lines = headers.map(each => Object.entries(each).flat().concat('').join('\n'));
+  writeFileSync(requests, [method, path, body, ...lines].join('\n') + '\n');
   const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, url, '--', requests];
   try {
     const {stdout} = await run(...onCore(pinned ? loadCore : undefined, 'wrk', options));
@@ -58,14 +62,8 @@ async function withAutocannon({pinned, ...options}) {
   }
 }
 
-async function fire({url, method, path, body, cookies, seconds, connections}) {
-  const headers = body === '' ? {} : {'content-type': 'application/json'};
-  const requests = (cookies.length > 0 ? cookies : [undefined]).map(cookie => ({
-    method,
-    path,
-    headers: cookie === undefined ? headers : {...headers, cookie},
-    ...(body !== '' && {body}),
-  }));
+async function fire({url, method, path, body, headers, seconds, connections}) {
+  const requests = headers.map(each => ({method, path, headers: each, ...(body !== '' && {body})}));
   const {
     non2xx,
     errors,

@@ -1,15 +1,21 @@
--- What wrk sends: the requests of a file in turn. The file has the method, the path, the body and then one cookie to a line.
+-- What wrk sends: the requests of a file in turn. The file has the method, the path, the body, and then for each request its headers,
+-- each a line with its name and one with its value, and an empty line.
 local requests, next_request = {}, 0
 
 function init(args)
   local lines = {}
   for line in io.lines(args[1]) do lines[#lines + 1] = line end
   local method, path, body = lines[1], lines[2], lines[3]
-  local headers = {}
-  if body ~= '' then headers['Content-Type'] = 'application/json' else body = nil end
-  for i = 4, math.max(#lines, 4) do
-    headers['Cookie'] = lines[i]
-    requests[#requests + 1] = wrk.format(method, path, headers, body)
+  if body == '' then body = nil end
+  local headers, i = {}, 4
+  while i <= #lines do
+    if lines[i] == '' then
+      requests[#requests + 1] = wrk.format(method, path, headers, body)
+      headers, i = {}, i + 1
+    else
+      headers[lines[i]] = lines[i + 1]
+      i = i + 2
+    end
   end
 end
 

@@ -28,10 +28,10 @@ export async function race(contenders, workload, {node, warmUp, processes, round
 const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 async function ready(contender, workload, {node, warmUp, env}) {
-  const started = await start(...commandOf(contender, node), {...env, ...contender.env});
+  const started = await start(...commandOf(contender, node), {...env, ...contender.env, ...workload.env});
   const server = {...workload, path: contender.path ?? workload.path, ...started, name: contender.name, rounds: []};
   try {
-    server.cookies = await cookiesOf(server, workload.cookies ?? 0);
+    if (workload.visitors) server.visitors = await visitorsOf(server, workload);
     await check(server);
     await load({...server, seconds: warmUp, pinned: false});
     await check(server);
@@ -43,22 +43,28 @@ async function ready(contender, workload, {node, warmUp, env}) {
   }
 }
 
-/** The cookies of so many sessions, begun for it. */
-async function cookiesOf({url}, count) {
+/** What so many visitors send with each request, whose sessions are begun for it. */
+async function visitorsOf({url}, {visitors: count, begin: [method, path] = ['GET', '/'], tokens}) {
   const begin = async () => {
-    const {headers} = await fetch(`${url}/`);
-    // Some send a signature in a second one.
-    return headers
-      .getSetCookie()
-      .map(cookie => cookie.split(';')[0])
-      .join('; ');
+    const {headers} = await fetch(url + path, {method});
+    // Some send a signature in a second cookie.
+    const cookies = headers.getSetCookie().map(each => each.split(';')[0]);
+    const visitor = {cookie: cookies.join('; ')};
+    return tokens ? {...visitor, ...(await tokenOf(url, visitor))} : visitor;
   };
-  const cookies = [];
-  while (cookies.length < count) {
-    const some = Math.min(50, count - cookies.length);
-    cookies.push(...(await Promise.all(Array.from({length: some}, begin))));
+  const visitors = [];
+  while (visitors.length < count) {
+    const some = Math.min(50, count - visitors.length);
+    visitors.push(...(await Promise.all(Array.from({length: some}, begin))));
   }
-  return cookies;
+  return visitors;
+}
+
+/** The token against forged requests, of those that give one. */
+async function tokenOf(url, visitor) {
+  const response = await fetch(`${url}/token`, {headers: visitor});
+  const text = await response.text();
+  return response.ok ? {'x-csrf-token': text} : {};
 }
 
 async function check(server) {

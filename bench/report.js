@@ -2,7 +2,7 @@
 import {writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {format} from 'prettier';
-import {bare, contenders, espalier, mounted, versionsOf} from './contenders.js';
+import {bare, espalier, everyone, mounted} from './contenders.js';
 import {readResults} from './results.js';
 import {isProgram, table, tableOf} from './table.js';
 import {workloads} from './workloads.js';
@@ -20,7 +20,7 @@ const shared = Object.keys(workloads).filter(id => !workloads[id].isOurs);
 /** A figure of every contender in every workload that all can do. */
 function peerTable(results, cell) {
   const measured = shared.filter(id => results[id]);
-  const names = contenders.map(({name}) => name).filter(name => measured.some(id => byName(results[id]).has(name)));
+  const names = everyone.map(({name}) => name).filter(name => measured.some(id => byName(results[id]).has(name)));
   const rows = names.map(name => [name, ...measured.map(id => cellOf(byName(results[id]).get(name), cell))]);
   return table(['', ...measured.map(id => workloads[id].title)], rows);
 }
@@ -29,7 +29,7 @@ const cellOf = (row, cell) => (row ? cell(row) : '');
 
 const ours = ({rows}) => rows.find(({name}) => name === espalier.name);
 
-function reached(ratio, {bar, aim}) {
+function reached(ratio, {bar, aim = Infinity}) {
   if (bar === undefined) return '';
   if (ratio >= aim) return 'aim';
   return ratio >= bar ? 'bar' : 'neither';
@@ -53,13 +53,26 @@ function barTable(results) {
   return table(['', 'beside', 'its µs', 'Espalier’s µs', 'ratio', 'bar', 'aim', 'reached'], rows);
 }
 
-/** How many times as fast Espalier is, with an established session, as the fastest that keeps sessions on the server. */
-function lead({rows}) {
-  const {ratio} = ours({rows});
-  const peers = rows.filter(({name}) => !contenders.find(contender => contender.name === name)?.ours);
-  const fastest = peers.toSorted((one, other) => other.ratio - one.ratio)[0];
-  const times = number(ratio / fastest.ratio, 1);
-  return `With an established session Espalier is ${times} times as fast as the fastest of them, ${fastest.name}, by the ratios; the bar is 2.0 and the aim 2.5.`;
+const isOurs = name => everyone.find(contender => contender.name === name)?.ours;
+
+/** How many times as fast Espalier is as the fastest peer, in each workload where it holds itself to that. */
+function leadTable(results) {
+  const measured = Object.entries(workloads).filter(([id, {lead}]) => lead && results[id]?.rows.length > 2);
+  const rows = measured.map(([id, {title, lead}]) => {
+    const {ratio, cpu} = ours(results[id]);
+    const peers = results[id].rows.filter(({name}) => !isOurs(name));
+    const [fastest] = peers.toSorted((one, other) => other.ratio - one.ratio);
+    const times = ratio / fastest.ratio;
+    const figures = [
+      number(fastest.cpu, 1),
+      number(cpu, 1),
+      number(times, 2),
+      number(lead.bar, 1),
+      number(lead.aim, 1),
+    ];
+    return [title, fastest.name, ...figures, reached(times, lead)];
+  });
+  return table(['', 'fastest peer', 'its µs', 'Espalier’s µs', 'times as fast', 'bar', 'aim', 'reached'], rows);
 }
 
 function section({title, rows, notes}) {
@@ -68,11 +81,6 @@ function section({title, rows, notes}) {
 
 /** What the results say of one thing, each answer once. */
 const said = (results, key) => [...new Set(Object.values(results).map(result => result[key]))].join(' and ');
-
-function versions() {
-  const named = contenders.filter(({packages, python}) => packages.length > 0 || python);
-  return [...new Set(named.flatMap(contender => versionsOf(contender).split(', ')))].join(', ');
-}
 
 function nodeSection(results) {
   const parts = [`## Node ${said(results, 'node').replaceAll('v', '')}`];
@@ -83,8 +91,8 @@ function nodeSection(results) {
       'Requests per second, and the slowest of a hundred in milliseconds, with 64 connections that never rest:',
       peerTable(results, ({perSecond, p99}) => `${grouped(perSecond)} (${number(p99, 0)})`),
     );
-  if (results.established?.rows.length > 2) parts.push(lead(results.established));
   parts.push('Against what the project holds itself to:', barTable(results));
+  parts.push('How many times as fast as the fastest of the peers, by the ratios:', leadTable(results));
   for (const id of ['stored', 'live']) if (results[id]) parts.push(section(results[id]));
   return parts.join('\n\n');
 }
@@ -97,6 +105,7 @@ export async function writePage() {
   const everything = majors.flatMap(major => Object.values(all[major]));
   const rounds = everything.flatMap(({plan}) => (plan ? [`${plan.rounds} rounds of ${plan.seconds} s`] : []));
   const isBrief = everything.some(({plan}) => plan?.processes === 1);
+  const versions = [...new Set(everything.flatMap(result => result.versions ?? []))].join(', ');
   const when = majors.map(major => `${said(all[major], 'date')} (Node ${major})`).join(', ');
   const text = `# Performance
 
@@ -104,7 +113,7 @@ Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${s
 
 How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns, A B C A B C, so that what else the machine does meets all of them alike, in ${[...new Set(rounds)].join(' or ')}. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth${isBrief ? ', but in a run as brief as this one to a quarter' : ''}.
 
-${bare.name} is a server that does the same by hand, with nothing in between, as carefully as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). It leaves Node’s server as it is and sends each answer at once. Espalier’s own server turns on \`optimizeEmptyRequests\`, which Node 24 has, and sends the answers of one turn of the event loop together; since the load is on the same machine, that wakes it less often. ${mounted.name} is the same site with neither, as \`createServer(site.handler)\`. Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions()}.
+${bare.name} is a server that does the same by hand, with nothing in between, as carefully as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). It leaves Node’s server as it is and sends each answer at once. Espalier’s own server turns on \`optimizeEmptyRequests\`, which Node 24 has, and sends the answers of one turn of the event loop together; since the load is on the same machine, that wakes it less often. ${mounted.name} is the same site with neither, as \`createServer(site.handler)\`. Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions}. What is compared in each workload, and why that is fair, is told in [bench/README.md](../bench/README.md).
 
 ${majors.map(major => nodeSection(all[major])).join('\n\n')}
 `;

@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
-import {bare, contenders, espalier} from './contenders.js';
+import {bare, contenders, espalier, versionsOf} from './contenders.js';
 import {measureLive} from './live.js';
 import {generator} from './load.js';
 import {canPin} from './process.js';
@@ -43,9 +43,10 @@ const folder = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
 const env = {FILE: join(folder, 'file')};
 
 /** Who races in a workload: everyone in those that all can do, and on the later Node in one of them alone. */
-function entrants(id, {flat, isOurs}, isFirst) {
+function entrants(id, {flat, isOurs, onNode}, isFirst) {
   if (flat) return [{...espalier, name: 'Espalier, flat route', path: flat}, espalier, bare];
-  return !isOurs && (isFirst || id === 'established') ? contenders : [bare, espalier];
+  if (isOurs || !(isFirst || id === 'established')) return [bare, espalier];
+  return contenders.filter(({python}) => !(onNode && python));
 }
 
 const isWanted = id => options.only === undefined || options.only.split(',').includes(id);
@@ -54,9 +55,10 @@ const log = line => console.error(`${new Date().toLocaleTimeString('en-GB')} ${l
 async function measure({node, version, major}, isFirst) {
   for (const [id, workload] of Object.entries(workloads).filter(([name]) => isWanted(name))) {
     log(`Node ${version}: ${workload.title}`);
-    const rows = await race(entrants(id, workload, isFirst), workload, {node, env, ...plan});
+    const racing = entrants(id, workload, isFirst);
+    const rows = await race(racing, workload, {node, env, ...plan});
     print(rows);
-    keepResult(major, id, {node: version, generator, plan, rows});
+    keepResult(major, id, {node: version, versions: versionsOf(racing), generator, plan, rows});
   }
   if (!isFirst) return;
   for (const [id, measureMore] of Object.entries({stored: measureStored, live: measureLive})) {

@@ -1,5 +1,6 @@
 // The site as its own server answers.
 import {serve} from '../src/index.ts';
+import {options} from './equipment.ts';
 import {Root} from './site.ts';
 
-await serve(Root, {sessions: {insecure: true}});
+await serve(Root, options);

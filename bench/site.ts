@@ -1,6 +1,8 @@
 // Espalier in the benchmark: every workload as a user of it would write it.
 import {createReadStream} from 'node:fs';
 import {stat} from 'node:fs/promises';
+import {z} from 'zod';
+import {requireSignIn} from '../src/builtin/index.ts';
 import {
   Child,
   Get,
@@ -9,6 +11,7 @@ import {
   Resource,
   SessionComponent,
   SessionService,
+  Use,
   type Request,
   type Response,
 } from '../src/index.ts';
@@ -42,6 +45,41 @@ class Order {
     return {...((await request.json()) as object), state: 'taken'};
   }
 }
+
+const orderSchema = z.object({
+  number: z.int(),
+  customer: z.object({name: z.string(), street: z.string(), town: z.string()}),
+  lines: z.array(z.object({sku: z.string(), count: z.int().min(1), price: z.number()})),
+});
+
+@Resource()
+class ValidatedOrder {
+  @Post({body: orderSchema}) take({body}: {body: z.output<typeof orderSchema>}) {
+    return {...body, state: 'taken'};
+  }
+}
+
+@Resource()
+class SignIn {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+
+  @Post() async enter() {
+    await this.sessions.signIn('ada');
+    return 'Welcome.';
+  }
+}
+
+@Resource()
+class MembersPage {
+  @Get() show() {
+    return 'for members';
+  }
+}
+
+@Resource()
+@Use(requireSignIn())
+@Child('page', MembersPage)
+class Members {}
 
 @Resource()
 class File {
@@ -112,6 +150,9 @@ for (let page = 0; page < 10_000; page += 1) Child(`page-${page}`, Page)(Pages);
 @Child('ping', Ping)
 @Child('count', Counting)
 @Child('order', Order)
+@Child('validated', ValidatedOrder)
+@Child('sign-in', SignIn)
+@Child('members', Members)
 @Child('file', File)
 @Child('flat', Flat)
 @Child('shops', Shops)
@@ -122,5 +163,9 @@ export class Root {
   @Get() async show() {
     const {uid} = await this.sessions.getSession();
     return `Your session id is: ${uid}`;
+  }
+
+  @Post() change() {
+    return this.show();
   }
 }

@@ -66,7 +66,7 @@ async function enter({name, store, program, backend}, node, {warmUp}) {
 const workloadsOf = ({store}) => Object.keys(workloads).filter(name => store === 'Redis' || name !== 'untouched');
 
 const send = ({url, cookies}, workload, seconds, pinned) =>
-  load({url, cookies, ...workloads[workload], seconds, pinned});
+  load({url, visitors: cookies.map(cookie => ({cookie})), ...workloads[workload], seconds, pinned});
 
 /** One after the other, as fetch would open a connection for each of many at once. */
 async function beginAll({url}) {

@@ -1,5 +1,6 @@
-// What the contenders are asked to do. `cookies` is how many sessions are begun before, whose cookies are sent in turn. `bar`
-// and `aim` are for Espalier: the CPU time that bare node:http takes, or with `flat` its own flat route, as a part of its.
+// What the contenders are asked to do. `visitors` is how many sessions are begun before, by a request as `begin` says; their cookies
+// are sent in turn. `bar` and `aim` are for Espalier: the CPU time that bare node:http takes, or with `flat` its own flat route, as
+// a part of its. `lead` says the same of the fastest peer: 2 is half of that one's time.
 
 /** The text of an answer of success. */
 async function textOf(url, init) {
@@ -8,7 +9,9 @@ async function textOf(url, init) {
   return response.text();
 }
 
-const withCookie = ({url, cookies}, path) => textOf(url + path, {headers: {cookie: cookies[0]}});
+const asVisitor = ({url, visitors}, path) => textOf(url + path, {headers: visitors[0]});
+
+const statusOf = async (url, init) => (await fetch(url, init)).status;
 
 const pong = {path: '/ping', check: async ({url}) => (await textOf(`${url}/ping`)) === 'pong'};
 
@@ -21,19 +24,30 @@ const order = JSON.stringify({
   ],
 });
 
+const json = {'content-type': 'application/json'};
+const appOrigin = 'https://app.shop.example';
+
+/** Headers that only equipment sends: of browsers' protection, and for pages of another origin. */
+const equipmentHeaders = {
+  'x-content-type-options': 'nosniff',
+  'access-control-allow-origin': appOrigin,
+  'access-control-allow-credentials': 'true',
+};
+
 export const workloads = {
   untouched: {title: 'no session touched, no cookie', ...pong, bar: 0.92, aim: 1},
-  'untouched-cookie': {title: 'no session touched, a cookie', ...pong, cookies: 1, bar: 0.92, aim: 1},
+  'untouched-cookie': {title: 'no session touched, a cookie', ...pong, visitors: 1, bar: 0.92, aim: 1},
   established: {
     title: 'established session read',
     path: '/',
-    cookies: 1000,
+    visitors: 1000,
     check: async server => {
-      const [first, second] = [await withCookie(server, '/'), await withCookie(server, '/')];
+      const [first, second] = [await asVisitor(server, '/'), await asVisitor(server, '/')];
       return first === second && first.startsWith('Your session id is: ');
     },
     bar: 0.85,
     aim: 0.95,
+    lead: {bar: 2, aim: 2.5},
   },
   begun: {
     title: 'session begun',
@@ -45,11 +59,59 @@ export const workloads = {
   updated: {
     title: 'component updated',
     path: '/count',
-    cookies: 1000,
-    check: async server =>
-      Number(await withCookie(server, '/count')) + 1 === Number(await withCookie(server, '/count')),
+    visitors: 1000,
+    check: async server => Number(await asVisitor(server, '/count')) + 1 === Number(await asVisitor(server, '/count')),
     bar: 0.77,
     aim: 0.9,
+  },
+  guarded: {
+    title: 'a guard, signed in',
+    path: '/members/page',
+    visitors: 1000,
+    begin: ['POST', '/sign-in'],
+    check: async server =>
+      (await asVisitor(server, '/members/page')) === 'for members' &&
+      (await statusOf(`${server.url}/members/page`)) === 401 &&
+      (await statusOf(`${server.url}/ping`)) === 200,
+    lead: {bar: 1.6, aim: 2},
+  },
+  validated: {
+    title: 'JSON validated by zod',
+    method: 'POST',
+    path: '/validated',
+    body: order,
+    check: async ({url}) => {
+      const taken = JSON.parse(await textOf(`${url}/validated`, {method: 'POST', headers: json, body: order}));
+      const wrong = JSON.stringify({...JSON.parse(order), number: 'four'});
+      const refused = await statusOf(`${url}/validated`, {method: 'POST', headers: json, body: wrong});
+      return taken.state === 'taken' && taken.lines.length === 2 && (refused === 400 || refused === 422);
+    },
+    lead: {bar: 1},
+    /** zod is JavaScript's. */
+    onNode: true,
+  },
+  equipped: {
+    title: 'CORS, headers, log and CSRF',
+    method: 'POST',
+    path: '/',
+    headers: {origin: appOrigin, 'sec-fetch-site': 'same-site'},
+    visitors: 1000,
+    tokens: true,
+    env: {EQUIPPED: 'yes'},
+    check: async ({url, headers, visitors: [visitor]}) => {
+      const init = {method: 'POST', headers: {...headers, ...visitor}};
+      const response = await fetch(url, init);
+      const text = await response.text();
+      const forged = {cookie: visitor.cookie, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site'};
+      return (
+        text.startsWith('Your session id is: ') &&
+        text === (await textOf(url, init)) &&
+        Object.entries(equipmentHeaders).every(([name, value]) => response.headers.get(name) === value) &&
+        (await statusOf(url, {method: 'POST', headers: forged})) === 403
+      );
+    },
+    lead: {bar: 1},
+    onNode: true,
   },
   deep: {
     title: 'walk of 8 levels, 2 captures',
@@ -73,8 +135,7 @@ export const workloads = {
     path: '/order',
     body: order,
     check: async ({url}) => {
-      const headers = {'content-type': 'application/json'};
-      const taken = JSON.parse(await textOf(`${url}/order`, {method: 'POST', headers, body: order}));
+      const taken = JSON.parse(await textOf(`${url}/order`, {method: 'POST', headers: json, body: order}));
       return taken.state === 'taken' && taken.lines.length === 2;
     },
     isOurs: true,

@@ -5,6 +5,8 @@ import {createReadStream} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import {pipeline} from 'node:stream/promises';
+import {isEquipped, nowhere, origin} from './equipment.js';
+import {order} from './order.js';
 
 const idleTimeout = 15 * 60;
 const sessions = new Map();
@@ -37,16 +39,20 @@ function tokenIn(header) {
   return end < 0 ? header.slice(at + 4) : header.slice(at + 4, end);
 }
 
-function sessionOf(request, headers) {
+function sessionIn(request) {
   const token = tokenIn(request.headers.cookie);
   const known = token && sessions.get(hash('sha256', token, 'base64url'));
   const now = secondsNow();
-  if (known && now - known.lastSeenAt < idleTimeout) {
-    known.lastSeenAt = now;
-    return known;
-  }
+  if (!known || now - known.lastSeenAt >= idleTimeout) return undefined;
+  known.lastSeenAt = now;
+  return known;
+}
+
+function sessionOf(request, headers) {
+  const known = sessionIn(request);
+  if (known) return known;
   const fresh = newToken();
-  const session = {uid: hash('sha256', fresh, 'base64url'), lastSeenAt: now, count: 0};
+  const session = {uid: hash('sha256', fresh, 'base64url'), lastSeenAt: secondsNow(), count: 0, user: undefined};
   sessions.set(session.uid, session);
   headers.push('Set-Cookie', `sid=${fresh}; Path=/; HttpOnly; SameSite=Lax`);
   return session;
@@ -60,17 +66,86 @@ function answer(response, type, body) {
 
 function answerWithSession(request, response, bodyOf) {
   const headers = ['Content-Type', text];
+  if (isEquipped) equip(request, headers);
   const body = bodyOf(sessionOf(request, headers));
   headers.push('Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', String(Buffer.byteLength(body)));
   response.writeHead(200, headers).end(body);
 }
 
-function answerJson(request, response) {
+function answerJson(request, response, take) {
   const chunks = [];
   request.on('data', chunk => chunks.push(chunk));
   request.on('end', () => {
-    const order = JSON.parse(chunks.length === 1 ? chunks[0].toString() : Buffer.concat(chunks).toString());
-    answer(response, 'application/json', JSON.stringify({...order, state: 'taken'}));
+    const taken = take(JSON.parse(chunks.length === 1 ? chunks[0].toString() : Buffer.concat(chunks).toString()));
+    if (!taken) return response.writeHead(422).end();
+    answer(response, 'application/json', JSON.stringify({...taken, state: 'taken'}));
+  });
+}
+
+/** For members alone: a session that has signed in. */
+function answerMember(request, response) {
+  if (sessionIn(request)?.user === undefined) return response.writeHead(401).end();
+  const body = 'for members';
+  const length = String(Buffer.byteLength(body));
+  response
+    .writeHead(200, ['Content-Type', text, 'Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', length])
+    .end(body);
+}
+
+// What helmet sends.
+const securityHeaders = [
+  'Content-Security-Policy',
+  "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline'",
+  'Cross-Origin-Opener-Policy',
+  'same-origin',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+  'Origin-Agent-Cluster',
+  '?1',
+  'Referrer-Policy',
+  'same-origin',
+  'X-Content-Type-Options',
+  'nosniff',
+  'X-DNS-Prefetch-Control',
+  'off',
+  'X-Download-Options',
+  'noopen',
+  'X-Frame-Options',
+  'SAMEORIGIN',
+  'X-Permitted-Cross-Domain-Policies',
+  'none',
+  'X-XSS-Protection',
+  '0',
+];
+
+function equip(request, headers) {
+  headers.push(...securityHeaders);
+  if (request.headers.origin === origin) {
+    headers.push('Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true');
+  }
+}
+
+/** Whether a page of another site has sent this. */
+function isForged({method, headers}) {
+  if (method !== 'POST' || headers.origin === origin) return false;
+  const site = headers['sec-fetch-site'];
+  return site === undefined ? headers.origin !== undefined : site !== 'same-origin' && site !== 'none';
+}
+
+function log(request, response) {
+  const at = Date.now();
+  response.once('close', () => {
+    const {method, url, socket, headers} = request;
+    const fields = {
+      time: new Date(at).toISOString(),
+      method,
+      url,
+      status: response.statusCode,
+      duration: Date.now() - at,
+      ip: socket.remoteAddress,
+      userAgent: headers['user-agent'],
+    };
+    nowhere.write(JSON.stringify(fields));
   });
 }
 
@@ -94,6 +169,10 @@ function answerElsewhere(request, response) {
 }
 
 createServer((request, response) => {
+  if (isEquipped) {
+    log(request, response);
+    if (isForged(request)) return response.writeHead(403).end();
+  }
   switch (request.url) {
     case '/ping':
       return answer(response, text, 'pong');
@@ -102,7 +181,16 @@ createServer((request, response) => {
     case '/count':
       return answerWithSession(request, response, session => String((session.count += 1)));
     case '/order':
-      return answerJson(request, response);
+      return answerJson(request, response, taken => taken);
+    case '/validated':
+      return answerJson(request, response, taken => order.safeParse(taken).data);
+    case '/sign-in':
+      return answerWithSession(request, response, session => {
+        session.user = 'ada';
+        return 'Welcome.';
+      });
+    case '/members/page':
+      return answerMember(request, response);
     case '/file':
       return answerFile(response);
     default:

@@ -1,6 +1,13 @@
 import {randomUUID} from 'node:crypto';
+import {bodyParser} from '@koa/bodyparser';
+import cors from '@koa/cors';
 import Koa from 'koa';
+import CSRF from 'koa-csrf';
+import helmet from 'koa-helmet';
+import logger from 'koa-pino-logger';
 import {createSession} from 'koa-session';
+import {isEquipped, nowhere, origin} from './equipment.js';
+import {order} from './order.js';
 
 // koa-session has no store on the server of its own.
 const sessions = new Map();
@@ -11,7 +18,25 @@ const store = {
 };
 
 const app = new Koa({keys: ['a secret of no worth, for measuring only']});
+
+const parseBody = bodyParser();
+app.use(async (context, next) => {
+  if (context.path !== '/validated') return next();
+  await parseBody(context, async () => {
+    const {success, data, error} = order.safeParse(context.request.body);
+    context.status = success ? 200 : 422;
+    context.body = success ? {...data, state: 'taken'} : {errors: error.issues};
+  });
+});
+
+if (isEquipped) {
+  app.use(logger({}, nowhere));
+  app.use(helmet());
+  app.use(cors({origin, credentials: true}));
+  app.use(parseBody);
+}
 app.use(createSession({key: 'sid', store, rolling: true, maxAge: 15 * 60 * 1000}, app));
+if (isEquipped) app.use(new CSRF());
 
 const routes = {
   '/ping': () => 'pong',
@@ -24,7 +49,17 @@ const routes = {
     session.count = (session.count ?? 0) + 1;
     return String(session.count);
   },
+  '/token': ({state}) => state._csrf,
+  '/sign-in': ({session}) => {
+    session.user = 'ada';
+    return 'Welcome.';
+  },
+  '/members/page': () => 'for members',
 };
+app.use(async (context, next) => {
+  if (context.path.startsWith('/members/') && context.session.user === undefined) context.throw(401, 'Sign in first.');
+  await next();
+});
 app.use(async context => {
   context.body = routes[context.path](context);
 });

@@ -17,6 +17,8 @@ class Page(Resource):
         request.setHeader(b'content-type', b'text/plain; charset=utf-8')
         return self.text(request)
 
+    render_POST = render_GET
+
 
 def touched(request):
     # Asking for it does not renew it by itself.
@@ -35,9 +37,30 @@ def count(request):
     return str(session.count).encode()
 
 
+def sign_in(request):
+    touched(request).user = 'ada'
+    return b'Welcome.'
+
+
+class Members(Resource):
+    def getChildWithDefault(self, name, request):
+        if not hasattr(touched(request), 'user'):
+            return Page(refuse)
+        return super().getChildWithDefault(name, request)
+
+
+def refuse(request):
+    request.setResponseCode(401)
+    return b'Sign in first.'
+
+
+members = Members()
+members.putChild(b'page', Page(lambda request: b'for members'))
 root = Resource()
 root.putChild(b'', Page(show))
 root.putChild(b'count', Page(count))
+root.putChild(b'sign-in', Page(sign_in))
+root.putChild(b'members', members)
 root.putChild(b'ping', Page(lambda request: b'pong'))
 port = reactor.listenTCP(int(os.environ['PORT']), Site(root), interface='127.0.0.1')
 print(f'Listening on http://127.0.0.1:{port.getHost().port}', flush=True)
