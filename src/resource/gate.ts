@@ -9,26 +9,41 @@ import type {Middleware, Next} from './middleware.ts';
 import {dismissResult, isStreamed} from './render.ts';
 import type {Handler} from './tree.ts';
 
-/** One request on its way, and who is told of a failure that nobody waits for any more. */
-export interface Passage {
-  readonly request: Request;
-  readonly response: Response;
+/** What a site wants to know of a request on its way. */
+export interface Oversight {
+  /** Told of what fails when the request has been answered otherwise. */
   readonly onLate: (error: unknown) => void;
   /** Told of an error that a middleware has answered with a status of 500 or above. */
-  readonly onFailure: (error: unknown) => void;
+  readonly onFailure: (error: unknown, request: Request) => void;
   /** Whether what a handler returns is held against the schema of its result. */
   readonly checksResults: boolean;
+}
+
+/** Who was asked for an answer and may have forgotten it: to be warned of where nothing comes of the request. */
+export class Asked {
   /** The handler that was called, and how many things were set on the response before. */
-  called: Handler | undefined;
-  settings: number;
+  handler: Handler | undefined = undefined;
+  settings = 0;
   /** The middleware that has neither gone on nor answered, as far as can be seen. */
-  silent: Middleware | undefined;
-  /** How many middleware wait for what is behind them. */
-  depth: number;
+  middleware: Middleware | undefined = undefined;
+}
+
+/** One request on its way. */
+export class Passage {
+  readonly request: Request;
+  readonly response: Response;
+  readonly oversight: Oversight;
+  readonly asked = new Asked();
   /** The innermost middleware that has gone on. */
-  gate: Gate | undefined;
+  gate: Gate | undefined = undefined;
   /** The error that the response tells of, once there is one. */
-  begun: unknown;
+  begun: unknown = undefined;
+
+  constructor(request: Request, response: Response, oversight: Oversight) {
+    this.request = request;
+    this.response = response;
+    this.oversight = oversight;
+  }
 }
 
 /** Where no middleware stands. Compared by identity, so that it costs nothing. */
@@ -54,6 +69,8 @@ class Gate {
   readonly #passage: Passage;
   readonly #go: () => Awaitable<unknown>;
   readonly #outer: Gate | undefined;
+  /** How many middleware wait for what is behind them, when this one does. */
+  readonly #depth: number;
   #behind: Promise<unknown> | undefined;
   #found: unknown;
   #failure: {readonly error: unknown} | undefined;
@@ -65,15 +82,16 @@ class Gate {
     this.#passage = passage;
     this.#go = go;
     this.#outer = passage.gate;
+    this.#depth = 1 + (this.#outer ? this.#outer.#depth : 0);
   }
 
   async pass(): Promise<unknown> {
-    const {response} = this.#passage;
+    const {request, response, oversight} = this.#passage;
     const {settings} = response;
     try {
       const given = await this.#ask(settings);
       if (given !== this.#found) this.#replace(given);
-      if (this.#failure && response.status >= 500) this.#passage.onFailure(this.#failure.error);
+      if (this.#failure && response.status >= 500) oversight.onFailure(this.#failure.error, request);
       return given;
     } catch (error) {
       dismissResult(this.#found);
@@ -102,8 +120,8 @@ class Gate {
 
   /** The answer of what is behind, since the middleware gives none. */
   #leave(settings: number): Promise<unknown> | undefined {
-    const {response} = this.#passage;
-    if (!this.#behind && response.settings === settings) this.#passage.silent = this.#middleware;
+    const {response, asked} = this.#passage;
+    if (!this.#behind && response.settings === settings) asked.middleware = this.#middleware;
     return this.#behind;
   }
 
@@ -117,17 +135,15 @@ class Gate {
     this.#behind = this.#goOn();
     this.#behind.catch((error: unknown) => {
       // Another answer has been given meanwhile, as when a time limit is over.
-      if (this.#isDone) this.#passage.onLate(error);
+      if (this.#isDone) this.#passage.oversight.onLate(error);
     });
     return this.#behind;
   };
 
   async #goOn(): Promise<unknown> {
-    const passage = this.#passage;
-    passage.depth += 1;
-    passage.gate = this;
+    this.#passage.gate = this;
     try {
-      if (passage.depth % stackLimit === 0) await Promise.resolve();
+      if (this.#depth % stackLimit === 0) await Promise.resolve();
       this.#found = await this.#go();
       // Until it is read it may fail, as a file does that is not there.
       hush(this.#found);
@@ -137,8 +153,6 @@ class Gate {
       this.#failure = {error};
       this.#begin(error);
       throw error;
-    } finally {
-      passage.depth -= 1;
     }
   }
 
@@ -156,7 +170,7 @@ class Gate {
       : 'a second time. Keep its first result';
     const misuse = new EspalierError('NEXT_TWICE', `${titleOf(this.#middleware)} called next() ${when}.`);
     // Nobody may wait for it.
-    if (this.#isDone) this.#passage.onLate(misuse);
+    if (this.#isDone) this.#passage.oversight.onLate(misuse);
     else this.#misuse = misuse;
     const refused = Promise.reject(misuse);
     refused.catch(() => undefined);

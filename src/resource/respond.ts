@@ -4,7 +4,7 @@ import {isSafe} from '../http/method.ts';
 import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {open, pass, titleOf, type Passage} from './gate.ts';
+import {open, pass, Passage, titleOf, type Oversight} from './gate.ts';
 import type {Middleware} from './middleware.ts';
 import {render} from './render.ts';
 import {checkedResult} from './result.ts';
@@ -14,20 +14,14 @@ import type {Handler, Node, Tree} from './tree.ts';
 type Handle = (...given: unknown[]) => Awaitable<unknown>;
 
 /** How a site answers. */
-export interface Manner {
+export interface Manner extends Oversight {
   readonly tree: Tree;
   /** What stands before the root. */
   readonly use: readonly Middleware[];
   /** Throws what is to be answered to a request that the site does not take. */
   readonly admit: (request: Request) => void;
-  /** Told of what fails when the request has been answered otherwise. */
-  readonly onLate: (error: unknown) => void;
-  /** Told of an error that a middleware has answered with a status of 500 or above. */
-  readonly onFailure: (error: unknown, request: Request) => void;
   /** Told of what works, but not as it was probably meant. */
   readonly warn: (message: string) => void;
-  /** Whether what a handler returns is held against the schema of its result. */
-  readonly checksResults: boolean;
 }
 
 /** Fills in the responses of a site: walks the tree, calls the handler, renders what it returned. */
@@ -43,10 +37,8 @@ export class Responder {
 
   /** Fill in the response to a request. Throws, or rejects with, what is to be answered as an error. */
   respond(request: Request, response: Response): Awaitable<void> {
-    const {use, onLate, checksResults} = this.#manner;
-    const onFailure = (error: unknown) => this.#manner.onFailure(error, request);
-    const states = {called: undefined, settings: 0, silent: undefined, depth: 0, gate: undefined, begun: undefined};
-    const passage: Passage = {request, response, onLate, onFailure, checksResults, ...states};
+    const {use} = this.#manner;
+    const passage = new Passage(request, response, this.#manner);
     const result = use === open ? this.#enter(passage) : pass(use, passage, () => this.#enter(passage));
     return proceed(result, value => {
       if (value === undefined) this.#warnOfNothing(passage);
@@ -55,17 +47,22 @@ export class Responder {
   }
 
   /** Nothing at all is seldom the answer to GET. Who means it sets the status. */
-  #warnOfNothing({called, settings, silent, request, response}: Passage): void {
-    if (silent && request.method === 'GET' && !this.#warnedOf.has(silent)) {
-      this.#warnedOf.add(silent);
+  #warnOfNothing({asked: {handler, settings, middleware}, request, response}: Passage): void {
+    if (middleware && request.method === 'GET' && this.#isNew(middleware)) {
       const wayOut = 'Return what next() gives, or an answer. Where there is none, set response.status = 204.';
-      this.#manner.warn(`${titleOf(silent)} returned nothing to GET, and did not call next(). ${wayOut}`);
+      this.#manner.warn(`${titleOf(middleware)} returned nothing to GET, and did not call next(). ${wayOut}`);
     }
-    if (called?.verb !== 'GET' || called.options.status !== undefined) return;
-    if (response.settings !== settings || this.#warnedOf.has(called)) return;
-    this.#warnedOf.add(called);
+    if (handler?.verb !== 'GET' || handler.options.status !== undefined) return;
+    if (response.settings !== settings || !this.#isNew(handler)) return;
     const wayOut = 'Return what is to be answered. Where nothing is, set response.status = 204.';
-    this.#manner.warn(`${called.title} returned nothing to GET, and set no status and no header. ${wayOut}`);
+    this.#manner.warn(`${handler.title} returned nothing to GET, and set no status and no header. ${wayOut}`);
+  }
+
+  /** Whether it was not warned of before. */
+  #isNew(silent: Handler | Middleware): boolean {
+    if (this.#warnedOf.has(silent)) return false;
+    this.#warnedOf.add(silent);
+    return true;
   }
 
   #enter(passage: Passage): Awaitable<unknown> {
@@ -107,16 +104,16 @@ function begin(handler: Handler, passage: Passage): void {
   const {response} = passage;
   const {status} = handler.options;
   if (status !== undefined) response.status = status;
-  passage.called = handler;
-  passage.settings = response.settings;
+  passage.asked.handler = handler;
+  passage.asked.settings = response.settings;
 }
 
 /** What a handler returned, held against the schema of its result where that is to be done. */
 function checked(result: Awaitable<unknown>, handler: Handler, passage: Passage): Awaitable<unknown> {
   const schema = handler.options.result;
-  if (!schema || !passage.checksResults) return result;
+  if (!schema || !passage.oversight.checksResults) return result;
   return proceed(result, value => {
-    const isElsewhere = value === undefined && passage.response.settings !== passage.settings;
+    const isElsewhere = value === undefined && passage.response.settings !== passage.asked.settings;
     return isElsewhere ? value : checkedResult(value, schema, handler.title);
   });
 }
