@@ -779,6 +779,24 @@ test('who waits behind another answer hears that the client has gone', async t =
   t.pass();
 });
 
+test('who waits behind another answer hears it also when what was sent has been read', async t => {
+  const gone: string[] = [];
+  let read = 0;
+  const {promise: never} = Promise.withResolvers<void>();
+  const {server} = served(t, async (_response, request) => {
+    request.signal.addEventListener('abort', () => gone.push(request.path));
+    await request.bytes();
+    read += 1;
+    await never;
+  });
+  const post = (path: string) => `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nHello`;
+  const socket = await said(await server.listen({port: 0, host: '127.0.0.1'}), post('/first') + post('/second'));
+  await until(() => read === 2);
+  socket.destroy();
+  await until(() => gone.length === 2);
+  t.deepEqual(gone.toSorted(), ['/first', '/second']);
+});
+
 /** What a client gets from an Express application that prepares its answers so, and has the rest be answered by ours. */
 async function mounted(t: ExecutionContext, prepare: RequestHandler, fill: Fill) {
   const {server, broken} = served(t, fill);

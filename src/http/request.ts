@@ -364,7 +364,7 @@ export class Request {
 
   /** Aborted when the client goes before it has the whole answer, and when a closing site will not wait any longer. */
   get signal(): AbortSignal {
-    return (this.#signal ??= signalOf(this.#outgoing, this.#message));
+    return (this.#signal ??= signalOf(this.#outgoing));
   }
 
   /** @internal Whether this error says no more than that the client has gone, which the handler was told by `signal`. */
@@ -431,14 +431,12 @@ function lowerCased(headers: Readonly<Record<string, string | undefined>>): Inco
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function signalOf(outgoing: Outgoing | undefined, message: Message): AbortSignal {
+function signalOf(outgoing: Outgoing | undefined): AbortSignal {
   const controller = new AbortController();
   const leave = () => controller.abort(new DOMException('The client has gone.', 'AbortError'));
   if (outgoing && hasLeft(outgoing)) leave();
   outgoing?.once('close', () => {
     if (hasLeft(outgoing)) leave();
   });
-  // To an answer that waits behind another Node 22 does not say so; the message knows that it was broken off.
-  message.once('aborted', leave);
   return controller.signal;
 }

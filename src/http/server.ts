@@ -368,10 +368,14 @@ function cutOff(out: ServerResponse): void {
   });
 }
 
-/** Node 22 tells an answer that waits behind another on its connection nothing of the end of that. */
+/** Node 22 tells an answer that waits behind another on its connection nothing of the end of that, nor then whoever listens to it. */
 function endWithConnection(out: ServerResponse): void {
   const {socket} = out.req;
-  const end = () => out.destroy();
+  const end = () => {
+    if (out.destroyed) return;
+    out.destroy();
+    out.emit('close');
+  };
   socket.once('close', end);
   out.once('socket', () => socket.off('close', end));
 }
