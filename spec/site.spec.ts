@@ -18,12 +18,14 @@ import {
   type Response,
   SessionService,
   SessionStore,
+  Use,
   createError,
   createSite,
   html,
   inject,
   injectable,
   preDestroy,
+  type Middleware,
   type SiteOptions,
 } from 'espalier';
 import {testSite} from 'espalier/testing';
@@ -473,6 +475,41 @@ test('the log tells of a failure by the way as declared, so that no secret of th
   const {site: tested, log} = testSite(Resets);
   await tested.handle({url: '/s3cret', headers: {host: 'localhost'}});
   t.regex(log[0]!.message, /^GET \/:token failed: urn:uuid:/);
+});
+
+test('nor does it where a guard fails before what has the secret is reached, or nothing is there', async t => {
+  class Failing implements Middleware {
+    handle() {
+      throw new Error('no');
+    }
+  }
+  @Resource({leaf: true})
+  class Files {}
+  @Resource()
+  @Use(Failing)
+  @Child('files', Files)
+  class Reset {}
+  @Resource()
+  @Child(':token', Reset)
+  class Resets {}
+  @Resource()
+  @Child('reset', Resets)
+  class Root {}
+  const {site: tested, log} = testSite(Root);
+  const outer = testSite(Root, {use: [Failing]});
+  const paths = ['/reset/s3cret', '/reset/s3cret/files/s3cret', '/reset/s3cret/s3cret', '/reset/s3cret/'];
+  for (const url of paths) {
+    await tested.handle({url, headers: {host: 'localhost'}});
+    await outer.site.handle({url, headers: {host: 'localhost'}});
+  }
+  await outer.site.handle({url: '/s3cret'});
+  await outer.site.handle({url: '/reset/s3cr%'});
+  await outer.site.handle({url: '/'});
+  await outer.site.handle({method: 'OPTIONS', url: '*'});
+  const ways = (lines: typeof log) => lines.map(({message}) => message.replace(/ failed: .*/, ''));
+  const inside = ['GET /reset/:token', 'GET /reset/:token/files/...', 'GET /reset/:token/...', 'GET /reset/:token'];
+  t.deepEqual(ways(log), inside);
+  t.deepEqual(ways(outer.log), [...inside, 'GET /...', 'GET /reset/:token', 'GET /', 'OPTIONS *']);
 });
 
 for (const [how, settle] of Object.entries({

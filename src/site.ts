@@ -36,7 +36,7 @@ import {open} from './resource/gate.ts';
 import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
 import {render} from './resource/render.ts';
 import {Responder} from './resource/respond.ts';
-import {LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
+import {declaredPath, LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
 import {Tree} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
 import {endMethodsOf} from './session/on-expire.ts';
@@ -356,7 +356,8 @@ export class Site {
     const problem = problemOf(error, instance);
     if (problem.instance !== undefined && !request.isDeparture(error)) {
       // What a path captures may be a secret.
-      report(this.#logger, `${request.method} ${request.pattern ?? request.path} failed: ${instance}`, error);
+      const way = request.pattern ?? declaredPath(request, this.#parts.view.root);
+      report(this.#logger, `${request.method} ${way} failed: ${instance}`, error);
       traceFailure(request, error);
     }
     return problem;

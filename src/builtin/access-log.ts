@@ -10,7 +10,7 @@ import {inform, Logger} from '../logger.ts';
 import {checkOptions, flag, kind, oneOf, optionInvalid, type Kinds} from '../options.ts';
 import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
-import {SiteTree, type ResourceView} from '../resource/tree-view.ts';
+import {alongPath, lastSegment, SiteTree, type ResourceView} from '../resource/tree-view.ts';
 
 /** What `accessLog` writes. */
 export interface AccessLogOptions {
@@ -126,7 +126,7 @@ function shownPath(request: Request, hidden: readonly string[], {root}: SiteTree
   const names = new Map(
     hidden.filter(name => Object.hasOwn(request.params, name)).map(name => [request.params[name], name]),
   );
-  return (request.mountPath + declaredPath(request, hidden, root))
+  return (request.mountPath + pathWithout(request, hidden, root))
     .split('/')
     .map(segment => {
       const name = names.get(decoded(segment));
@@ -136,19 +136,16 @@ function shownPath(request: Request, hidden: readonly string[], {root}: SiteTree
 }
 
 /** A path that nobody can read ends where it leaves what is known: after that, anything may be the secret. */
-function declaredPath(request: Request, hidden: readonly string[], root: ResourceView): string {
+function pathWithout(request: Request, hidden: readonly string[], root: ResourceView): string {
   const isReadable = canBeRead(request);
+  const asSent = request.path.replace(/^\//, '').split('/');
+  const segments = isReadable ? asSent.map(decoded) : asSent;
   const shown: string[] = [];
-  let way: readonly ResourceView[] = [root];
-  for (const raw of request.path.replace(/^\//, '').split('/')) {
-    const segment = isReadable ? decoded(raw) : raw;
-    const child = childFor(way.at(-1), segment);
-    const name = child && lastSegment(child);
+  for (const [at, resource] of alongPath(root, segments).entries()) {
+    const name = resource && lastSegment(resource);
     const isSecret = name !== undefined && hidden.some(each => name === `:${each}`);
-    if (!isReadable && !isSecret && segment !== (name ?? '')) return `/${[...shown, '...'].join('/')}`;
-    shown.push(isSecret ? name : raw);
-    // Of two slashes one is too many, as after a base URL that ends with one.
-    if (segment !== '') way = child ? wayInto(child, way) : [];
+    if (!isReadable && !isSecret && segments[at] !== (name ?? '')) return `/${[...shown, '...'].join('/')}`;
+    shown.push(isSecret ? name : asSent[at]!);
   }
   return `/${shown.join('/')}`;
 }
@@ -159,23 +156,6 @@ function canBeRead(request: Request): boolean {
   } catch {
     return false;
   }
-}
-
-function childFor(view: ResourceView | undefined, segment: string): ResourceView | undefined {
-  if (segment === '') return undefined;
-  const children = view?.children ?? [];
-  return (
-    children.find(child => lastSegment(child) === segment) ?? children.find(child => lastSegment(child).startsWith(':'))
-  );
-}
-
-function lastSegment({pattern}: ResourceView): string {
-  return pattern.slice(pattern.lastIndexOf('/') + 1);
-}
-
-/** What stands above itself is shown with its children there. */
-function wayInto(child: ResourceView, way: readonly ResourceView[]): readonly ResourceView[] {
-  return child.isRepeated ? way.slice(0, way.findIndex(({type}) => type === child.type) + 1) : [...way, child];
 }
 
 /** A mount path need not be one that can be decoded. */

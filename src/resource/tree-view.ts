@@ -1,6 +1,7 @@
 import {serviceToken} from '../service-token.ts';
 import {classOf} from '../container.ts';
 import {EspalierError} from '../errors.ts';
+import type {Request} from '../http/request.ts';
 import type {ResourceClass, Verb} from './declarations.ts';
 import type {HandlerOptions} from './input.ts';
 import type {Middleware, MiddlewareClass} from './middleware.ts';
@@ -72,6 +73,59 @@ function tooEarly(): EspalierError {
   const message =
     'The tree was asked for before the site was built. Ask for it when a request comes, or from site.tree.';
   return new EspalierError('DEPENDENCY_FAILED', message);
+}
+
+/** The resources that the segments of a path lead to as the tree is declared, one for each: nothing where it has none. */
+export function alongPath(root: ResourceView, segments: readonly string[]): readonly (ResourceView | undefined)[] {
+  let way: readonly ResourceView[] = [root];
+  return segments.map(segment => {
+    // Of two slashes one is too many, as after a base URL that ends with one.
+    if (segment === '') return undefined;
+    const child = childFor(way.at(-1), segment);
+    way = child ? wayInto(child, way) : [];
+    return child;
+  });
+}
+
+function childFor(view: ResourceView | undefined, segment: string): ResourceView | undefined {
+  const children = view?.children ?? [];
+  return (
+    children.find(child => lastSegment(child) === segment) ?? children.find(child => lastSegment(child).startsWith(':'))
+  );
+}
+
+/** What stands above itself is shown with its children there. */
+function wayInto(child: ResourceView, way: readonly ResourceView[]): readonly ResourceView[] {
+  return child.isRepeated ? way.slice(0, way.findIndex(({type}) => type === child.type) + 1) : [...way, child];
+}
+
+/** The segment by which a resource was declared: `people`, or `:name`. */
+export function lastSegment({pattern}: ResourceView): string {
+  return pattern.slice(pattern.lastIndexOf('/') + 1);
+}
+
+/**
+ * A request's path in the words of the tree, however far the request has got: `/people/:name`. It has nothing that was captured, and
+ * nothing that the tree does not know, as either may be a secret.
+ */
+export function declaredPath(request: Request, root: ResourceView): string {
+  if (request.path === '*') return '*';
+  const segments = segmentsIn(request);
+  const way: string[] = [];
+  for (const [at, resource] of alongPath(root, segments).entries()) {
+    if (resource) way.push(lastSegment(resource));
+    else if (segments[at] !== '') return `/${[...way, '...'].join('/')}`;
+  }
+  return `/${way.join('/')}`;
+}
+
+/** Those of a path that can't be decoded as they came. */
+function segmentsIn(request: Request): readonly string[] {
+  try {
+    return request.segments;
+  } catch {
+    return request.path.split('/').slice(1);
+  }
 }
 
 /** A tree as data. What methods make is there as it is declared. */
