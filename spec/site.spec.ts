@@ -26,6 +26,7 @@ import {
   injectable,
   preDestroy,
   type Middleware,
+  type SiteError,
   type SiteOptions,
 } from 'espalier';
 import {testSite} from 'espalier/testing';
@@ -510,6 +511,39 @@ test('nor does it where a guard fails before what has the secret is reached, or 
   const inside = ['GET /reset/:token', 'GET /reset/:token/files/...', 'GET /reset/:token/...', 'GET /reset/:token'];
   t.deepEqual(ways(log), inside);
   t.deepEqual(ways(outer.log), [...inside, 'GET /...', 'GET /reset/:token', 'GET /', 'OPTIONS *']);
+});
+
+test('onError may be a class: the container makes it once, with what it asks for', async t => {
+  let made = 0;
+  @injectable()
+  class Pages {
+    constructor(@inject(Greeting) private readonly greeting: Greeting) {
+      made += 1;
+    }
+    handle({status}: SiteError, request: Request) {
+      return `${this.greeting.text}: ${status} at ${request.path}`;
+    }
+  }
+  @Resource()
+  class Empty {}
+  const modules = [new ContainerModule(({bind}) => void bind(Greeting).toSelf())];
+  const {site: tested} = testSite(Empty, {onError: Pages, modules});
+  for (const url of ['/one', '/two']) {
+    const answer = await tested.handle({url, headers: {host: 'localhost'}});
+    t.is(answer.status, 404);
+    t.is(answer.body, `hello: 404 at ${url}`);
+  }
+  t.is(made, 1);
+});
+
+test('a class that has no method handle is refused as onError when the site is built', t => {
+  class Nothing {}
+  @Resource()
+  class Empty {}
+  t.throws(() => createSite(Empty, {onError: Nothing as never}), {
+    code: 'OPTION_INVALID',
+    message: /onError .*must be a function, or a class with a method handle/,
+  });
 });
 
 for (const [how, settle] of Object.entries({

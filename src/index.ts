@@ -47,7 +47,14 @@ export {
 export type {EndListener, Session} from './session/session.ts';
 export type {UserSessions} from './session/user-sessions.ts';
 export {TokenSource} from './session/token.ts';
-export {createSite, type Site, type SiteError, type SiteOptions} from './site.ts';
+export {
+  createSite,
+  type ErrorHandler,
+  type ErrorHandlerClass,
+  type Site,
+  type SiteError,
+  type SiteOptions,
+} from './site.ts';
 export type {EndTrace, StoreTrace} from './tracing.ts';
 export {use} from './use.ts';
 export {default as createError} from 'http-errors';

@@ -47,6 +47,16 @@ import {MemoryStore} from './store/memory.ts';
 
 export type {SiteError} from './http/problem.ts';
 
+/** Answers errors for a site: what `onError` is made of where it needs services. */
+export interface ErrorHandler {
+  /** Called with each error that no middleware has answered. What it returns, or promises, is answered. */
+  handle(error: SiteError, request: Request, response: Response): unknown;
+}
+
+/** The class of an error handler. */
+// Any arguments: they are the container's business.
+export type ErrorHandlerClass = new (...args: any[]) => ErrorHandler;
+
 /** How a site is composed. */
 export interface SiteOptions {
   /** A container of the application's own, with what its resources ask for. Default: a new one. It serves one site at a time. */
@@ -67,9 +77,9 @@ export interface SiteOptions {
    * Answers errors, in place of our document or page: each error that no middleware has answered, those of the framework too.
    * `error.status` is that of the answer, and `response` has it already, with the headers of the error. What it returns, or
    * promises, is answered as if a handler had returned it; where that is nothing, we answer. An error that it throws is answered
-   * in place of the first. Default: none.
+   * in place of the first. A function, or a class with a method `handle`, which the container makes once. Default: none.
    */
-  readonly onError?: (error: SiteError, request: Request, response: Response) => unknown;
+  readonly onError?: ErrorHandler['handle'] | ErrorHandlerClass;
   /**
    * Which unsafe requests of other sites' pages are taken although they carry the session's cookie; `false` takes all of them.
    * Default: none. Whatever is refused is a 403, `CSRF_REFUSED`, before any resource is looked up.
@@ -95,7 +105,10 @@ export const siteKinds: Kinds<SiteOptions> = {
     memoryBytes: positive,
   }),
   use: kind('an array of the classes of middleware', Array.isArray),
-  onError: method,
+  onError: kind(
+    'a function, or a class with a method handle',
+    value => method.fits(value) && !isClassWithoutHandle(value),
+  ),
   csrf: orFalse(optionsOf<CsrfOptions>(csrfKinds)),
   bodyLimit: positive,
   trustProxy: anything,
@@ -144,7 +157,7 @@ export function composeSite(
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, now: () => clock.now()};
     const refuseForged = guardOf(options, sessions);
-    const {onError} = options;
+    const onError = errorHandlerOf(hold, options);
     return new Site({hold, tree, view, use, sessions, settings, drainTimeout, refuseForged, onError, checksResults});
   } catch (error) {
     hold.abandon();
@@ -184,6 +197,21 @@ function makeMiddleware(hold: SiteContainer, {use = []}: SiteOptions): readonly 
   return use.length === 0 ? open : use.map(type => hold.make(type, `use → ${type.name}`));
 }
 
+function errorHandlerOf(hold: SiteContainer, {onError}: SiteOptions): ErrorHandler['handle'] | undefined {
+  if (!onError || !isErrorHandlerClass(onError)) return onError;
+  const handler = hold.make(onError, `onError → ${onError.name}`);
+  return (error, request, response) => handler.handle(error, request, response);
+}
+
+function isErrorHandlerClass(given: Function): given is ErrorHandlerClass {
+  return method.fits((given.prototype as Partial<ErrorHandler> | undefined)?.handle);
+}
+
+/** It could not be called. */
+function isClassWithoutHandle(given: unknown): boolean {
+  return !isErrorHandlerClass(given as Function) && /^class\b/.test(Function.prototype.toString.call(given));
+}
+
 function endHandlersOf(instance: object): EndHandler[] {
   const type = classOf(instance);
   return endMethodsOf(type).map(name => ({
@@ -210,7 +238,7 @@ interface Parts {
   readonly settings: RequestSettings;
   readonly drainTimeout: number;
   readonly refuseForged: (request: Request) => void;
-  readonly onError: SiteOptions['onError'];
+  readonly onError: ErrorHandler['handle'] | undefined;
   readonly checksResults: boolean;
 }
 
