@@ -36,7 +36,7 @@ function taking(options: HandlerOptions) {
   const taken: unknown[] = [];
   @Resource()
   class Note {
-    @Post(options)
+    @Post(options as {body: Schema})
     post(input: unknown) {
       taken.push(input);
       return {};
@@ -124,6 +124,7 @@ for (const [name, schemas] of Object.entries(validators)) {
 }
 
 test('the compiler knows the input by the schemas of each validator, and refuses a parameter that does not fit', t => {
+  const perhaps: {body?: typeof zods.body} = {};
   const declare = () => {
     class Page {
       @Post(zods) zod({params, query, headers, body}: InputOf<typeof zods>) {
@@ -159,6 +160,12 @@ test('the compiler knows the input by the schemas of each validator, and refuses
       @Put({body: String}) noSchema() {}
       // @ts-expect-error There is no such option.
       @Put({boddy: zods.body}) unknownOption() {}
+      // @ts-expect-error Whether there is a body is not known.
+      @Put(perhaps) perhaps(_input: {body: {name: string}}) {}
+      // @ts-expect-error Nor by the type of all options.
+      @Put(perhaps as HandlerOptions) some(_input: {body: {name: string}}) {}
+      // @ts-expect-error A part that is undefined is none.
+      @Put({body: undefined}) noPart() {}
     }
     return Page;
   };

@@ -42,6 +42,16 @@ export type InputOf<T extends HandlerOptions> = T extends infer O
 /** Whether a method has declared input, and is called with it. */
 export type HasInput<T extends HandlerOptions> = [Part & keyof T] extends [never] ? false : true;
 
+/** Refuses options that may lack a part of the input: nobody could tell with what the method is called. */
+export type Surely<T extends HandlerOptions> = {
+  readonly [P in Part & keyof T as undefined extends T[P] ? P : never]: MayBeMissing;
+};
+
+/** What stands in the compiler's message. */
+export interface MayBeMissing {
+  readonly 'a part of the input is declared, or not: here it may be missing': never;
+}
+
 /** The method's input, by part. */
 type Input = Partial<Record<Part, unknown>>;
 

@@ -6,7 +6,7 @@ import {checkOptions, kind, type Kinds} from '../options.ts';
 import {isSchema, wantedSchema} from '../schema.ts';
 import {Place} from '../place.ts';
 import {declarationsIn, type HandlerDeclaration, type Verb} from './declarations.ts';
-import type {HandlerOptions, HasInput, InputOf} from './input.ts';
+import type {HandlerOptions, HasInput, InputOf, Surely} from './input.ts';
 import {withPath} from './resource.ts';
 import type {CannotBeSent, DoesNotFit, Unfit, Unsendable} from './result.ts';
 
@@ -49,7 +49,7 @@ const handlerKinds: Kinds<HandlerOptions> = {
 /** `@Get` and its like: without input, or with what is declared. */
 interface VerbDecorator {
   (): HandlerDecorator<{}>;
-  <O extends HandlerOptions>(options: O): HandlerDecorator<O>;
+  <O extends HandlerOptions>(options: O & Surely<O>): HandlerDecorator<O>;
 }
 
 function verb(method: Verb): VerbDecorator {
