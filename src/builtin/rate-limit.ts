@@ -1,7 +1,6 @@
 import {createHash} from 'node:crypto';
 import {isIPv6} from 'node:net';
 import createError from 'http-errors';
-import type * as Library from 'rate-limiter-flexible';
 import type {Awaitable} from '../awaitable.ts';
 import {Clock} from '../clock.ts';
 import type {Request} from '../http/request.ts';
@@ -9,17 +8,20 @@ import type {Response} from '../http/response.ts';
 import {Logger} from '../logger.ts';
 import {checkOptions, count, delay, kind, method, oneOf, required, type Kinds} from '../options.ts';
 import {OutageLog} from '../outage-log.ts';
-import {peer} from '../peer.ts';
 import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {TimeLimit} from '../time-limit.ts';
 
-const {RateLimiterMemory} = peer('rate-limiter-flexible', 'espalier/builtin/rate-limit') as typeof Library;
-
 /** What counts requests: each limiter of `rate-limiter-flexible` is one. */
 export interface Limiter {
   /** Count one. Rejects with the same, which is no `Error`, where it is one too many. */
-  consume(key: string): Promise<{readonly remainingPoints: number; readonly msBeforeNext: number}>;
+  consume(key: string): Promise<LimiterState>;
+}
+
+/** How much of its limit a key has left. */
+interface LimiterState {
+  readonly remainingPoints: number;
+  readonly msBeforeNext: number;
 }
 
 /** What a limiter of `rate-limiter-flexible` is made with. */
@@ -84,7 +86,7 @@ export function rateLimit(options: RateLimitOptions): MiddlewareClass {
 
     constructor(@inject(Logger) logger: Logger, @inject(Clock) clock: Clock) {
       const settled = {points: limit, duration, keyPrefix: `rate-limit:${name}`};
-      const limiter = store ? store(settled) : new BoundedMemory(settled, memoryLimit);
+      const limiter = store ? store(settled) : new MemoryLimiter(settled, memoryLimit, clock);
       this.#counter = new Counter(
         limiter,
         store && new TimeLimit(clock, timeout),
@@ -143,18 +145,16 @@ class Counter {
   }
 }
 
-interface State {
-  readonly remainingPoints: number;
-  readonly msBeforeNext: number;
+interface State extends LimiterState {
   readonly isPassed: boolean;
 }
 
-function known({remainingPoints, msBeforeNext}: Omit<State, 'isPassed'>): Omit<State, 'isPassed'> {
+function known({remainingPoints, msBeforeNext}: LimiterState): LimiterState {
   return {remainingPoints, msBeforeNext};
 }
 
-function isState(value: unknown): value is State {
-  return typeof (value as State | undefined)?.msBeforeNext === 'number';
+function isState(value: unknown): value is LimiterState {
+  return typeof (value as LimiterState | undefined)?.msBeforeNext === 'number';
 }
 
 /** A key may be as long as a name that somebody sends. */
@@ -162,40 +162,44 @@ function short(key: string): string {
   return key.length <= 64 ? key : createHash('sha256').update(key).digest('base64url');
 }
 
-/** Counts in memory, for so many keys at most. */
-class BoundedMemory implements Limiter {
-  readonly #limiter: Library.RateLimiterMemory;
-  readonly #limit: number;
+/** Counts in memory, by the site's clock and for so many keys at most. */
+class MemoryLimiter implements Limiter {
+  readonly #points: number;
   readonly #duration: number;
-  /** When each was first counted. The oldest come first, and end first. */
-  readonly #keys = new Map<string, number>();
+  readonly #limit: number;
+  readonly #clock: Clock;
+  /** Those that were first counted longest ago come first, and end first. */
+  readonly #counts = new Map<string, {points: number; readonly endsAt: number}>();
 
-  constructor(options: LimiterSettings, limit: number) {
-    this.#limiter = new RateLimiterMemory(options);
+  constructor({points, duration}: LimiterSettings, limit: number, clock: Clock) {
+    this.#points = points;
+    this.#duration = duration * 1000;
     this.#limit = limit;
-    this.#duration = options.duration * 1000;
+    this.#clock = clock;
   }
 
-  async consume(key: string): Promise<Library.RateLimiterRes> {
-    this.#forgetEnded();
-    if (!this.#keys.has(key)) {
-      if (this.#keys.size >= this.#limit) await this.#forget(this.#keys.keys().next().value!);
-      this.#keys.set(key, performance.now());
+  async consume(key: string): Promise<LimiterState> {
+    const now = this.#clock.now();
+    this.#forgetEnded(now);
+    const count = this.#counts.get(key) ?? this.#begin(key, now);
+    count.points += 1;
+    const state = {remainingPoints: Math.max(0, this.#points - count.points), msBeforeNext: count.endsAt - now};
+    if (count.points > this.#points) throw state;
+    return state;
+  }
+
+  #begin(key: string, now: number) {
+    if (this.#counts.size >= this.#limit) this.#counts.delete(this.#counts.keys().next().value!);
+    const count = {points: 0, endsAt: now + this.#duration};
+    this.#counts.set(key, count);
+    return count;
+  }
+
+  #forgetEnded(now: number): void {
+    for (const [key, {endsAt}] of this.#counts) {
+      if (now < endsAt) return;
+      this.#counts.delete(key);
     }
-    return this.#limiter.consume(key);
-  }
-
-  #forgetEnded(): void {
-    const now = performance.now();
-    for (const [key, begunAt] of this.#keys) {
-      if (now - begunAt < this.#duration) return;
-      this.#keys.delete(key);
-    }
-  }
-
-  async #forget(key: string): Promise<void> {
-    this.#keys.delete(key);
-    await this.#limiter.delete(key);
   }
 }
 
