@@ -13,7 +13,14 @@ export {inject, injectable, multiInject, named, optional, postConstruct, preDest
 export {Logger} from './logger.ts';
 export type {ResourceClass, ResourceOptions} from './resource/declarations.ts';
 export type {HandlerOptions, InputOf, Misfit} from './resource/input.ts';
-export {Use, type Middleware, type MiddlewareClass, type Next, type SecurityScheme} from './resource/middleware.ts';
+export {
+  Use,
+  type Middleware,
+  type MiddlewareAnswer,
+  type MiddlewareClass,
+  type Next,
+  type SecurityScheme,
+} from './resource/middleware.ts';
 export {Child, Resource} from './resource/resource.ts';
 export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put, Query} from './resource/verbs.ts';

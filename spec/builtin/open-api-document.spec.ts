@@ -1,3 +1,4 @@
+import {Readable} from 'node:stream';
 import {Validator} from '@seriousme/openapi-schema-validator';
 import test from 'ava';
 import {
@@ -16,13 +17,23 @@ import {
   Resource,
   Use,
   type Middleware,
+  type MiddlewareAnswer,
   type Next,
   type Request,
   type ResourceClass,
   type Response,
   type SiteOptions,
 } from 'espalier';
-import {basicAuth, bearer, openApi, requireSignIn, type OpenApiOperation, type OpenApiOptions} from 'espalier/builtin';
+import {
+  basicAuth,
+  bearer,
+  etag,
+  openApi,
+  requireSignIn,
+  type OpenApiOperation,
+  type OpenApiOptions,
+} from 'espalier/builtin';
+import {rateLimit} from 'espalier/builtin/rate-limit';
 import * as v from 'valibot';
 import {z} from 'zod';
 
@@ -163,6 +174,110 @@ test('an answer is told by its status, its schema and its type', async t => {
   t.deepEqual(post!.responses, {202: {description: 'Accepted', content: {'text/plain': {schema: {type: 'string'}}}}});
   t.deepEqual(remove!.responses, {204: {description: 'No Content'}});
   t.deepEqual(put!.responses, {205: {description: 'Reset Content'}});
+});
+
+test('what is bytes or a stream is told as such, not as JSON, and without a warning', async t => {
+  @Resource()
+  class Home {
+    @Get({result: z.instanceof(Buffer)})
+    show() {
+      return Buffer.from('bytes');
+    }
+    @Post({result: v.instance(Uint8Array) as never, status: 201})
+    write() {
+      return new Uint8Array(1) as never;
+    }
+    @Put({result: z.custom<AsyncIterable<Uint8Array>>(value => Symbol.asyncIterator in Object(value))})
+    stream() {
+      return Readable.from(['bytes']);
+    }
+    @Delete({result: z.any()})
+    remove() {
+      return {any: 'thing'};
+    }
+  }
+  const {document, warnings} = await described(Home);
+  const {get, post, put, delete: remove} = document.paths['/']!;
+  const content = {'application/octet-stream': {}};
+  t.deepEqual(get!.responses, {200: {description: 'OK', content}});
+  t.deepEqual(post!.responses, {201: {description: 'Created', content}});
+  t.deepEqual(put!.responses, {200: {description: 'OK', content}});
+  t.deepEqual(remove!.responses, {200: {description: 'OK', content: {'application/json': {schema: {}}}}});
+  t.deepEqual(warnings, []);
+});
+
+test('what etag() and rateLimit() answer is told where they stand, with the headers', async t => {
+  @Resource()
+  @Use(etag())
+  class Note {
+    @Get()
+    show() {
+      return 'note';
+    }
+    @Put()
+    change() {}
+    @Post()
+    @Use(rateLimit({limit: 1, per: 1000}))
+    copy() {}
+    @Patch()
+    @Use(rateLimit({limit: 1, per: 1000, whenDown: 'refuse'}))
+    mend() {}
+  }
+  @Resource()
+  @Child('note', Note)
+  class Home {
+    @Get()
+    show() {
+      return 'home';
+    }
+  }
+  const {document} = await described(Home);
+  const {get, put, post, patch} = document.paths['/note']!;
+  const others = (operation: OpenApiOperation) =>
+    Object.keys(operation.responses).filter(status => !['200', '204'].includes(status));
+  t.deepEqual(others(get!), ['304', '412']);
+  t.deepEqual(others(put!), ['412', '428']);
+  t.deepEqual(others(post!), ['412', '429']);
+  t.deepEqual(others(patch!), ['412', '428', '429', '503']);
+  t.deepEqual(others(document.paths['/']!['get']!), []);
+  const {NotModified, TooManyRequests, PreconditionFailed} = document.components.responses as Record<
+    string,
+    {headers?: object; content?: object}
+  >;
+  t.deepEqual([Object.keys(NotModified!.headers!), NotModified!.content], [['ETag'], undefined]);
+  t.deepEqual(Object.keys(TooManyRequests!.headers!), ['Retry-After', 'RateLimit', 'RateLimit-Policy']);
+  t.deepEqual(Object.keys(TooManyRequests!.content!), ['application/problem+json']);
+  t.deepEqual(TooManyRequests!.content, PreconditionFailed!.content);
+});
+
+test('a middleware of its own says what it answers, to which verbs and in which headers', async t => {
+  @Resource()
+  @Use(
+    class Closed extends Passes {
+      static readonly answers: readonly MiddlewareAnswer[] = [
+        {status: 403, verbs: ['POST'], headers: {'X-Until': 'When it opens.'}},
+      ];
+    },
+    class Away extends Passes {
+      static readonly answers: readonly MiddlewareAnswer[] = [{status: 302}];
+    },
+  )
+  class Home {
+    @Get()
+    show() {
+      return 'home';
+    }
+    @Post()
+    write() {}
+  }
+  const {document} = await described(Home);
+  const {get, post} = document.paths['/']!;
+  t.deepEqual(Object.keys(get!.responses), ['200', '204', '302']);
+  t.deepEqual(Object.keys(post!.responses), ['200', '204', '302', '403']);
+  t.deepEqual(document.components.responses['Found'], {description: 'Found'});
+  t.like(document.components.responses['Forbidden'], {
+    headers: {'X-Until': {description: 'When it opens.', schema: {type: 'string'}}},
+  });
 });
 
 test('all problems are of one schema, which has the places that do not fit', async t => {

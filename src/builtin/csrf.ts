@@ -5,7 +5,7 @@ import {pathMatcher} from '../http/path-pattern.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
-import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
 
 /** Which requests of other sites are taken. */
 export interface CsrfOptions {
@@ -38,6 +38,7 @@ export function csrf(options: CsrfOptions = {}): MiddlewareClass {
   const refuse = csrfGuard('csrf()', options);
   return class Csrf implements Middleware {
     static readonly passesPreflights = true;
+    static readonly answers: readonly MiddlewareAnswer[] = [{status: 403, verbs: ['POST', 'PUT', 'PATCH', 'DELETE']}];
 
     handle(request: Request, _response: Response, next: Next): unknown {
       refuse(request);

@@ -4,7 +4,7 @@ import {isSafe} from '../http/method.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, type Kinds} from '../options.ts';
-import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {codingAhead, tagIn, tagWithoutCoding, type Coding} from './compress.ts';
 
 /** What tags `etag` makes. */
@@ -37,6 +37,13 @@ const preconditionKinds: Kinds<Precondition> = {
   required: flag,
 };
 
+/** Of a write they come from `checkPrecondition`, for which the client needs the tag. */
+const answers: readonly MiddlewareAnswer[] = [
+  {status: 304, headers: {ETag: 'The tag of what the client has.'}, verbs: ['GET']},
+  {status: 412, verbs: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']},
+  {status: 428, verbs: ['PUT', 'PATCH', 'DELETE']},
+];
+
 /**
  * Answers with a 304, without a body, where a client that asks by GET or HEAD has the answer already: by `If-None-Match` and the
  * `ETag`, or else by `If-Modified-Since` and the `Last-Modified` that the handler has set (RFC 9110, section 13). Where the handler
@@ -48,6 +55,7 @@ export function etag(options: EtagOptions = {}): MiddlewareClass {
   const prefix = (options.weak ?? etagDefaults.weak) ? 'W/' : '';
   return class Etag implements Middleware {
     static readonly passesPreflights = true;
+    static readonly answers = answers;
 
     async handle(request: Request, _response: Response, next: Next): Promise<unknown> {
       try {

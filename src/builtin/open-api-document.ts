@@ -1,10 +1,11 @@
 import {STATUS_CODES} from 'node:http';
+import {Readable} from 'node:stream';
 import type {StandardSchemaV1} from '@standard-schema/spec';
 import {bodyTypes} from '../http/body.ts';
 import {isPromised} from '../awaitable.ts';
 import type {ResourceClass, Verb} from '../resource/declarations.ts';
 import type {HandlerOptions} from '../resource/input.ts';
-import type {MiddlewareClass, SecurityScheme} from '../resource/middleware.ts';
+import type {MiddlewareAnswer, MiddlewareClass, SecurityScheme} from '../resource/middleware.ts';
 import type {HandlerView, ResourceView} from '../resource/tree-view.ts';
 import {verdictOf} from '../schema.ts';
 import {Names, Schemas, type Converted, type JsonSchema} from './open-api-schemas.ts';
@@ -22,7 +23,13 @@ export interface OpenApiParameter {
 type Content = Readonly<Record<string, {readonly schema?: JsonSchema}>>;
 
 /** An answer, or where it stands among the components. */
-export type OpenApiResponse = {readonly description: string; readonly content?: Content} | {readonly $ref: string};
+export type OpenApiResponse =
+  | {
+      readonly description: string;
+      readonly headers?: Readonly<Record<string, {readonly description?: string; readonly schema: JsonSchema}>>;
+      readonly content?: Content;
+    }
+  | {readonly $ref: string};
 
 /** An operation of the document: what one method of a resource answers. */
 export interface OpenApiOperation {
@@ -145,7 +152,8 @@ class Writing {
   readonly #names = new Names();
   readonly #schemeNames = new Names();
   readonly #schemes: Record<string, SecurityScheme> = {};
-  readonly #problems: Record<string, OpenApiResponse> = {};
+  readonly #responses: Record<string, OpenApiResponse> = {};
+  readonly #responseNames = new Names();
   readonly #paths: Record<string, Record<string, OpenApiOperation>> = {};
   readonly #warnings: string[] = [];
 
@@ -164,7 +172,7 @@ class Writing {
       paths: this.#paths,
       components: {
         schemas: this.#schemas.components,
-        responses: this.#problems,
+        responses: this.#responses,
         securitySchemes: this.#schemes,
       },
     };
@@ -197,7 +205,8 @@ class Writing {
     const operationId = this.#names.nameOf(`${owner}_${method}`, `${handler.verb} ${resource.pattern}`);
     const convert = (part: keyof HandlerOptions & ('params' | 'query' | 'headers' | 'body' | 'result')) =>
       this.#convert(handler, part, resource, operationId);
-    const security = this.#security([...way.middleware, ...handler.middleware.map(({type}) => type)]);
+    const middleware = [...way.middleware, ...handler.middleware.map(({type}) => type)];
+    const security = this.#security(middleware);
     const parameters = this.#parameters(names, convert, part => this.#warn(handler, resource, part, namesOfTheirOwn));
     const body = convert('body');
     return {
@@ -206,8 +215,13 @@ class Writing {
       ...(parameters.length > 0 && {parameters}),
       ...(body && {requestBody: this.#requestBody(body, handler.options.body!)}),
       responses: {
-        ...this.#answer(handler.options, convert('result')),
-        ...this.#refusals(statusesOf(handler, way.isFound, security.length > 0)),
+        ...(isSentAsItIs(handler.options.result)
+          ? answerOfBytes(handler.options)
+          : this.#answer(handler.options, convert('result'))),
+        ...this.#others([
+          ...statusesOf(handler, way.isFound, security.length > 0).map(status => ({status})),
+          ...answersOf(middleware, handler.verb),
+        ]),
       },
       ...(security.length > 0 && {security}),
     };
@@ -268,7 +282,7 @@ class Writing {
     const types = hasFiles ? bodyTypes.slice(-1) : isObject ? bodyTypes : bodyTypes.slice(0, 1);
     return {
       ...(typeof description === 'string' && {description}),
-      required: !takesNothing(declared),
+      required: !takes(declared, undefined),
       content: Object.fromEntries(types.map(each => [each, {schema}])),
     };
   }
@@ -291,17 +305,22 @@ class Writing {
     };
   }
 
-  #refusals(statuses: readonly number[]): Record<string, OpenApiResponse> {
+  /** The answers that are not the method's: problems, and what the middleware on the way says. */
+  #others(answers: readonly MiddlewareAnswer[]): Record<string, OpenApiResponse> {
     return Object.fromEntries(
-      statuses.map(status => {
-        const name = nameOf(status).replaceAll(/\W/g, '');
-        this.#problems[name] ??= {
-          description: nameOf(status),
-          content: {'application/problem+json': {schema: this.#problem}},
-        };
-        return [status, {$ref: `#/components/responses/${name}`}];
-      }),
+      answers.map(answer => [answer.status, {$ref: `#/components/responses/${this.#other(answer)}`}]),
     );
+  }
+
+  #other({status, headers}: MiddlewareAnswer): string {
+    const response: OpenApiResponse = {
+      description: nameOf(status),
+      ...(headers && {headers: headersOf(headers)}),
+      ...(status >= 400 && {content: {'application/problem+json': {schema: this.#problem}}}),
+    };
+    const name = this.#responseNames.nameOf(nameOf(status).replaceAll(/\W/g, ''), JSON.stringify(response));
+    this.#responses[name] = response;
+    return name;
   }
 
   /** Every guard has to be satisfied, by one of the schemes that it takes. */
@@ -357,6 +376,27 @@ function statusesOf({verb, options}: HandlerView, isFound: boolean, isGuarded: b
   return statuses.filter(status => typeof status === 'number');
 }
 
+function answersOf(middleware: readonly MiddlewareClass[], verb: Verb): readonly MiddlewareAnswer[] {
+  return middleware.flatMap(({answers = []}) => answers.filter(({verbs}) => verbs?.includes(verb) ?? true));
+}
+
+function headersOf(told: Readonly<Record<string, string>>) {
+  return Object.fromEntries(
+    Object.entries(told).map(([name, description]) => [name, {description, schema: {type: 'string'}}]),
+  );
+}
+
+function answerOfBytes({status = 200}: HandlerOptions): Record<string, OpenApiResponse> {
+  return {[status]: {description: nameOf(status), content: {'application/octet-stream': {}}}};
+}
+
+/** Whether a schema takes bytes or a stream, and nothing that JSON has: JSON Schema has no words for that. */
+function isSentAsItIs(schema: StandardSchemaV1 | undefined): boolean {
+  if (!schema) return false;
+  const raw = [Buffer.from('x'), Readable.from([]), new ReadableStream()];
+  return raw.some(value => takes(schema, value)) && !['', 0, true, null, {}, []].some(value => takes(schema, value));
+}
+
 interface Field {
   readonly name: string;
   readonly schema: JsonSchema;
@@ -401,8 +441,8 @@ function isNothing({not}: JsonSchema): boolean {
   return typeof not === 'object' && not !== null && Object.keys(not).length === 0;
 }
 
-/** Whether a request may come without a body. A schema that answers later has not said so. */
-function takesNothing(schema: StandardSchemaV1): boolean {
-  const verdict = verdictOf(schema, undefined);
+/** Whether a schema takes a value. One that answers later has not said so. */
+function takes(schema: StandardSchemaV1, value: unknown): boolean {
+  const verdict = verdictOf(schema, value);
   return !isPromised(verdict) && 'value' in verdict;
 }

@@ -9,7 +9,7 @@ import {Logger} from '../logger.ts';
 import {checkOptions, count, delay, kind, method, oneOf, required, type Kinds} from '../options.ts';
 import {OutageLog} from '../outage-log.ts';
 import {inject} from '../inject.ts';
-import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {TimeLimit} from '../time-limit.ts';
 
 /** What counts requests: each limiter of `rate-limiter-flexible` is one. */
@@ -71,6 +71,17 @@ const rateLimitKinds: Kinds<RateLimitOptions> = {
 /** What holds where `RateLimitOptions` are silent. */
 export const rateLimitDefaults = {name: 'default', whenDown: 'pass', timeout: 1000, memoryLimit: 100_000} as const;
 
+const retryAfter = 'In how many seconds the client may come back.';
+
+const tooMany: MiddlewareAnswer = {
+  status: 429,
+  headers: {
+    'Retry-After': retryAfter,
+    RateLimit: 'How many requests are left, `r`, and in how many seconds there are more, `t`.',
+    'RateLimit-Policy': 'How many requests, `q`, are let through in how many seconds, `w`.',
+  },
+};
+
 /**
  * Lets so many requests through in a time, and answers the others with a 429 and `Retry-After`, before anything behind it is asked.
  * All answers say in `RateLimit` and `RateLimit-Policy` what is left (draft-ietf-httpapi-ratelimit-headers-10). The same class in two
@@ -82,6 +93,9 @@ export function rateLimit(options: RateLimitOptions): MiddlewareClass {
   const {name, whenDown, timeout, memoryLimit} = {...rateLimitDefaults, ...settings};
   const duration = per / 1000;
   class RateLimit implements Middleware {
+    static readonly answers: readonly MiddlewareAnswer[] =
+      whenDown === 'refuse' ? [tooMany, {status: 503, headers: {'Retry-After': retryAfter}}] : [tooMany];
+
     readonly #counter: Counter;
 
     constructor(@inject(Logger) logger: Logger, @inject(Clock) clock: Clock) {

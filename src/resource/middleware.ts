@@ -3,7 +3,7 @@ import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {Place} from '../place.ts';
-import {declarationsIn} from './declarations.ts';
+import {declarationsIn, type Verb} from './declarations.ts';
 
 /**
  * Goes on to what stands behind a middleware: the next one, in the end the handler. Gives what that returned, before it is made
@@ -28,6 +28,15 @@ export interface SecurityScheme {
   readonly [member: string]: unknown;
 }
 
+/** What a middleware may answer in place of what is behind it, for documents of OpenAPI. */
+export interface MiddlewareAnswer {
+  readonly status: number;
+  /** What its headers say, by name. Default: nothing is told of them. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The verbs that it is an answer to. Default: all. */
+  readonly verbs?: readonly Verb[];
+}
+
 /** The class of a middleware. */
 export interface MiddlewareClass {
   // Any arguments: they are the container's business.
@@ -39,6 +48,8 @@ export interface MiddlewareClass {
    * cookie. It changes nothing in what the middleware does. Default: nothing.
    */
   readonly security?: Readonly<Record<string, SecurityScheme | 'session'>>;
+  /** What it may answer by itself, for documents of OpenAPI. It changes nothing in what the middleware does. Default: nothing. */
+  readonly answers?: readonly MiddlewareAnswer[];
 }
 
 /** `@Use` on a class, or on a method that answers a verb. */
