@@ -1,5 +1,5 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import type {Readable} from 'node:stream';
+import {finished, type Readable} from 'node:stream';
 import {parse as parseContentType, type ContentType} from 'content-type';
 import createError from 'http-errors';
 import {parseJson} from './json.ts';
@@ -26,26 +26,38 @@ export async function readBytes({stream, headers}: Incoming, limit: number): Pro
   return body;
 }
 
-async function gather(stream: Incoming['stream'], limit: number): Promise<Buffer<ArrayBuffer>> {
+// An iterator of the stream would do the same, and cost a small request a tenth of its time.
+function gather(stream: Incoming['stream'], limit: number): Promise<Buffer<ArrayBuffer>> {
+  const {promise, resolve, reject} = Promise.withResolvers<Buffer<ArrayBuffer>>();
   const chunks: Buffer<ArrayBuffer>[] = [];
   let size = 0;
-  try {
-    // A client may send each byte in a chunk of its own; this takes all that has come in one.
-    for await (const chunk of stream.iterator({destroyOnReturn: false}) as AsyncIterable<Uint8Array<ArrayBuffer>>) {
+  // A client may send each byte in a chunk of its own; this takes all that has come in one.
+  const take = () => {
+    for (let chunk = next(stream); chunk; chunk = next(stream)) {
       size += chunk.length;
-      if (size > limit) throw tooLarge(limit);
+      if (size > limit) return end(tooLarge(limit));
       chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
     }
-  } catch (error) {
-    throw isBreak(error) ? endsEarly() : error;
-  }
-  // HTTP/2 ends what it has broken off.
-  if (stream.aborted) throw endsEarly();
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+  };
+  const end = (error?: unknown) => {
+    stream.off('readable', take);
+    forget();
+    // HTTP/2 ends what it has broken off.
+    if (isBreak(error) || (!error && stream.aborted)) reject(endsEarly());
+    else if (error) reject(error);
+    else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+  };
+  const forget = finished(stream, {writable: false}, end);
+  stream.on('readable', take);
+  return promise;
+}
+
+function next(stream: Readable): Uint8Array<ArrayBuffer> | null {
+  return stream.read() as Uint8Array<ArrayBuffer> | null;
 }
 
 function isBreak(error: unknown): boolean {
-  const {code} = error as NodeJS.ErrnoException;
+  const {code} = Object(error) as NodeJS.ErrnoException;
   return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
@@ -72,7 +84,10 @@ export function decodeText(bytes: Uint8Array, headers: IncomingHttpHeaders): str
   }
 }
 
+const utf8 = new TextDecoder('utf-8', {fatal: true});
+
 function decoderOf(charset: string): TextDecoder {
+  if (charset === 'utf-8') return utf8;
   try {
     return new TextDecoder(charset, {fatal: true});
   } catch {
@@ -96,7 +111,7 @@ export async function decodeBody(bytes: Buffer<ArrayBuffer>, headers: IncomingHt
   const {type} = contentType(headers);
   if (formTypes.includes(type)) return decodeForm(bytes, headers);
   if (bytes.length === 0) return undefined;
-  if (isJson(type)) return decodeJson(bytes, headers);
+  if (isJson(type)) return parseJson(decodeText(bytes, headers));
   throw wrongType(bodyTypes);
 }
 
