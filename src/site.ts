@@ -347,6 +347,7 @@ export class Site {
 
   #respond(request: Request, send: (response: Response) => void): void {
     const response = new Response();
+    response.request = request;
     response.isHead = request.method === 'HEAD';
     const finish = () => this.#finish(request, response, send);
     const fail = (error: unknown) => proceed(this.#fail(error, request, response), finish);

@@ -1,4 +1,7 @@
 import test from 'ava';
+import {Get, html, Put, Resource, type MiddlewareClass, type Request} from 'espalier';
+import {etag} from 'espalier/builtin';
+import {testSite} from 'espalier/testing';
 import {Response} from '../../src/http/response.ts';
 
 /** A response with this body and status. */
@@ -318,3 +321,139 @@ for (const length of ['abc', '', '-1', '1e3', 1.5, NaN]) {
     });
   });
 }
+
+const changed = 'Fri, 27 Nov 2026 18:56:51 GMT';
+const before = 'Fri, 27 Nov 2026 18:56:50 GMT';
+
+test('lastModified is a date of HTTP, to the second, and is taken back with undefined', t => {
+  const response = new Response();
+  t.is(response.lastModified, undefined);
+  response.lastModified = Date.parse(changed) + 999;
+  t.is(response.header('Last-Modified'), changed);
+  t.deepEqual(response.lastModified, new Date(changed));
+  response.lastModified = new Date(before);
+  t.is(response.header('Last-Modified'), before);
+  response.lastModified = undefined;
+  t.is(response.header('Last-Modified'), undefined);
+});
+
+for (const wrong of [new Date(NaN), NaN, Infinity, 'yesterday' as never, {} as never]) {
+  test(`lastModified can't be ${String(wrong)}`, t => {
+    t.throws(() => (new Response().lastModified = wrong), {instanceOf: TypeError, message: /must be a Date/});
+  });
+}
+
+@Resource()
+class Page {
+  n = 0;
+  @Get()
+  show(_request: Request, response: Response) {
+    response.lastModified = new Date(changed);
+    return `page ${(this.n += 1)}`;
+  }
+  @Put()
+  change(_request: Request, response: Response) {
+    response.lastModified = new Date(changed);
+    this.n += 1;
+    response.lastModified = Date.parse(changed) + 60_000;
+    return 'changed';
+  }
+}
+
+/** The status of an answer to these headers, and its text. */
+async function asked(headers: Record<string, string>, method = 'GET', use: MiddlewareClass[] = []) {
+  const sent = await testSite(Page, {use}).site.fetch(new globalThis.Request('http://localhost/', {method, headers}));
+  return [sent.status, sent.ok ? await sent.text() : '', sent.headers.get('last-modified')] as const;
+}
+
+test('what has a lastModified is a 304 to who has it already, and a 412 to who asks for an older one', async t => {
+  t.deepEqual(await asked({}), [200, 'page 1', changed]);
+  t.deepEqual(await asked({'if-modified-since': changed}), [304, '', changed]);
+  t.deepEqual(await asked({'if-modified-since': changed}, 'HEAD'), [304, '', changed]);
+  t.deepEqual(await asked({'if-modified-since': before}), [200, 'page 1', changed]);
+  t.is((await asked({'if-unmodified-since': before}))[0], 412);
+});
+
+test('a tag that etag() makes goes before lastModified', async t => {
+  const headers = {'if-none-match': '"another"', 'if-modified-since': changed};
+  t.is((await asked(headers, 'GET', [etag()]))[0], 200);
+  const {visitor} = testSite(Page, {use: [etag()]});
+  const tag = (await visitor().get('/')).headers.get('etag')!;
+  t.is((await asked({'if-none-match': tag, 'if-modified-since': before}, 'GET', [etag()]))[0], 304);
+  t.is((await asked({'if-match': tag, 'if-unmodified-since': before}, 'GET', [etag()]))[0], 200);
+});
+
+test('a lastModified that is set before a change keeps the change of somebody else from being lost', async t => {
+  const {site} = testSite(Page);
+  const put = async (headers: Record<string, string>) =>
+    (await site.fetch(new globalThis.Request('http://localhost/', {method: 'PUT', headers}))).status;
+  t.is(await put({'if-unmodified-since': before}), 412);
+  t.is(await (await site.fetch(new globalThis.Request('http://localhost/'))).text(), 'page 1', 'nothing has changed');
+  t.is(await put({'if-unmodified-since': changed}), 200);
+  t.is(await put({'if-modified-since': changed}), 200);
+  t.is(
+    await put({'if-match': '"7"', 'if-unmodified-since': before}),
+    200,
+    'the tag goes before, and is not compared here',
+  );
+});
+
+@Resource()
+class Negotiated {
+  @Get()
+  show(_request: Request, response: Response) {
+    return response.negotiate({
+      html: () => html`<p>seven</p>`,
+      json: async () => ({n: 7}),
+      text: () => 'seven',
+      'text/csv': () => 'n\n7\n',
+    });
+  }
+}
+
+for (const [accept, type, body] of [
+  [undefined, 'text/html; charset=utf-8', '<p>seven</p>'],
+  ['*/*', 'text/html; charset=utf-8', '<p>seven</p>'],
+  ['application/json', 'application/json', '{"n":7}'],
+  ['text/html;q=0.5, application/json', 'application/json', '{"n":7}'],
+  ['text/*;q=0.5, text/csv', 'text/csv; charset=utf-8', 'n\n7\n'],
+  ['text/plain', 'text/plain; charset=utf-8', 'seven'],
+  ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'text/html; charset=utf-8', '<p>seven</p>'],
+] as const) {
+  test(`negotiate() answers Accept: ${accept} as ${type}`, async t => {
+    const sent = await testSite(Negotiated).site.handle({headers: {accept}});
+    t.is(sent.body, body);
+    t.is(sent.header('Content-Type'), type);
+  });
+}
+
+test('negotiate() says that the answer depends on Accept, and what type it is', async t => {
+  const sent = await testSite(Negotiated)
+    .visitor()
+    .get('/', {headers: {accept: 'text/csv'}});
+  t.is(sent.headers.get('vary'), 'Accept');
+  t.is(sent.headers.get('content-type'), 'text/csv; charset=utf-8');
+});
+
+test('where a client takes none of what there is the answer is a 406 that names it', async t => {
+  const sent = await testSite(Negotiated)
+    .visitor()
+    .get('/', {headers: {accept: 'image/png'}});
+  t.is(sent.status, 406);
+  t.is(sent.headers.get('vary'), 'Accept');
+  const {detail} = (await sent.json()) as {detail: string};
+  t.is(
+    detail,
+    'This can be had as text/html, application/json, text/plain, text/csv. The Accept of the request takes none of these.',
+  );
+});
+
+test('negotiate() refuses a name that is no type', t => {
+  t.throws(() => new Response().negotiate({pdf: () => ''}), {code: 'OPTION_INVALID', message: /has no "pdf"/});
+});
+
+test('a response of no site has no conditions, and is negotiated as for who takes anything', t => {
+  const response = new Response();
+  response.lastModified = 0;
+  t.is(response.negotiate({json: () => 7, html: () => 8}), 7);
+});

@@ -13,6 +13,7 @@ import {
   type ZstdCompress,
 } from 'node:zlib';
 import Negotiator from 'negotiator';
+import {tagIn} from '../http/conditions.ts';
 import type {Request} from '../http/request.ts';
 import {requestKey} from '../http/request-key.ts';
 import type {Response} from '../http/response.ts';
@@ -100,19 +101,13 @@ export function compress(options: CompressOptions = {}): MiddlewareClass {
 
 const codingKey = requestKey<(response: Response) => Coding | undefined>('coding');
 
-/** @internal The coding that `compress` will send an answer in, as far as that is known before: not where it would become no smaller. */
-export function codingAhead(request: Request, response: Response): Coding | undefined {
-  return request.get(codingKey)?.(response);
-}
-
-/** @internal A strong tag as it is in a coding, in which the bytes are others. A weak one holds for all (RFC 9110, section 8.8.3.3). */
-export function tagIn(coding: Coding, tag: string): string {
-  return tag.startsWith('"') ? `${tag.slice(0, -1)}-${coding}"` : tag;
-}
-
-/** @internal A tag without the coding that it is in, if it is in one. */
-export function tagWithoutCoding(tag: string): string {
-  return tag.replace(/-(?:zstd|br|gzip)"$/, '"');
+/**
+ * @internal The tags that an answer may go out under, once `compress` has had it: what no coding makes smaller goes out under the
+ * tag without one. A cache must not be sent to a body in another coding.
+ */
+export function tagsAhead(tag: string, request: Request, response: Response): readonly string[] {
+  const coding = request.get(codingKey)?.(response);
+  return coding === undefined ? [tag] : [tagIn(coding, tag), tag];
 }
 
 /** The coding for an answer, which says that it depends on the client. */
@@ -141,12 +136,21 @@ interface Preferring {
   encodings(available: readonly string[], options: {readonly preferred: readonly string[]}): string[];
 }
 
-/** Nothing where the client takes none, or would rather have the answer as it is. One that says nothing may be too simple for any. */
+/** Nothing where the client takes none, or would rather have the answer as it is. */
 function codingFor(request: Request, codings: readonly Coding[]): Coding | undefined {
-  if (request.headers['accept-encoding'] === undefined) return undefined;
+  return codingsFor(request, codings)[0];
+}
+
+/**
+ * @internal Of some codings those that the client would rather have than the answer as it is, what it takes most gladly first. One
+ * that says nothing may be too simple for any.
+ */
+export function codingsFor(request: Request, codings: readonly Coding[]): readonly Coding[] {
+  if (request.headers['accept-encoding'] === undefined) return [];
   const available = [...codings, 'identity'];
-  const [best] = (new Negotiator(request) as Preferring).encodings(available, {preferred: available});
-  return best === 'identity' ? undefined : (best as Coding | undefined);
+  const accepted = (new Negotiator(request) as Preferring).encodings(available, {preferred: available});
+  const plain = accepted.indexOf('identity');
+  return (plain < 0 ? accepted : accepted.slice(0, plain)) as Coding[];
 }
 
 async function encode(response: Response, coding: Coding): Promise<void> {

@@ -1,11 +1,12 @@
 import {hash} from 'node:crypto';
 import createError from 'http-errors';
-import {isSafe} from '../http/method.ts';
+import {answerConditions, isTag, refuseMatched, refuseUnmet, timeOf, type State} from '../http/conditions.ts';
+import {isRetrieval, isSafe} from '../http/method.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
-import {codingAhead, tagIn, tagWithoutCoding, type Coding} from './compress.ts';
+import {tagsAhead} from './compress.ts';
 
 /** What tags `etag` makes. */
 export interface EtagOptions {
@@ -28,11 +29,8 @@ export interface Precondition {
   readonly required?: boolean;
 }
 
-const tagForm = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
-const wholeTag = new RegExp(`^${tagForm.source}$`);
-
 const preconditionKinds: Kinds<Precondition> = {
-  etag: kind('a tag with its quotes, as "\\"7\\""', value => typeof value === 'string' && wholeTag.test(value)),
+  etag: kind('a tag with its quotes, as "\\"7\\""', isTag),
   lastModified: kind('a Date, or milliseconds', value => Number.isFinite(Number(value)) && typeof value !== 'string'),
   required: flag,
 };
@@ -79,96 +77,24 @@ export function checkPrecondition(request: Request, precondition: Precondition):
   const {etag: tag, lastModified, required = false} = precondition;
   const changedAt = lastModified === undefined ? undefined : Number(lastModified);
   const state = {tag, changedAt, isThere: tag !== undefined || changedAt !== undefined};
-  if (!matches(request, state)) throw failed();
-  const none = request.headers['if-none-match'];
-  const isWrite = !isSafe(request.method);
-  if (isWrite && none !== undefined && names(none, state, isSameWeakly)) throw failed();
+  refuseUnmet(request, state);
+  if (!isSafe(request.method)) refuseMatched(request, state);
   if (!required || isGuarded(request, state)) return;
   throw createError(428, 'Say in If-Match which state this is to change: the ETag that you have got with it.');
 }
 
-/** What is there. */
-interface State {
-  readonly tag: string | undefined;
-  readonly changedAt: number | undefined;
-  readonly isThere: boolean;
-}
-
 function condition(request: Request, response: Response, prefix: string): void {
-  if ((request.method !== 'GET' && request.method !== 'HEAD') || response.status !== 200) return;
-  const {body} = response;
+  const {body, status} = response;
   const isWhole = typeof body === 'string' || body instanceof Uint8Array;
-  if (isWhole && response.header('ETag') === undefined && !response.lists('Cache-Control', 'no-store')) {
+  const isMade = isWhole && isRetrieval(request.method) && status === 200;
+  if (isMade && response.header('ETag') === undefined && !response.lists('Cache-Control', 'no-store')) {
     response.setHeader('ETag', `${prefix}"${hash('sha256', body, 'base64url').slice(0, 22)}"`);
   }
-  const tag = response.header('ETag');
-  const state = {tag, changedAt: timeOf(response.header('Last-Modified')), isThere: true};
-  if (!matches(request, state)) throw failed();
-  const known = knownOf(request, state, tag === undefined ? [] : tagsOf(tag, codingAhead(request, response)));
-  if (known === undefined) return;
-  response.keepUnsent();
-  if (known !== '') response.setHeader('ETag', known);
-}
-
-/** What no coding makes smaller goes out under the tag without one. A cache must not be sent to a body in another coding. */
-function tagsOf(tag: string, coding: Coding | undefined): readonly string[] {
-  return coding === undefined ? [tag] : [tagIn(coding, tag), tag];
-}
-
-/** Whether what is there is what the client means to ask for, or to change. */
-function matches({headers}: Request, state: State): boolean {
-  const match = headers['if-match'];
-  if (match !== undefined) return names(match, state, isSameStrongly);
-  const since = timeOf(headers['if-unmodified-since']);
-  return since === undefined || state.changedAt === undefined || seconds(state.changedAt) <= seconds(since);
-}
-
-/** By which of the tags that the answer may have the client has it already; empty where it has none. Nothing where it has it not. */
-function knownOf({headers}: Request, {changedAt}: State, tags: readonly string[]): string | undefined {
-  const none = headers['if-none-match'];
-  if (none?.trim() === '*') return tags[0] ?? '';
-  if (none !== undefined) return tags.find(tag => listed(none).some(each => isSameWeakly(each, tag)));
-  const since = timeOf(headers['if-modified-since']);
-  const isKnown = since !== undefined && changedAt !== undefined && seconds(changedAt) <= seconds(since);
-  return isKnown ? (tags[0] ?? '') : undefined;
+  answerConditions(request, response, tag => tagsAhead(tag, request, response));
 }
 
 /** Whether a condition keeps the change of somebody else from being lost. */
 function isGuarded({headers}: Request, {changedAt}: State): boolean {
   if (headers['if-match'] !== undefined || headers['if-none-match']?.trim() === '*') return true;
   return changedAt !== undefined && timeOf(headers['if-unmodified-since']) !== undefined;
-}
-
-/** Whether a condition names what is there, in whatever coding the client has got it. */
-function names(field: string, {tag, isThere}: State, isSame: (one: string, other: string) => boolean): boolean {
-  if (field.trim() === '*') return isThere;
-  return tag !== undefined && listed(field).some(each => isSame(each, tag) || isSame(tagWithoutCoding(each), tag));
-}
-
-function listed(field: string): readonly string[] {
-  return field.match(tagForm) ?? [];
-}
-
-function isSameStrongly(one: string, other: string): boolean {
-  return one === other && !one.startsWith('W/');
-}
-
-function isSameWeakly(one: string, other: string): boolean {
-  return one.replace(/^W\//, '') === other.replace(/^W\//, '');
-}
-
-/** A date of HTTP, in any of its three forms (RFC 9110, section 5.6.7). Others are as good as none. */
-function timeOf(field: string | undefined): number | undefined {
-  if (field === undefined || !/^[A-Z][a-z]+,? .*\d{2}:\d{2}:\d{2}/.test(field)) return undefined;
-  const time = Date.parse(field.endsWith('GMT') ? field : `${field} GMT`);
-  return Number.isNaN(time) ? undefined : time;
-}
-
-/** HTTP has no finer dates. */
-function seconds(time: number): number {
-  return Math.floor(time / 1000);
-}
-
-function failed(): Error {
-  return createError(412, 'What is there is not what the condition of this request asks for: it has been changed.');
 }

@@ -4,3 +4,8 @@ const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY', 'T
 export function isSafe(method: string): boolean {
   return safe.has(method);
 }
+
+/** Whether a method asks for what is there, so that a client may have it already (RFC 9110, section 13.1). */
+export function isRetrieval(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}

@@ -3,6 +3,7 @@ import {Readable} from 'node:stream';
 import {parseCookie} from 'cookie';
 import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
+import {answerConditions} from './conditions.ts';
 import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
 import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
@@ -201,6 +202,8 @@ export class Request {
     }
     this.isAnswered = true;
     if (failure) throw failure.error;
+    // When everybody has said what they say, the tag too.
+    if (response.isConditional) answerConditions(this, response);
     return undefined;
   }
 

@@ -1,6 +1,11 @@
 import {validateHeaderName, validateHeaderValue} from 'node:http';
-import {checkOptions} from '../options.ts';
+import createError from 'http-errors';
+import Negotiator from 'negotiator';
+import {checkOptions, optionInvalid} from '../options.ts';
+import {refuseUnmet, timeOf} from './conditions.ts';
 import {cookieKinds, setCookieText, type CookieOptions} from './cookie.ts';
+import {isSafe} from './method.ts';
+import type {Request} from './request.ts';
 import {dismiss} from './stream.ts';
 
 /** What can go out as a body. A stream sends its chunks as they come. */
@@ -13,6 +18,10 @@ export type Body = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 export class Response {
   /** @internal A handler returns its body. */
   body: Body | undefined;
+  /** @internal What this answers, in a site. */
+  request: Request | undefined;
+  /** @internal Whether the answer is compared with the conditions of the request before it goes out. */
+  isConditional = false;
   /** @internal This is for HEAD, so the headers speak of a body that is not sent. */
   isHead = false;
   /** @internal The method that returned what is to be the body, for errors: `Page.show()`. */
@@ -107,6 +116,57 @@ export class Response {
   redirect(location: string, status: 301 | 302 | 303 | 307 | 308 = 303): void {
     this.status = status;
     this.setHeader('Location', encodeLocation(location));
+  }
+
+  /**
+   * When that which is answered was last changed: the header `Last-Modified`, to the second. Set it as a `Date`, or in milliseconds
+   * since the epoch. GET and HEAD are answered by it then: a 304 where the client has the answer already (`If-Modified-Since`), a
+   * 412 where it asks for an older one (`If-Unmodified-Since`). An `ETag` goes before, if the answer has one. For a method that
+   * changes something, set it before the change: where that is later than `If-Unmodified-Since`, it throws a 412 (RFC 9110, section
+   * 13.2.2). Set once more, after the change, it only says so. Throws a TypeError for what is no date.
+   */
+  get lastModified(): Date | undefined {
+    const time = timeOf(this.header('Last-Modified'));
+    return time === undefined ? undefined : new Date(time);
+  }
+
+  set lastModified(at: Date | number | undefined) {
+    if (at === undefined) {
+      this.removeHeader('Last-Modified');
+      return;
+    }
+    const changedAt = Number(at);
+    const text = new Date(changedAt).toUTCString();
+    if (timeOf(text) === undefined)
+      throw new TypeError('lastModified must be a Date, or milliseconds since the epoch.');
+    this.#refuseChanged(changedAt);
+    this.isConditional = true;
+    this.#set('Last-Modified', text);
+  }
+
+  /** Where a client names the state by its tag, `checkPrecondition` compares that. */
+  #refuseChanged(changedAt: number): void {
+    const {request} = this;
+    if (!request || isSafe(request.method) || request.headers['if-match'] !== undefined) return;
+    if (this.header('Last-Modified') === undefined) refuseUnmet(request, {tag: undefined, changedAt, isThere: true});
+  }
+
+  /**
+   * What the client takes most gladly, by its `Accept`; of what it takes as gladly the first. Each function gives what a handler may
+   * return, and the one that is chosen is called. The names are `html`, `json`, `text` and `xml`, or types in full, as `'text/csv'`:
+   * the answer has that type, unless the function sets another. Sets `Vary: Accept`. Throws a 406 where the client takes none of
+   * them (RFC 9110, section 12.5.1), and `OPTION_INVALID` for another name.
+   */
+  negotiate<T extends Readonly<Record<string, () => unknown>>>(answers: T): ReturnType<T[keyof T]> {
+    const names = Object.keys(answers);
+    const types = names.map(typeNamed);
+    this.#vary('Accept');
+    const type = new Negotiator(this.request ?? {headers: {}}).mediaType(types);
+    if (type === undefined) {
+      throw createError(406, `This can be had as ${types.join(', ')}. The Accept of the request takes none of these.`);
+    }
+    this.setHeader('Content-Type', /^(?:text\/|application\/xml$)/.test(type) ? `${type}; charset=utf-8` : type);
+    return answers[names[types.indexOf(type)]!]!() as ReturnType<T[keyof T]>;
   }
 
   /** Tell caches that the answer depends on this request header. */
@@ -237,6 +297,21 @@ export class Response {
     for (let at = from; at < this.#headers.length; at += 2) if (isSameName(this.#headers[at]!, name)) return at;
     return -1;
   }
+}
+
+const shortNames: ReadonlyMap<string, string> = new Map([
+  ['html', 'text/html'],
+  ['json', 'application/json'],
+  ['text', 'text/plain'],
+  ['xml', 'application/xml'],
+]);
+
+function typeNamed(name: string): string {
+  const type = shortNames.get(name) ?? name;
+  if (/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(type)) return type.toLowerCase();
+  throw optionInvalid(
+    `negotiate() has no "${name}". Its names are html, json, text and xml, or types in full, as "text/csv".`,
+  );
 }
 
 /** Whether what is said by a header of this name stands beside what was said before. */
