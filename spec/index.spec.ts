@@ -7,7 +7,7 @@ import * as redis from 'espalier/store/redis';
 test('espalier gives these names, and no others', t => {
   const types = 'Clock EspalierError Html Logger Request Response SessionService SessionStore SiteTree TokenSource';
   const decorators = 'Child Delete Get Head OnExpire Options Patch Post Put Query Resource SessionComponent Use inject';
-  const functions = 'createError createSite html requestKey serve systemClock use';
+  const functions = 'createError createSite html literal requestKey serve systemClock use';
   const inversifys = 'Container ContainerModule injectable multiInject named optional postConstruct preDestroy';
   const names = [types, decorators, functions, inversifys].flatMap(line => line.split(' '));
   t.deepEqual(Object.keys(espalier).toSorted(), names.toSorted());

@@ -21,7 +21,7 @@ export {
   type Next,
   type SecurityScheme,
 } from './resource/middleware.ts';
-export {Child, Resource} from './resource/resource.ts';
+export {Child, literal, Resource} from './resource/resource.ts';
 export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put, Query} from './resource/verbs.ts';
 export {SiteTree, type ClassView, type HandlerView, type ResourceView} from './resource/tree-view.ts';

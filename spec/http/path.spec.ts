@@ -1,6 +1,6 @@
 import test from 'ava';
 import {isHttpError} from 'http-errors';
-import {decodePath, encodePath, splitTarget} from '../../src/http/path.ts';
+import {decodePath, encodePath, patternSegment, segmentOf, splitTarget} from '../../src/http/path.ts';
 
 /** The status and the text of the error that decoding a path ends in. */
 function refusal(path: string): [number, string] | undefined {
@@ -127,4 +127,19 @@ test('an encoded path has no separator in a segment: slash, backslash, question 
 test('what was encoded decodes to the same segments', t => {
   const segments = ['a b', 'é/€', '\\', '🌳', '__proto__', 'x=y&z', '\u00a0'];
   t.deepEqual(decodePath(encodePath(segments)), segments);
+});
+
+test('a segment in a pattern is no capture and no end of one, and is the segment again', t => {
+  for (const [segment, pattern] of [
+    ['people', 'people'],
+    [':name', '%3Aname'],
+    ['a:b', 'a:b'],
+    ['a/b', 'a%2Fb'],
+    ['%3Aname', '%253Aname'],
+    ['100%', '100%25'],
+    ['é b', 'é b'],
+  ] as const) {
+    t.is(patternSegment(segment), pattern);
+    t.is(segmentOf(pattern), segment);
+  }
 });

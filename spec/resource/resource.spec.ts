@@ -1,5 +1,5 @@
 import test from 'ava';
-import {Child, Get, Resource, createError, type Request, type ResourceClass} from 'espalier';
+import {Child, Get, Resource, createError, literal, type Request, type ResourceClass} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {undefinedChild} from '../../src/resource/resource.ts';
 
@@ -196,20 +196,21 @@ test('a method that makes children is inherited, and can be overridden without a
 });
 
 for (const [segment, why] of [
-  [':', 'a capture is a colon and a name, like ":year".'],
-  [':1st', 'a capture is a colon and a name, like ":year".'],
-  [':a-b', 'a capture is a colon and a name, like ":year".'],
-  ['/a', 'a segment has no slash. Give each part of the path a resource of its own.'],
-  ['a/b', 'a segment has no slash. Give each part of the path a resource of its own.'],
+  [':', 'a capture is a colon and a name, like ":year". {}'],
+  [':1st', 'a capture is a colon and a name, like ":year". {}'],
+  [':a-b', 'a capture is a colon and a name, like ":year". {}'],
+  ['/a', 'a slash is between segments. Give each part of the path a resource of its own. {}'],
+  ['a/b', 'a slash is between segments. Give each part of the path a resource of its own. {}'],
   ['.', 'no request can reach it.'],
   ['..', 'no request can reach it.'],
   ['a\0b', 'no request can reach it.'],
 ] as const) {
   test(`the segment ${JSON.stringify(segment)} is refused where it stands`, t => {
     class Root {}
+    const anyway = `For a segment that has it in its name, write literal(${JSON.stringify(segment)}).`;
     t.throws(() => Child(segment, Page)(Root), {
       code: 'CHILD_SEGMENT_INVALID',
-      message: `Root has a child ${JSON.stringify(segment)}: ${why} [CHILD_SEGMENT_INVALID]`,
+      message: `Root has a child ${JSON.stringify(segment)}: ${why.replace('{}', anyway)} [CHILD_SEGMENT_INVALID]`,
     });
   });
 }
@@ -227,7 +228,7 @@ test('an undefined class is refused where it stands, with the way out', t => {
     message:
       'The class of the child "late" of Root is undefined. If it is declared later or imported in a circle, write @Child("late", () => TheClass). [CHILD_UNDEFINED]',
   });
-  t.is(undefinedChild('late', 'Root').code, 'CHILD_UNDEFINED');
+  t.is(undefinedChild('"late"', 'Root').code, 'CHILD_UNDEFINED');
 });
 
 test('two children for one segment are refused with the names of both', t => {
@@ -347,4 +348,77 @@ test('the compiler refuses a segment that is no string, and a child that is no c
 test('the compiler refuses an option that @Resource() does not have', t => {
   // @ts-expect-error It is `leaf`.
   t.throws(() => Resource({isLeaf: true}), {code: 'OPTION_INVALID'});
+});
+
+test('literal() takes a segment as it is written: with a colon first, or a slash', async t => {
+  @Resource()
+  class Where {
+    @Get()
+    show({pattern}: Request) {
+      return pattern!;
+    }
+  }
+  @Resource()
+  @Child(literal(':name'), Where)
+  @Child(literal('a/b'), Where)
+  @Child(literal('100%'), Where)
+  @Child(literal(':'), Where)
+  @Child(literal('plain'), Where)
+  @Child(':name', Where)
+  class Root {}
+  t.deepEqual(await answer(Root, '/:name'), [200, '/%3Aname']);
+  t.deepEqual(await answer(Root, '/%3Aname'), [200, '/%3Aname']);
+  t.deepEqual(await answer(Root, '/a%2Fb'), [200, '/a%2Fb']);
+  t.deepEqual(await answer(Root, '/a/b'), [404, '']);
+  t.deepEqual(await answer(Root, '/100%25'), [200, '/100%25']);
+  t.deepEqual(await answer(Root, '/:'), [200, '/%3A']);
+  t.deepEqual(await answer(Root, '/plain'), [200, '/plain']);
+  t.deepEqual(await answer(Root, '/other'), [200, '/:name']);
+  t.deepEqual(
+    testSite(Root).site.tree.children.map(({pattern}) => pattern),
+    ['/100%25', '/%3A', '/%3Aname', '/a%2Fb', '/plain', '/:name'],
+  );
+});
+
+test('a literal below a method is made from the decoded segment', async t => {
+  @Resource()
+  class Root {
+    @Child(literal('a/b'), Page)
+    page(segment: string) {
+      return new Page(segment);
+    }
+  }
+  t.deepEqual(await answer(Root, '/a%2Fb'), [200, 'a/b']);
+});
+
+test('what no request can reach is refused as a literal too, and so is what is no text', t => {
+  for (const segment of ['.', '..', 'a\0b']) {
+    const message = `Root has a child literal(${JSON.stringify(segment)}): no request can reach it. [CHILD_SEGMENT_INVALID]`;
+    t.throws(() => Child(literal(segment), Page)(class Root {}), {message});
+  }
+  const message = 'literal() was given a number: a segment is a text. [CHILD_SEGMENT_INVALID]';
+  t.throws(() => literal(7 as never), {message});
+});
+
+test('a literal and the same segment written plainly are one', t => {
+  const message =
+    'Root has two children for one segment: "a" (Page) and "a" (Other). Give one of them another segment. [CHILD_TAKEN]';
+  t.throws(
+    () => {
+      @Child(literal('a'), Page)
+      @Child('a', Other)
+      class Root {}
+      return Root;
+    },
+    {message},
+  );
+  t.throws(
+    () => {
+      @Child(literal(':a'), Page)
+      @Child(literal(':a'), Other)
+      class Root {}
+      return Root;
+    },
+    {message: /literal\(":a"\) \(Page\) and literal\(":a"\) \(Other\)/},
+  );
 });

@@ -3,6 +3,7 @@ import {Readable} from 'node:stream';
 import type {StandardSchemaV1} from '@standard-schema/spec';
 import {bodyTypes} from '../http/body.ts';
 import {isPromised} from '../awaitable.ts';
+import {segmentOf} from '../http/path.ts';
 import type {ResourceClass, Verb} from '../resource/declarations.ts';
 import type {HandlerOptions} from '../resource/input.ts';
 import type {MiddlewareAnswer, MiddlewareClass, SecurityScheme} from '../resource/middleware.ts';
@@ -349,7 +350,9 @@ function pathOf(pattern: string): {path: string; names: readonly string[]} {
   const captured = segments.flatMap(segment => (segment.startsWith(':') ? [segment.slice(1)] : []));
   const names = captured.map((name, at) => (captured.includes(name, at + 1) ? `${name}_${at + 1}` : name));
   let at = 0;
-  const written = segments.map(segment => (segment.startsWith(':') ? `{${names[at++]}}` : encodeURIComponent(segment)));
+  const written = segments.map(segment =>
+    segment.startsWith(':') ? `{${names[at++]}}` : encodeURIComponent(segmentOf(segment)),
+  );
   return {path: written.join('/'), names};
 }
 

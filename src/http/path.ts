@@ -67,3 +67,13 @@ function percentDecode(raw: string): string {
 export function encodePath(segments: readonly string[]): string {
   return `/${segments.map(encodeURIComponent).join('/')}`;
 }
+
+/** A segment as patterns have it, where a colon first is a capture and a slash an end: of a segment itself those are encoded. */
+export function patternSegment(segment: string): string {
+  return segment.replace(/^:|[/%]/g, encodeURIComponent);
+}
+
+/** The segment itself, of one as patterns have it. */
+export function segmentOf(pattern: string): string {
+  return pattern.replace(/%(?:3A|2F|25)/g, decodeURIComponent);
+}

@@ -8,7 +8,7 @@ import {cookieValues} from './cookie.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
 import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
 import {hasLeft, watchEnd, type AnswerEnd, type Outgoing} from './outgoing.ts';
-import {decodePath, splitTarget} from './path.ts';
+import {decodePath, patternSegment, splitTarget} from './path.ts';
 import type {RequestKey} from './request-key.ts';
 import type {Response} from './response.ts';
 import {unixAddress, visitorAddress, type Trust} from './trust.ts';
@@ -270,7 +270,7 @@ export class Request {
    */
   get pattern(): string | undefined {
     if (this.#resource === undefined) return undefined;
-    const declared = this.segments.slice(0, this.#walked);
+    const declared = this.segments.slice(0, this.#walked).map(patternSegment);
     this.#capturedAt?.forEach((at, each) => (declared[at] = `:${this.#captured![2 * each]}`));
     return `/${declared.join('/')}`;
   }

@@ -19,9 +19,22 @@ export interface ResourceOptions {
 /** The methods that a handler can be declared for. */
 export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY' | 'OPTIONS' | 'HEAD';
 
+/** A segment that is taken as it is written: what `literal` gives. */
+export class Literal {
+  /** The segment, decoded. */
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** One `@Child`: made by the container, or by the method it stands on. */
 export interface ChildDeclaration {
+  /** As patterns have it: `people`, `:name`, `%3Aname`. */
   readonly segment: string;
+  /** The segment, decoded, where it is no capture. */
+  readonly literal: string | undefined;
   readonly resource: () => ResourceClass;
   readonly method?: PropertyKey;
 }

@@ -4,8 +4,15 @@ import {describe, EspalierError} from '../errors.ts';
 import {settleInjections} from '../inject.ts';
 import {checkOptions, flag} from '../options.ts';
 import {Place} from '../place.ts';
+import {patternSegment} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
-import {declarationsIn, type ChildDeclaration, type ResourceClass, type ResourceOptions} from './declarations.ts';
+import {
+  declarationsIn,
+  Literal,
+  type ChildDeclaration,
+  type ResourceClass,
+  type ResourceOptions,
+} from './declarations.ts';
 
 /**
  * Marks a class as a resource: one that a site's tree can lead to, made by the container with what it asks for by
@@ -54,51 +61,72 @@ interface ChildDecorator<T extends object> {
  * method makes it for each request, from the segment and the request.
  *
  * `segment` is a literal, `''` for the path with a slash at its end, or a capture: `':year'` takes any one segment, which
- * is in `request.params.year`, decoded. A literal beats a capture. Name the class by a function, `() => Archive`, where it
+ * is in `request.params.year`, decoded. A literal beats a capture; `literal(':year')` is one whatever is in it. Name the class by a function, `() => Archive`, where it
  * is declared later. Throws `CHILD_SEGMENT_INVALID`, `CHILD_UNDEFINED` or `CHILD_TAKEN` at once.
  */
 export function Child<T extends object>(
-  segment: string,
+  segment: string | Literal,
   resource: ResourceClass<T> | (() => ResourceClass<T>),
 ): ChildDecorator<T> {
   decorating('@Child', () => refuseBareCall('@Child(segment, TheClass)', [segment, resource]));
-  const decorator = `@Child(${JSON.stringify(segment)})`;
+  const decorator = `@Child(${written(segment)})`;
   const place = new Place();
   return (target: Function | object, context?: unknown) =>
     decorating(decorator, () => {
       const decorated = onClassOrMethod(decorator, target, context, place);
       const {owner, name: method} = decorated;
-      checkSegment(segment, owner);
+      const names = namesOf(segment, owner);
       const thunk = classThunk(resource, segment, owner);
-      declare(decorated, {segment, resource: thunk, ...(method !== undefined && {method})});
+      declare(decorated, {...names, resource: thunk, ...(method !== undefined && {method})});
     });
 }
 
-function checkSegment(segment: string, owner: string): void {
+/**
+ * A segment of `@Child` that is taken as it is written: `literal(':name')` is no capture, and `literal('a/b')` is the one segment that
+ * comes as `a%2Fb`. Patterns, as in `site.tree` and `request.pattern`, have a colon first, a slash and a percent sign encoded.
+ */
+export function literal(segment: string): Literal {
+  if (typeof segment === 'string') return new Literal(segment);
+  throw new EspalierError('CHILD_SEGMENT_INVALID', `literal() was given ${describe(segment)}: a segment is a text.`);
+}
+
+/** These would be no literal if they were written as they are. */
+const special = /^:|\//;
+
+/** As it is written in the source. */
+function written(segment: string | Literal): string {
+  return segment instanceof Literal ? `literal(${JSON.stringify(segment.text)})` : JSON.stringify(segment);
+}
+
+function namesOf(segment: string | Literal, owner: string): Pick<ChildDeclaration, 'segment' | 'literal'> {
+  const isLiteral = segment instanceof Literal;
+  const text = isLiteral ? segment.text : segment;
   const refuse = (why: string) => {
-    throw new EspalierError('CHILD_SEGMENT_INVALID', `${owner} has a child ${JSON.stringify(segment)}: ${why}`);
+    throw new EspalierError('CHILD_SEGMENT_INVALID', `${owner} has a child ${written(segment)}: ${why}`);
   };
-  if (typeof segment !== 'string') return refuse('a segment is a text.');
-  if (segment.startsWith(':') && !/^:[A-Za-z_]\w*$/.test(segment)) {
-    refuse('a capture is a colon and a name, like ":year".');
+  if (typeof text !== 'string') refuse('a segment is a text.');
+  if (text === '.' || text === '..' || text.includes('\0')) refuse('no request can reach it.');
+  if (isLiteral || !special.test(text)) return {segment: patternSegment(text), literal: text};
+  const anyway = `For a segment that has it in its name, write literal(${JSON.stringify(text)}).`;
+  if (text.includes('/')) {
+    refuse(`a slash is between segments. Give each part of the path a resource of its own. ${anyway}`);
   }
-  if (segment.includes('/')) refuse('a segment has no slash. Give each part of the path a resource of its own.');
-  if (segment === '.' || segment === '..' || segment.includes('\0')) refuse('no request can reach it.');
+  if (!/^:[A-Za-z_]\w*$/.test(text)) refuse(`a capture is a colon and a name, like ":year". ${anyway}`);
+  return {segment: text, literal: undefined};
 }
 
 // An arrow function has no `prototype` of its own; a class has. That tells `() => Archive` from `Archive`.
-function classThunk(resource: unknown, segment: string, owner: string): () => ResourceClass {
+function classThunk(resource: unknown, segment: string | Literal, owner: string): () => ResourceClass {
   if (typeof resource === 'function') {
     return Object.hasOwn(resource, 'prototype') ? () => resource as ResourceClass : (resource as () => ResourceClass);
   }
-  if (resource === undefined) throw undefinedChild(segment, owner);
-  const what = `the child ${JSON.stringify(segment)} of ${owner}`;
+  if (resource === undefined) throw undefinedChild(written(segment), owner);
+  const what = `the child ${written(segment)} of ${owner}`;
   throw new EspalierError('CHILD_UNDEFINED', `What stands for ${what} is ${describe(resource)}. Give its class.`);
 }
 
-/** The error for a child whose class is not there: it is declared later, or two modules import each other. */
-export function undefinedChild(segment: string, owner: string, options?: ErrorOptions): EspalierError {
-  const name = JSON.stringify(segment);
+/** The error for a child, by its segment as it is written, whose class is not there: it is declared later, or two modules import each other. */
+export function undefinedChild(name: string, owner: string, options?: ErrorOptions): EspalierError {
   return new EspalierError(
     'CHILD_UNDEFINED',
     `The class of the child ${name} of ${owner} is undefined. If it is declared later or imported in a circle, write @Child(${name}, () => TheClass).`,
@@ -109,18 +137,24 @@ export function undefinedChild(segment: string, owner: string, options?: ErrorOp
 function declare(decorated: Decorated, child: ChildDeclaration): void {
   const {children} = declarationsIn(decorated);
   // One capture takes any segment, so a second one, by whatever name, would never be asked.
-  const slot = child.segment.startsWith(':') ? ':' : child.segment;
+  const slot = child.literal === undefined ? ':' : child.segment;
   const rival = children.get(slot);
   if (rival) throw takenChild(decorated.owner, child, rival);
   children.set(slot, child);
 }
 
 function takenChild(owner: string, child: ChildDeclaration, rival: ChildDeclaration): EspalierError {
-  const names = [child, rival].map(({segment, resource}) => `${JSON.stringify(segment)} (${nameOf(resource)})`);
+  const names = [child, rival].map(each => `${writtenAs(each)} (${nameOf(each.resource)})`);
   return new EspalierError(
     'CHILD_TAKEN',
     `${owner} has two children for one segment: ${names.join(' and ')}. Give one of them another segment.`,
   );
+}
+
+/** The segment of a child as it is written in the source, or could be. */
+export function writtenAs({segment, literal: text}: ChildDeclaration): string {
+  if (text === undefined) return written(segment);
+  return written(special.test(text) ? new Literal(text) : text);
 }
 
 // A class declared later can't be named yet.

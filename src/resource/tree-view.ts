@@ -1,6 +1,7 @@
 import {serviceToken} from '../service-token.ts';
 import {classOf} from '../container.ts';
 import {EspalierError} from '../errors.ts';
+import {patternSegment} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {ResourceClass, Verb} from './declarations.ts';
 import type {HandlerOptions} from './input.ts';
@@ -29,7 +30,7 @@ export interface HandlerView {
 
 /** A resource of the tree, as it is declared. */
 export interface ResourceView extends ClassView<ResourceClass> {
-  /** The way to it, `/people/:name`; `/` is the root. */
+  /** The way to it, `/people/:name`; `/` is the root. A colon first, a slash and a percent sign of a literal segment are encoded. */
   readonly pattern: string;
   /** Where its class was declared, `src/people.ts:12`, if that is known. */
   readonly place: string | undefined;
@@ -90,7 +91,8 @@ export function alongPath(root: ResourceView, segments: readonly string[]): read
 function childFor(view: ResourceView | undefined, segment: string): ResourceView | undefined {
   const children = view?.children ?? [];
   return (
-    children.find(child => lastSegment(child) === segment) ?? children.find(child => lastSegment(child).startsWith(':'))
+    children.find(child => lastSegment(child) === patternSegment(segment)) ??
+    children.find(child => lastSegment(child).startsWith(':'))
   );
 }
 
@@ -152,7 +154,9 @@ function viewOfBranch({node, method}: Branch, pattern: string, above: readonly N
 
 function childrenOf({literals, capture}: Node, pattern: string, above: readonly Node[]): ResourceView[] {
   const inOrder = [...literals].toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const named = inOrder.map(([segment, branch]) => viewOfBranch(branch, `${pattern}/${segment}`, above));
+  const named = inOrder.map(([segment, branch]) =>
+    viewOfBranch(branch, `${pattern}/${patternSegment(segment)}`, above),
+  );
   return capture ? [...named, viewOfBranch(capture, `${pattern}/:${capture.capture}`, above)] : named;
 }
 

@@ -16,7 +16,7 @@ import {
 import {open} from './gate.ts';
 import {inputReader, type HandlerOptions} from './input.ts';
 import type {Middleware, MiddlewareClass} from './middleware.ts';
-import {undefinedChild} from './resource.ts';
+import {undefinedChild, writtenAs} from './resource.ts';
 
 /** All that is known of a resource class in one site: what it answers, and where the walk goes from it. */
 export interface Node {
@@ -207,15 +207,15 @@ class Growth {
   }
 
   #hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
-    const {segment, method} = child;
+    const {segment, literal, method} = child;
     const resource = namedClass(child, parent.resource);
-    const way = `${trail} → ${JSON.stringify(segment)} ${resource.name}`;
+    const way = `${trail} → ${writtenAs(child)} ${resource.name}`;
     const node = this.#grow(resource, way, above);
     this.#hung.add(resource);
     const branch =
       method === undefined ? this.#make(node, way, above) : {node, method: methodOf(parent.resource, method)};
-    if (segment.startsWith(':')) parent.capture = {...branch, capture: segment.slice(1)};
-    else parent.literals.set(segment, branch);
+    if (literal === undefined) parent.capture = {...branch, capture: segment.slice(1)};
+    else parent.literals.set(literal, branch);
   }
 
   /** The way to what the container makes. What is bound to a class may be an instance of one that extends it. */
@@ -236,15 +236,15 @@ function ownClass(instance: object, base: ResourceClass): ResourceClass {
   return isInstance(own.prototype, base) ? own : base;
 }
 
-function namedClass({segment, resource}: ChildDeclaration, owner: ResourceClass): ResourceClass {
+function namedClass(child: ChildDeclaration, owner: ResourceClass): ResourceClass {
   let named: ResourceClass | undefined;
   try {
-    named = resource();
+    named = child.resource();
   } catch (cause) {
-    throw undefinedChild(segment, owner.name, {cause});
+    throw undefinedChild(writtenAs(child), owner.name, {cause});
   }
   if (named) return named;
-  throw undefinedChild(segment, owner.name);
+  throw undefinedChild(writtenAs(child), owner.name);
 }
 
 /** Throws `DECORATOR_MISPLACED` for middleware on a method that nothing stands behind. */
