@@ -12,7 +12,9 @@ import {basicAuthDefaults} from '../src/builtin/basic-auth.ts';
 import {bearerDefaults} from '../src/builtin/bearer.ts';
 import {compressDefaults} from '../src/builtin/compress.ts';
 import {etagDefaults} from '../src/builtin/etag.ts';
+import {filesDefaults} from '../src/builtin/files.ts';
 import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
+import {sendFileDefaults} from '../src/builtin/send-file.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
 import {siteDefaults} from '../src/site.ts';
@@ -56,7 +58,9 @@ const builtins = {
   bearer: bearerDefaults,
   compress: compressDefaults,
   etag: etagDefaults,
+  files: filesDefaults,
   rateLimit: rateLimitDefaults,
+  sendFile: sendFileDefaults,
 };
 
 const examples = globSync('examples/*.ts').toSorted();

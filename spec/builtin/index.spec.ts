@@ -11,6 +11,7 @@ test('espalier/builtin gives these names, and no others', t => {
     'cors',
     'csrf',
     'etag',
+    'files',
     'identity',
     'insufficientScope',
     'openApi',
@@ -18,5 +19,6 @@ test('espalier/builtin gives these names, and no others', t => {
     'requireSignIn',
     'returnPath',
     'sameSecret',
+    'sendFile',
   ]);
 });

@@ -6,6 +6,8 @@ export {compress, type Coding, type CompressOptions} from './compress.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
 export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';
+export {files, type FilesOptions} from './files.ts';
+export type {Allowance} from './folder.ts';
 export {openApi, type OpenApiOptions} from './open-api.ts';
 export type {
   OpenApiInfo,
@@ -15,3 +17,4 @@ export type {
   OpenApiServer,
 } from './open-api-document.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';
+export {sendFile, type SendFileOptions} from './send-file.ts';

@@ -5,6 +5,7 @@ import {beginProblem, problemOf} from '../http/problem.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {hush} from '../http/stream.ts';
+import {Answer} from './answer.ts';
 import type {Middleware, Next} from './middleware.ts';
 import {dismissResult, isStreamed} from './render.ts';
 import type {Handler} from './tree.ts';
@@ -144,7 +145,9 @@ class Gate {
     this.#passage.gate = this;
     try {
       if (this.#depth % stackLimit === 0) await Promise.resolve();
-      this.#found = await this.#go();
+      const found = await this.#go();
+      // What it fails with is a middleware's to answer, as what a handler throws is.
+      this.#found = found instanceof Answer ? await found.begin(this.#passage.request, this.#passage.response) : found;
       // Until it is read it may fail, as a file does that is not there.
       hush(this.#found);
       if (this.isLeft) dismissResult(this.#found);

@@ -5,6 +5,7 @@ import {Html} from '../http/html.ts';
 import {Response, type Body} from '../http/response.ts';
 import {dismiss, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
+import {Answer} from './answer.ts';
 import {isKept, lossIn, type Loss} from './loss.ts';
 
 /**
@@ -19,6 +20,9 @@ export function render(result: unknown, response: Response): Awaitable<void> {
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
   if (result instanceof globalThis.Response) return renderWeb(result, response, method);
   if (result instanceof Response) return renderOther(result, response, method);
+  if (result instanceof Answer) {
+    return proceed(result.begin(response.request!, response), begun => render(begun, response));
+  }
   // Before plain objects: an object literal can be an async iterable.
   if (isAsyncIterable(result)) return renderStream(result, response, method);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');

@@ -4,6 +4,7 @@ import {EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
 import {Response} from '../http/response.ts';
 import {pointerTo, stepsOf, verdictOf} from '../schema.ts';
+import {Answer} from './answer.ts';
 import type {HandlerOptions} from './input.ts';
 
 /**
@@ -18,7 +19,15 @@ export type Unsendable<T> = unknown extends T ? never : UnsendableMember<T>;
 
 // Of a union each on its own.
 type UnsendableMember<T> = T extends
-  string | void | Html | Uint8Array | AsyncIterable<unknown> | globalThis.Response | Response | readonly unknown[]
+  | string
+  | void
+  | Html
+  | Uint8Array
+  | AsyncIterable<unknown>
+  | globalThis.Response
+  | Response
+  | Answer
+  | readonly unknown[]
   ? never
   : T extends object
     ? T extends Callable
@@ -50,7 +59,7 @@ export type Unfit<O extends HandlerOptions, R> = O extends {readonly result: inf
 // Nothing may be returned beside something else, as by who redirects. Nothing alone is a forgotten `return`.
 type UnfitOf<Wanted, R> = Exclude<
   R,
-  ReadonlyOf<Wanted> | Html | globalThis.Response | Response | ([R] extends [void] ? never : void)
+  ReadonlyOf<Wanted> | Html | globalThis.Response | Response | Answer | ([R] extends [void] ? never : void)
 >;
 
 /** A type with lists that need not be changeable. */
@@ -63,12 +72,16 @@ export interface DoesNotFit<T> {
 
 /** Gives a result that fits its schema. Throws, or rejects with, `RESULT_MISMATCH`, which names the method and the places. */
 export function checkedResult(result: unknown, schema: StandardSchemaV1, method: string): Awaitable<unknown> {
-  if (result instanceof Html || result instanceof globalThis.Response || result instanceof Response) return result;
+  if (isAnswer(result)) return result;
   return proceed(verdictOf(schema, result), verdict => {
     if ('failure' in verdict) throw schemaFailed(method, verdict.failure);
     if ('issues' in verdict) throw mismatch(method, verdict.issues);
     return result;
   });
+}
+
+function isAnswer(result: unknown): boolean {
+  return [Html, globalThis.Response, Response, Answer].some(type => result instanceof type);
 }
 
 function schemaFailed(method: string, cause: unknown): EspalierError {

@@ -1,0 +1,9 @@
+import type {Awaitable} from '../awaitable.ts';
+import type {Request} from '../http/request.ts';
+import type {Response} from '../http/response.ts';
+
+/** What a handler may return that becomes an answer when the request is known, as a file does. */
+export abstract class Answer {
+  /** @internal Say in the response's headers what goes out. Gives, or promises, what a handler may return. */
+  abstract begin(request: Request, response: Response): Awaitable<unknown>;
+}
