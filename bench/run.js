@@ -40,7 +40,7 @@ const nodes = [process.execPath, fileURLToPath(new URL('node_modules/node/bin/no
   return {node, version, major: version.slice(1).split('.')[0]};
 });
 const folder = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
-const env = {FILE: join(folder, 'file')};
+const env = {FOLDER: folder};
 
 /** Who races in a workload: everyone in those that all can do, and on the later Node in one of them alone. */
 function entrants(id, {flat, isOurs, onNode}, isFirst) {
@@ -92,7 +92,12 @@ function tellWhatComes() {
 
 tellWhatComes();
 if (!canPin) log('There are no two cores to pin to, or no taskset: expect noise.');
-writeFileSync(env.FILE, Buffer.alloc(2 ** 20, 'x'));
+for (const [name, size] of [
+  ['large.txt', 2 ** 20],
+  ['small.txt', 2 ** 10],
+]) {
+  writeFileSync(join(folder, name), Buffer.alloc(size, 'x'));
+}
 try {
   for (const [i, node] of nodes.entries())
     if (!options.node || options.node === node.major) await measure(node, i === 0);

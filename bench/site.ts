@@ -1,20 +1,7 @@
 // Espalier in the benchmark: every workload as a user of it would write it.
-import {createReadStream} from 'node:fs';
-import {stat} from 'node:fs/promises';
 import {z} from 'zod';
-import {requireSignIn} from '../src/builtin/index.ts';
-import {
-  Child,
-  Get,
-  inject,
-  Post,
-  Resource,
-  SessionComponent,
-  SessionService,
-  Use,
-  type Request,
-  type Response,
-} from '../src/index.ts';
+import {files, requireSignIn} from '../src/builtin/index.ts';
+import {Child, Get, inject, Post, Resource, SessionComponent, SessionService, Use, type Request} from '../src/index.ts';
 
 @Resource()
 class Ping {
@@ -82,16 +69,6 @@ class MembersPage {
 class Members {}
 
 @Resource()
-class File {
-  @Get() async show(_request: Request, response: Response) {
-    const path = process.env['FILE']!;
-    const {size} = await stat(path);
-    response.setHeader('Content-Length', size);
-    return createReadStream(path);
-  }
-}
-
-@Resource()
 class Label {
   @Get() show({params}: Request) {
     return `${params['shop']} ${params['item']}`;
@@ -153,7 +130,7 @@ for (let page = 0; page < 10_000; page += 1) Child(`page-${page}`, Page)(Pages);
 @Child('validated', ValidatedOrder)
 @Child('sign-in', SignIn)
 @Child('members', Members)
-@Child('file', File)
+@Child('files', files(process.env['FOLDER'] ?? '.'))
 @Child('flat', Flat)
 @Child('shops', Shops)
 @Child('pages', Pages)

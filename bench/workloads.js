@@ -142,8 +142,18 @@ export const workloads = {
   },
   file: {
     title: 'file of 1 MiB',
-    path: '/file',
-    check: async ({url}) => (await textOf(`${url}/file`)).length === 2 ** 20,
+    path: '/files/large.txt',
+    check: async ({url}) => (await textOf(`${url}/files/large.txt`)).length === 2 ** 20,
+    bar: 0.95,
+    aim: 1,
+    isOurs: true,
+  },
+  'small-file': {
+    title: 'file of 1 KiB',
+    path: '/files/small.txt',
+    check: async ({url}) => (await textOf(`${url}/files/small.txt`)).length === 2 ** 10,
+    bar: 0.85,
+    aim: 0.95,
     isOurs: true,
   },
 };

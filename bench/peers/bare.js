@@ -4,6 +4,7 @@ import {hash, randomFillSync} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {createServer} from 'node:http';
+import {join} from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {isEquipped, nowhere, origin} from './equipment.js';
 import {order} from './order.js';
@@ -149,8 +150,8 @@ function log(request, response) {
   });
 }
 
-async function answerFile(response) {
-  const file = await open(process.env.FILE);
+async function answerFile(response, name) {
+  const file = await open(join(process.env.FOLDER, name));
   const {size} = await file.stat();
   response.writeHead(200, ['Content-Type', 'application/octet-stream', 'Content-Length', String(size)]);
   const content = createReadStream('', {fd: file});
@@ -191,8 +192,9 @@ createServer((request, response) => {
       });
     case '/members/page':
       return answerMember(request, response);
-    case '/file':
-      return answerFile(response);
+    case '/files/large.txt':
+    case '/files/small.txt':
+      return answerFile(response, request.url.slice('/files/'.length));
     default:
       return answerElsewhere(request, response);
   }
