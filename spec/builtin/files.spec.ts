@@ -842,3 +842,24 @@ for (const [line, path, headers, status] of [
     t.is((await fetch(path, headers)).status, status);
   });
 }
+
+test('over TLS, where nobody sees how far a write has gone, it goes out in pieces of 64 KiB', async t => {
+  const {site} = testSite(files(temporaryFolder(t, {'big.bin': Buffer.alloc(300_000)})));
+  const largest = async (secure: boolean) => {
+    const sizes: number[] = [];
+    const response = await site.handle({url: '/big.bin', secure});
+    for await (const chunk of response.stream!) sizes.push(chunk.length);
+    return Math.max(...sizes);
+  };
+  t.is(await largest(true), 65_536);
+  t.is(await largest(false), 262_144);
+});
+
+test('a folder that is away is a 404 for as long as that lasts', async t => {
+  const base = temporaryFolder(t, {'in/a.txt': 'a'});
+  const {fetch} = asking(t, {}, join(base, 'in'));
+  rmSync(join(base, 'in'), {recursive: true});
+  for (const path of ['/assets/', '/assets', '/assets/a.txt']) t.is((await fetch(path)).status, 404, path);
+  put(join(base, 'in/a.txt'), 'again');
+  t.is((await fetch('/assets/a.txt')).text, 'again');
+});

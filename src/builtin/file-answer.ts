@@ -7,7 +7,7 @@ import type {Response} from '../http/response.ts';
 import {kind} from '../options.ts';
 import {tagsAhead, type Coding} from './compress.ts';
 import {nothingHere} from '../resource/traverse.ts';
-import {FileStream, type Lack, type OpenedFile} from './opened-file.ts';
+import {FileStream, pieceSize, type Lack, type OpenedFile} from './opened-file.ts';
 
 /** What goes with a file. */
 export interface FileHead {
@@ -26,6 +26,9 @@ export interface Caching {
 /** A file of so many bytes is read at once: a stream takes longer than that. */
 const smallSize = 64 * 1024;
 
+/** Over TLS a write is over when its last byte has gone: of a large one nobody could tell that a slow client still takes it. */
+const pieceOverTls = 64 * 1024;
+
 /** So many milliseconds are too few to tell one change of a file from the next by its time. */
 const coarseness = 2000;
 
@@ -42,8 +45,9 @@ export async function answerFile(
   try {
     const {size} = file.stats;
     describe(file, response, head);
+    const piece = request.secure ? pieceOverTls : pieceSize;
     // The conditions ask for the body that would go out.
-    const whole = new FileStream(file, 0, size - 1);
+    const whole = new FileStream(file, 0, size - 1, piece);
     response.body = whole;
     answerConditions(request, response, tag => tagsAhead(tag, request, response));
     if (response.status === 304) {
@@ -54,7 +58,7 @@ export async function answerFile(
     if (request.method === 'HEAD' || (!range && size > smallSize)) return whole;
     const {start, end} = range ?? {start: 0, end: size - 1};
     const length = end - start + 1;
-    if (length > smallSize) return new FileStream(file, start, end);
+    if (length > smallSize) return new FileStream(file, start, end, piece);
     const bytes = await file.bytes(start, length);
     file.close();
     return bytes;

@@ -86,8 +86,8 @@ export class Folder {
     const name = await file.realName();
     if (name === undefined) return false;
     if (this.#isSeen(name)) return true;
-    // The folder itself may be a link that has been set to another since.
-    this.#real = await realpath(this.path);
+    // The folder itself may be a link that has been set to another since, and may be gone.
+    this.#real = await realpath(this.path).catch(() => undefined);
     return this.#isSeen(name);
   }
 

@@ -16,7 +16,7 @@ const calls = {
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
 /** So much is read at a time: with less, the calls are what takes the time; with more, the memory that a slow client holds. */
-const pieceSize = 256 * 1024;
+export const pieceSize = 256 * 1024;
 
 /** What is not there for us: for the names that lead to nothing, or to what can't be read like a file. */
 const absent: ReadonlySet<unknown> = new Set(
@@ -118,7 +118,7 @@ export class OpenedFile {
 
   /** Some of the bytes from `start` on: `most` at most, and one at least. Rejects where there are none any more. */
   async piece(start: number, most: number): Promise<Uint8Array> {
-    const piece = Buffer.allocUnsafeSlow(Math.min(most, pieceSize));
+    const piece = Buffer.allocUnsafeSlow(most);
     const {bytesRead} = await this.#read(piece, 0, start);
     if (bytesRead === 0) throw shrunk(this.path);
     return piece.subarray(0, bytesRead);
@@ -151,18 +151,20 @@ export class OpenedFile {
 export class FileStream implements AsyncIterableIterator<Uint8Array> {
   readonly #file: OpenedFile;
   readonly #end: number;
+  readonly #size: number;
   #at: number;
 
-  constructor(file: OpenedFile, start: number, end: number) {
+  constructor(file: OpenedFile, start: number, end: number, size = pieceSize) {
     this.#file = file;
     this.#at = start;
     this.#end = end;
+    this.#size = size;
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     if (this.#at > this.#end) return this.return();
     try {
-      const value = await this.#file.piece(this.#at, this.#end - this.#at + 1);
+      const value = await this.#file.piece(this.#at, Math.min(this.#end - this.#at + 1, this.#size));
       this.#at += value.length;
       if (this.#at > this.#end) this.#file.close();
       return {done: false, value};
