@@ -13,6 +13,7 @@ import {bearerDefaults} from '../src/builtin/bearer.ts';
 import {compressDefaults} from '../src/builtin/compress.ts';
 import {etagDefaults} from '../src/builtin/etag.ts';
 import {filesDefaults} from '../src/builtin/files.ts';
+import {mountDefaults} from '../src/builtin/mount.ts';
 import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
 import {sendFileDefaults} from '../src/builtin/send-file.ts';
 import {errorCodes} from '../src/errors.ts';
@@ -59,6 +60,7 @@ const builtins = {
   compress: compressDefaults,
   etag: etagDefaults,
   files: filesDefaults,
+  mount: mountDefaults,
   rateLimit: rateLimitDefaults,
   sendFile: sendFileDefaults,
 };

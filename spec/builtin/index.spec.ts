@@ -14,6 +14,7 @@ test('espalier/builtin gives these names, and no others', t => {
     'files',
     'identity',
     'insufficientScope',
+    'mount',
     'openApi',
     'requestId',
     'requireSignIn',

@@ -8,6 +8,7 @@ export {csrf, type CsrfOptions} from './csrf.ts';
 export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';
 export {files, type FilesOptions} from './files.ts';
 export type {Allowance} from './folder.ts';
+export {mount, type Fetch, type MountContext, type MountOptions} from './mount.ts';
 export {openApi, type OpenApiOptions} from './open-api.ts';
 export type {
   OpenApiInfo,

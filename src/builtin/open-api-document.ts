@@ -193,7 +193,7 @@ class Writing {
   }
 
   #write(handler: HandlerView, resource: ResourceView, way: Way): void {
-    if (handler.verb === 'HEAD' || handler.verb === 'OPTIONS') return;
+    if (handler.verb === 'HEAD' || handler.verb === 'OPTIONS' || handler.verb === '*') return;
     const {path, names} = pathOf(resource.pattern);
     const made = this.#operation(handler, resource, names, way);
     const {describe} = this.#subject;

@@ -23,6 +23,10 @@ export interface Message extends Readable {
   /** Name, value, name, value, …, as sent. */
   readonly rawHeaders?: readonly string[];
   readonly httpVersion?: string;
+  /** With HTTP/2, and with what `Request.from` makes: whether nothing comes after the head. */
+  readonly stream?: {readonly endAfterHeaders: boolean};
+  /** Whether the client went before it was whole. */
+  readonly aborted?: boolean;
   readonly socket: {
     readonly remoteAddress?: string | undefined;
     readonly encrypted?: boolean | undefined;
@@ -146,6 +150,7 @@ export class Request {
       method: method ?? 'GET',
       url: url ?? '/',
       headers: lowerCased(headers ?? {}),
+      stream: {endAfterHeaders: body === undefined},
       socket: {encrypted: secure ?? false},
     });
     const request = new Request(message, settings);
@@ -341,6 +346,16 @@ export class Request {
   get claimsTls(): boolean {
     const proto = this.headers['x-forwarded-proto'];
     return proto !== undefined && /^https *(?:,|$)/i.test(String(proto));
+  }
+
+  /** @internal What it is read from, for whoever hands it on. */
+  get message(): Message {
+    return this.#message;
+  }
+
+  /** @internal The body, where it has been read by one of the methods below, or is being read. */
+  get bodyRead(): Promise<Buffer<ArrayBuffer>> | undefined {
+    return this.#bytes;
   }
 
   /** @internal The address at the other end of the connection, whoever is behind it; `unix` for a Unix socket, nothing without a connection. */

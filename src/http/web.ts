@@ -1,6 +1,8 @@
 import {Readable} from 'node:stream';
 import {brotliDecompressSync, constants, gunzipSync, inflateSync, zstdDecompressSync} from 'node:zlib';
-import type {RequestInit} from './request.ts';
+import createError from 'http-errors';
+import {bodyStream, endToEndHeaders, hasBody} from './hand-on.ts';
+import type {Request, RequestInit} from './request.ts';
 import {isOfConnection, type Response} from './response.ts';
 
 /** What a WHATWG `Request` says, in our terms. */
@@ -14,6 +16,23 @@ export function fromWebRequest(web: globalThis.Request): RequestInit {
     signal: web.signal,
     ...(web.body && {body: web.body as AsyncIterable<Uint8Array>}),
   };
+}
+
+/** Methods that no WHATWG `Request` can have. */
+const unaskable: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
+
+/**
+ * The request as a WHATWG `Request` for this path and query, with its body as it comes and its `signal`. Throws a 501 for a method, and
+ * a 400 for a host, that it can't have. A body that comes with GET or HEAD, which means nothing, is left out.
+ */
+export function toWebRequest(request: Request, path: string): globalThis.Request {
+  const {method, secure, host = 'localhost', signal} = request;
+  if (unaskable.has(method)) throw createError(501, `${method} can't be asked here.`);
+  const url = `${secure ? 'https' : 'http'}://${host}${path}`;
+  if (!URL.canParse(url)) throw createError(400, 'The Host of the request is no host.');
+  const body = method !== 'GET' && method !== 'HEAD' && hasBody(request) ? bodyStream(request) : undefined;
+  const init = {method, headers: endToEndHeaders(request), signal, ...(body && {body, duplex: 'half' as const})};
+  return new globalThis.Request(url, init);
 }
 
 /** The answer as a WHATWG `Response`. */
@@ -38,10 +57,15 @@ function webBody(body: Response['sentBody']): BodyInit | null {
  */
 export function adoptWebHeaders(web: globalThis.Response, response: Response, first: unknown): void {
   for (const [name, value] of web.headers) {
-    if (isOfConnection(name) || name === 'content-length') continue;
+    if (isOfConnection(name) || (name === 'content-length' && !isLengthOfHead(web, response))) continue;
     if (name === 'set-cookie') response.appendHeader('Set-Cookie', value);
     else if (name !== 'content-encoding' || isEncoded(first, value)) response.setHeader(name, value);
   }
+}
+
+/** To HEAD there is no body that could be of another length. */
+function isLengthOfHead({headers}: globalThis.Response, {isHead}: Response): boolean {
+  return isHead && !headers.has('content-encoding');
 }
 
 /** The encodings that `fetch()` decodes, by how to look at the beginning of what has them. */

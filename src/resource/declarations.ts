@@ -16,8 +16,8 @@ export interface ResourceOptions {
   readonly leaf?: boolean;
 }
 
-/** The methods that a handler can be declared for. */
-export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY' | 'OPTIONS' | 'HEAD';
+/** The methods that a handler can be declared for; `*` is for any that no other handler is for. */
+export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'QUERY' | 'OPTIONS' | 'HEAD' | '*';
 
 /** A segment that is taken as it is written: what `literal` gives. */
 export class Literal {

@@ -76,7 +76,7 @@ export class Responder {
 function arrive({node, instance, hasExcessSlash}: Found, passage: Passage): Awaitable<unknown> {
   const {request, response} = passage;
   if (hasExcessSlash) return redirectWithoutSlash(node, request, response);
-  const handler = node.handlers.get(request.method);
+  const handler = node.handlers.get(request.method) ?? node.handlers.get('*');
   if (node.acceptQuery !== undefined && (!handler || handler.verb === 'QUERY')) {
     response.setHeader('Accept-Query', node.acceptQuery);
   }

@@ -115,3 +115,5 @@ export const Query = verb('QUERY');
 export const Options = verb('OPTIONS');
 /** The method answers HEAD, which is otherwise answered as GET without the body. */
 export const Head = verb('HEAD');
+/** The method answers whatever no other does, by any method that there is: for what hands requests on. */
+export const Any = verb('*');

@@ -1,0 +1,111 @@
+import createError from 'http-errors';
+import type {Message, Request} from './request.ts';
+import {isOfConnection} from './response.ts';
+
+/**
+ * Where the request goes below its place in the tree: path and query, as sent, but for what would be read otherwise as a part of a
+ * URL. A backslash would be a slash there, and begin dot segments that were none.
+ */
+export function rest(request: Request): string {
+  const segments = request.path.split('/').slice(1 + request.prepath.length);
+  return inUrl(`/${segments.join('/')}`) + inUrl(request.search);
+}
+
+/** The whole path and query, with what an outer framework has cut off, by the same rule. */
+export function whole(request: Request): string {
+  return inUrl(request.mountPath + request.path) + inUrl(request.search);
+}
+
+function inUrl(text: string): string {
+  return text.replaceAll('\\', '%5C').replaceAll('#', '%23');
+}
+
+/**
+ * The headers of a request that are for whoever answers it in the end: not those of the connection, by name or as `Connection` lists
+ * them (RFC 9110, section 7.6.1), and no `Expect`, which Node has answered.
+ */
+export function endToEndHeaders({headers}: Request): [name: string, value: string][] {
+  const ofConnection = new Set((headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (value === undefined || name.startsWith(':') || name === 'expect') return [];
+    if (isOfConnection(name) || ofConnection.has(name)) return [];
+    return [value].flat().map((each): [string, string] => [name, each]);
+  });
+}
+
+/** Whether a request has a body, be it an empty one. */
+export function hasBody({message, headers}: Request): boolean {
+  if (headers['transfer-encoding'] !== undefined) return true;
+  if (message.httpVersion?.startsWith('1.')) return Number(headers['content-length'] ?? 0) > 0;
+  return message.stream?.endAfterHeaders !== true;
+}
+
+/**
+ * The body of a request as it comes, no faster than it is taken, or what has been read of it already. When the request has been
+ * answered the rest is thrown away, so that a client that sends on does not wait for ever. Fails with a 400 where it ends early.
+ */
+export function bodyStream(request: Request): ReadableStream<Uint8Array> {
+  const {message, bodyRead} = request;
+  if (bodyRead) return fromBytes(bodyRead);
+  if (!message.readable && !message.readableAborted) {
+    throw new Error('The body has been read already, by somebody else.');
+  }
+  let stop: (() => void) | undefined;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        stop = listen(message, {
+          take(chunk) {
+            if (request.isOver) return;
+            controller.enqueue(chunk);
+            if (controller.desiredSize! <= 0) message.pause();
+          },
+          end: () => controller.close(),
+          fail: () => controller.error(createError(400, 'The body ends before it is whole.')),
+        });
+      },
+      pull: () => void message.resume(),
+      cancel() {
+        stop!();
+        message.resume();
+      },
+    },
+    {highWaterMark: 0},
+  );
+}
+
+function fromBytes(bytes: Promise<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      controller.enqueue(await bytes);
+      controller.close();
+    },
+  });
+}
+
+interface Listener {
+  readonly take: (chunk: Uint8Array) => void;
+  readonly end: () => void;
+  readonly fail: () => void;
+}
+
+/** Have somebody hear of a message, which waits until it is resumed. Gives the way to stop that. */
+function listen(message: Message, {take, end, fail}: Listener): () => void {
+  const stop = () => {
+    message.off('data', take).off('end', finish).off('close', abort).off('aborted', abort);
+  };
+  const abort = () => {
+    stop();
+    fail();
+  };
+  const finish = () => {
+    // HTTP/2 ends what it has broken off.
+    if (message.aborted) return abort();
+    stop();
+    end();
+  };
+  message.pause();
+  message.on('data', take).on('end', finish).on('close', abort).on('aborted', abort);
+  message.on('error', () => undefined);
+  return stop;
+}
