@@ -13,8 +13,10 @@ import {bearerDefaults} from '../src/builtin/bearer.ts';
 import {compressDefaults} from '../src/builtin/compress.ts';
 import {etagDefaults} from '../src/builtin/etag.ts';
 import {filesDefaults} from '../src/builtin/files.ts';
+import {healthDefaults} from '../src/builtin/health.ts';
 import {mountDefaults} from '../src/builtin/mount.ts';
 import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
+import {redirectToDefaults} from '../src/builtin/redirect-to.ts';
 import {sendFileDefaults} from '../src/builtin/send-file.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
@@ -60,8 +62,10 @@ const builtins = {
   compress: compressDefaults,
   etag: etagDefaults,
   files: filesDefaults,
+  health: healthDefaults,
   mount: mountDefaults,
   rateLimit: rateLimitDefaults,
+  redirectTo: redirectToDefaults,
   sendFile: sendFileDefaults,
 };
 

@@ -12,14 +12,17 @@ test('espalier/builtin gives these names, and no others', t => {
     'csrf',
     'etag',
     'files',
+    'health',
     'identity',
     'insufficientScope',
     'mount',
     'openApi',
+    'redirectTo',
     'requestId',
     'requireSignIn',
     'returnPath',
     'sameSecret',
     'sendFile',
+    'virtualHosts',
   ]);
 });

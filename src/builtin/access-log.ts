@@ -141,7 +141,7 @@ function pathWithout(request: Request, hidden: readonly string[], root: Resource
   const asSent = request.path.replace(/^\//, '').split('/');
   const segments = isReadable ? asSent.map(decoded) : asSent;
   const shown: string[] = [];
-  for (const [at, resource] of alongPath(root, segments).entries()) {
+  for (const [at, resource] of alongPath(root, segments, request.host).entries()) {
     const name = resource && lastSegment(resource);
     const isSecret = name !== undefined && hidden.some(each => name === `:${each}`);
     if (!isReadable && !isSecret && segments[at] !== (name ?? '')) return `/${[...shown, '...'].join('/')}`;

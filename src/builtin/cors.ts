@@ -3,7 +3,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, milliseconds, optionInvalid, required, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
-import type {Node, Tree} from '../resource/tree.ts';
+import {branchesOf, type Node, type Tree} from '../resource/tree.ts';
 import {isOrigin} from '../http/origin.ts';
 
 /** Which pages of other origins may read what a branch answers. */
@@ -139,8 +139,7 @@ export function warningsOfCors({root}: Tree, use: readonly Middleware[]): readon
     seen.set(node, (seen.get(node) ?? new Set()).add(above));
     const {guard, isLate} = lookAt(node.middleware, above);
     if (isLate) warnings.add(lateCors(node.resource.name, guard!));
-    const branches = [...node.literals.values(), ...(node.capture ? [node.capture] : [])];
-    for (const branch of branches) visit(branch.node, guard);
+    for (const branch of branchesOf(node)) visit(branch.node, guard);
   };
   const {guard, isLate} = lookAt(use, undefined);
   visit(root.node, guard);

@@ -8,6 +8,7 @@ export {csrf, type CsrfOptions} from './csrf.ts';
 export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';
 export {files, type FilesOptions} from './files.ts';
 export type {Allowance} from './folder.ts';
+export {health, type HealthOptions} from './health.ts';
 export {mount, type Fetch, type MountContext, type MountOptions} from './mount.ts';
 export {openApi, type OpenApiOptions} from './open-api.ts';
 export type {
@@ -17,5 +18,7 @@ export type {
   OpenApiResponse,
   OpenApiServer,
 } from './open-api-document.ts';
+export {redirectTo, type RedirectToOptions} from './redirect-to.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';
 export {sendFile, type SendFileOptions} from './send-file.ts';
+export {virtualHosts} from './virtual-hosts.ts';

@@ -43,35 +43,56 @@ export function hasBody({message, headers}: Request): boolean {
 /**
  * The body of a request as it comes, no faster than it is taken, or what has been read of it already. When the request has been
  * answered the rest is thrown away, so that a client that sends on does not wait for ever. Fails with a 400 where it ends early.
+ * `heed` hears whether the client is waited for.
  */
-export function bodyStream(request: Request): ReadableStream<Uint8Array> {
+export function bodyStream(
+  request: Request,
+  heed: (isClientAwaited: boolean) => void = () => undefined,
+): ReadableStream<Uint8Array> {
   const {message, bodyRead} = request;
   if (bodyRead) return fromBytes(bodyRead);
   if (!message.readable && !message.readableAborted) {
     throw new Error('The body has been read already, by somebody else.');
   }
-  let stop: (() => void) | undefined;
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        stop = listen(message, {
-          take(chunk) {
-            if (request.isOver) return;
-            controller.enqueue(chunk);
-            if (controller.desiredSize! <= 0) message.pause();
-          },
-          end: () => controller.close(),
-          fail: () => controller.error(createError(400, 'The body ends before it is whole.')),
-        });
-      },
-      pull: () => void message.resume(),
-      cancel() {
-        stop!();
-        message.resume();
-      },
-    },
-    {highWaterMark: 0},
-  );
+  return new ReadableStream(new Rest(request, heed), {highWaterMark: 0});
+}
+
+/** What is still to come of a body. */
+class Rest implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #request: Request;
+  readonly #heed: (isClientAwaited: boolean) => void;
+  #stop: (() => void) | undefined;
+
+  constructor(request: Request, heed: (isClientAwaited: boolean) => void) {
+    this.#request = request;
+    this.#heed = heed;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    const {message} = this.#request;
+    const take = (chunk: Uint8Array) => {
+      if (this.#request.isOver) return;
+      this.#heed(false);
+      controller.enqueue(chunk);
+      if (controller.desiredSize! <= 0) message.pause();
+    };
+    const end = (isWhole: boolean) => {
+      this.#heed(false);
+      if (isWhole) controller.close();
+      else controller.error(createError(400, 'The body ends before it is whole.'));
+    };
+    this.#stop = listen(message, take, end);
+  }
+
+  pull(): void {
+    this.#heed(true);
+    this.#request.message.resume();
+  }
+
+  cancel(): void {
+    this.#stop!();
+    this.#request.message.resume();
+  }
 }
 
 function fromBytes(bytes: Promise<Uint8Array>): ReadableStream<Uint8Array> {
@@ -83,26 +104,20 @@ function fromBytes(bytes: Promise<Uint8Array>): ReadableStream<Uint8Array> {
   });
 }
 
-interface Listener {
-  readonly take: (chunk: Uint8Array) => void;
-  readonly end: () => void;
-  readonly fail: () => void;
-}
-
-/** Have somebody hear of a message, which waits until it is resumed. Gives the way to stop that. */
-function listen(message: Message, {take, end, fail}: Listener): () => void {
+/** Hear of a message, which waits until it is resumed. Gives the way to stop that. */
+function listen(message: Message, take: (chunk: Uint8Array) => void, end: (isWhole: boolean) => void): () => void {
   const stop = () => {
     message.off('data', take).off('end', finish).off('close', abort).off('aborted', abort);
   };
   const abort = () => {
     stop();
-    fail();
+    end(false);
   };
   const finish = () => {
     // HTTP/2 ends what it has broken off.
     if (message.aborted) return abort();
     stop();
-    end();
+    end(true);
   };
   message.pause();
   message.on('data', take).on('end', finish).on('close', abort).on('aborted', abort);

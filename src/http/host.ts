@@ -17,6 +17,12 @@ export function hostOf({headers}: Addressed, target: string | undefined): string
   return target ?? (headers[':authority'] as string | undefined) ?? headers.host;
 }
 
+/** The name of a host, without its port and a dot at its end, as URLs have it: in lower case, IPv6 in brackets and at its shortest. */
+export function hostnameOf(named: string): string {
+  const name = URL.parse(`http://${named}`)?.hostname ?? named.replace(/:\d*$/, '').toLowerCase();
+  return name.replace(/\.$/, '');
+}
+
 /** Throws a 400 for a host that is none, for two `Host` headers, and for HTTP/1.1 without (RFC 9112, section 3.2). */
 export function refuseWrongHost(addressed: Addressed, target: string | undefined): void {
   const {headers, rawHeaders, httpVersion} = addressed;

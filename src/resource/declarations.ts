@@ -53,6 +53,8 @@ export interface Declarations {
   place?: Place;
   readonly children: Map<string, ChildDeclaration>;
   readonly handlers: Map<Verb, HandlerDeclaration>;
+  /** The resources that stand in its place, by the host that is asked for; where there are none, it stands there itself. */
+  readonly hosts: Map<string, () => ResourceClass>;
   /** What stands before the resource, and all below it. */
   readonly middleware: MiddlewareClass[];
   /** What stands before one method, by its name. */
@@ -67,7 +69,7 @@ export function declarationsIn(decorated: Decorated): Declarations {
 }
 
 function blank(): Declarations {
-  return {children: new Map(), handlers: new Map(), middleware: [], around: new Map()};
+  return {children: new Map(), handlers: new Map(), hosts: new Map(), middleware: [], around: new Map()};
 }
 
 function declarationsOn(target: Function): Declarations {
@@ -90,6 +92,7 @@ export function declarationsOf(target: Function): Declarations {
     ...(own.place && {place: own.place}),
     children: new Map([...inherited.children, ...own.children]),
     handlers: new Map([...inherited.handlers, ...own.handlers]),
+    hosts: new Map([...inherited.hosts, ...own.hosts]),
     middleware: [...inherited.middleware, ...own.middleware],
     around: joined(inherited.around, own.around),
   };

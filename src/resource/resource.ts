@@ -115,6 +115,12 @@ function namesOf(segment: string | Literal, owner: string): Pick<ChildDeclaratio
   return {segment: text, literal: undefined};
 }
 
+/** @internal Have other resources stand in the place of this one, by the host that is asked for, each at its name in a `HostTable`. */
+export function declareHosts(owner: Function, hosts: Readonly<Record<string, unknown>>): void {
+  const declared = declarationsIn(onClass('virtualHosts()', owner, undefined)).hosts;
+  for (const [host, resource] of Object.entries(hosts)) declared.set(host, classThunk(resource, host, owner.name));
+}
+
 // An arrow function has no `prototype` of its own; a class has. That tells `() => Archive` from `Archive`.
 function classThunk(resource: unknown, segment: string | Literal, owner: string): () => ResourceClass {
   if (typeof resource === 'function') {

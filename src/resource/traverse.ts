@@ -2,7 +2,7 @@ import createError from 'http-errors';
 import {isPromised, type Awaitable} from '../awaitable.ts';
 import type {Request} from '../http/request.ts';
 import {open, pass, type Passage} from './gate.ts';
-import type {Branch, Node, Tree} from './tree.ts';
+import type {Branch, Hosts, Node, Tree} from './tree.ts';
 
 /** Where a walk ended: a resource, and what is known of its class. */
 export interface Found {
@@ -53,25 +53,26 @@ export class Traversal {
   }
 
   /**
-   * Go on from a resource, `at` so many segments. `isFixed` is whether the path alone has led there. A loop, for a path may have
+   * Go on from a resource, `at` so many segments. `isByPath` is whether the path alone has led there. A loop, for a path may have
    * more segments than the stack has room for calls.
    */
-  #walk(from: Node, resource: object, at: number, passage: Passage, isFixed: boolean): Awaitable<unknown> {
+  #walk(from: Node, resource: object, at: number, passage: Passage, isByPath: boolean): Awaitable<unknown> {
     const {request} = passage;
     const {segments} = request;
     let node = from;
     let instance = resource;
     let depth = at;
-    while (depth < segments.length && !node.leaf) {
+    let isFixed = isByPath;
+    while (node.hosts || (depth < segments.length && !node.leaf)) {
       const branch = step(node, depth, request);
       if (!branch) return this.#end({node, instance, hasExcessSlash: true, depth}, passage);
-      depth += 1;
+      depth += branch.length;
       if (branch.node.middleware !== open) return this.#walkThrough(branch, instance, depth, passage);
       const child = childBy(branch, instance, depth, request);
       if (!isThere(child, branch.node)) return this.#walkLater(branch, child, depth, passage);
       const own = this.#nodeOf(branch, child);
       if (own.middleware !== open) return this.#walkOn(own, own.middleware, child, depth, passage);
-      isFixed &&= branch.capture === undefined && branch.instance !== undefined;
+      isFixed &&= branch.isFixed;
       node = own;
       instance = child;
     }
@@ -128,8 +129,12 @@ export class Traversal {
   }
 }
 
-/** Take one more segment; gives the way that it leads, or nothing for a slash too many. Throws a 404 where it leads nowhere. */
+/**
+ * Take one more segment, or none where hosts stand in this place; gives the way that leads on, or nothing for a slash too many. Throws a
+ * 404 where it leads nowhere.
+ */
 function step(node: Node, at: number, request: Request): Branch | undefined {
+  if (node.hosts) return stepAside(node.hosts, request);
   const {segments} = request;
   const segment = segments[at]!;
   const isLast = at === segments.length - 1;
@@ -138,6 +143,13 @@ function step(node: Node, at: number, request: Request): Branch | undefined {
   if (!branch) throw nothingHere();
   request.walk();
   if (branch.capture !== undefined) request.capture(branch.capture, segment);
+  return branch;
+}
+
+/** Go to the resource that stands here for the host that is asked for. Throws a 421 where there is none (RFC 9110, section 15.5.20). */
+function stepAside({table}: Hosts, {host}: Request): Branch {
+  const branch = table.find(host);
+  if (!branch) throw createError(421, 'There is no such host here.');
   return branch;
 }
 

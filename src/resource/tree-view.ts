@@ -1,6 +1,7 @@
 import {serviceToken} from '../service-token.ts';
 import {classOf} from '../container.ts';
 import {EspalierError} from '../errors.ts';
+import {HostTable} from '../http/host-table.ts';
 import {patternSegment} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {ResourceClass, Verb} from './declarations.ts';
@@ -32,6 +33,8 @@ export interface HandlerView {
 export interface ResourceView extends ClassView<ResourceClass> {
   /** The way to it, `/people/:name`; `/` is the root. A colon first, a slash and a percent sign of a literal segment are encoded. */
   readonly pattern: string;
+  /** The host that it is for, as `virtualHosts()` names it; nothing where it is for all. */
+  readonly host: string | undefined;
   /** Where its class was declared, `src/people.ts:12`, if that is known. */
   readonly place: string | undefined;
   readonly isLeaf: boolean;
@@ -40,7 +43,7 @@ export interface ResourceView extends ClassView<ResourceClass> {
   /** What stands before it and all below it, the first one asked first. Before the root that of the site comes first. */
   readonly middleware: readonly ClassView<MiddlewareClass>[];
   readonly handlers: readonly HandlerView[];
-  /** By their segments in alphabetical order, the capture last. */
+  /** By their segments in alphabetical order, the capture last; where hosts stand in its place, these. */
   readonly children: readonly ResourceView[];
   /** Whether it stands above itself, as a folder in folders: then its children are not shown again. */
   readonly isRepeated: boolean;
@@ -76,20 +79,43 @@ function tooEarly(): EspalierError {
   return new EspalierError('DEPENDENCY_FAILED', message);
 }
 
-/** The resources that the segments of a path lead to as the tree is declared, one for each: nothing where it has none. */
-export function alongPath(root: ResourceView, segments: readonly string[]): readonly (ResourceView | undefined)[] {
-  let way: readonly ResourceView[] = [root];
+/** The resources that the segments of a path lead to, for a host, as the tree is declared, one for each: nothing where it has none. */
+export function alongPath(
+  root: ResourceView,
+  segments: readonly string[],
+  host: string | undefined,
+): readonly (ResourceView | undefined)[] {
+  let way: readonly ResourceView[] = [housed(root, host)];
   return segments.map(segment => {
     // Of two slashes one is too many, as after a base URL that ends with one.
     if (segment === '') return undefined;
     const child = childFor(way.at(-1), segment);
-    way = child ? wayInto(child, way) : [];
+    way = child ? wayInto(housed(child, host), way) : [];
     return child;
   });
 }
 
+/** What stands at the place of a resource for this host. */
+function housed(view: ResourceView, host: string | undefined): ResourceView {
+  const found = hostsIn(view)?.find(host);
+  return found ? housed(found, host) : view;
+}
+
+const hostTables = new WeakMap<ResourceView, HostTable<ResourceView>>();
+
+function hostsIn(view: ResourceView): HostTable<ResourceView> | undefined {
+  const known = hostTables.get(view);
+  if (known) return known;
+  const hosts = view.children.filter(({pattern}) => pattern === view.pattern);
+  if (hosts.length === 0) return undefined;
+  const table = new HostTable<ResourceView>();
+  for (const each of hosts) table.add('virtualHosts()', each.host!, each);
+  hostTables.set(view, table);
+  return table;
+}
+
 function childFor(view: ResourceView | undefined, segment: string): ResourceView | undefined {
-  const children = view?.children ?? [];
+  const children = view?.children.filter(({pattern}) => pattern !== view.pattern) ?? [];
   return (
     children.find(child => lastSegment(child) === patternSegment(segment)) ??
     children.find(child => lastSegment(child).startsWith(':'))
@@ -114,7 +140,7 @@ export function declaredPath(request: Request, root: ResourceView): string {
   if (request.path === '*') return '*';
   const segments = segmentsIn(request);
   const way: string[] = [];
-  for (const [at, resource] of alongPath(root, segments).entries()) {
+  for (const [at, resource] of alongPath(root, segments, request.host).entries()) {
     if (resource) way.push(lastSegment(resource));
     else if (segments[at] !== '') return `/${[...way, '...'].join('/')}`;
   }
@@ -132,14 +158,21 @@ function segmentsIn(request: Request): readonly string[] {
 
 /** A tree as data. What methods make is there as it is declared. */
 function viewOf({root}: Tree, use: readonly Middleware[]): ResourceView {
-  const view = viewOfBranch(root, '', []);
+  const view = viewOfBranch(root, {pattern: '', host: undefined}, []);
   return {...view, middleware: [...use.map(viewOfMiddleware), ...view.middleware]};
 }
 
-function viewOfBranch({node, method}: Branch, pattern: string, above: readonly Node[]): ResourceView {
+/** Where a resource stands. */
+interface Position {
+  readonly pattern: string;
+  readonly host: string | undefined;
+}
+
+function viewOfBranch({node, method}: Branch, at: Position, above: readonly Node[]): ResourceView {
   const isRepeated = above.includes(node);
   return {
-    pattern: pattern || '/',
+    pattern: at.pattern || '/',
+    host: at.host,
     name: node.resource.name,
     type: node.resource,
     place: node.place?.toString(),
@@ -147,17 +180,24 @@ function viewOfBranch({node, method}: Branch, pattern: string, above: readonly N
     madeBy: method?.title,
     middleware: node.middleware.map(viewOfMiddleware),
     handlers: [...node.handlers].flatMap(([verb, handler]) => (handler.verb === verb ? [viewOfHandler(handler)] : [])),
-    children: isRepeated ? [] : childrenOf(node, pattern, [...above, node]),
+    children: isRepeated ? [] : childrenOf(node, at, [...above, node]),
     isRepeated,
   };
 }
 
-function childrenOf({literals, capture}: Node, pattern: string, above: readonly Node[]): ResourceView[] {
+function childrenOf(
+  {literals, capture, hosts}: Node,
+  {pattern, host}: Position,
+  above: readonly Node[],
+): ResourceView[] {
   const inOrder = [...literals].toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const named = inOrder.map(([segment, branch]) =>
-    viewOfBranch(branch, `${pattern}/${patternSegment(segment)}`, above),
-  );
-  return capture ? [...named, viewOfBranch(capture, `${pattern}/:${capture.capture}`, above)] : named;
+  const view = (branch: Branch, segment: string) =>
+    viewOfBranch(branch, {pattern: `${pattern}/${segment}`, host}, above);
+  return [
+    ...inOrder.map(([segment, branch]) => view(branch, patternSegment(segment))),
+    ...(capture ? [view(capture, `:${capture.capture}`)] : []),
+    ...[...(hosts?.branches ?? [])].map(([name, branch]) => viewOfBranch(branch, {pattern, host: name}, above)),
+  ];
 }
 
 function viewOfHandler({verb, title, place, options, middleware}: Handler): HandlerView {

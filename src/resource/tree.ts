@@ -2,6 +2,7 @@ import type {Awaitable} from '../awaitable.ts';
 import {classOf} from '../container.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {bodyTypes} from '../http/body.ts';
+import {HostTable} from '../http/host-table.ts';
 import type {Request} from '../http/request.ts';
 import type {Place} from '../place.ts';
 import {
@@ -35,6 +36,14 @@ export interface Node {
   readonly acceptQuery: string | undefined;
   readonly literals: Map<string, Branch>;
   capture: Branch | undefined;
+  /** What stands in its place, by the host that is asked for. */
+  hosts: Hosts | undefined;
+}
+
+/** Ways to the resources of several hosts. */
+export interface Hosts {
+  readonly branches: Map<string, Branch>;
+  readonly table: HostTable<Branch>;
 }
 
 /** A method that answers a verb, or makes a child. */
@@ -64,6 +73,10 @@ export interface Branch {
   readonly method?: Method;
   /** The name that a captured segment goes by. */
   readonly capture?: string;
+  /** How many segments it takes: none where it is for a host. */
+  readonly length: 0 | 1;
+  /** Whether the path alone leads here. */
+  readonly isFixed: boolean;
 }
 
 /** Makes the one instance of a class in this site. `trail` says how the tree leads to it, for the error. */
@@ -147,7 +160,9 @@ class Growth {
     this.#growBelowMethods();
     const branch = this.#make(declared, Root.name, []);
     this.#growBelowMethods();
-    if (branch.node.literals.has('') && !this.#hung.has(Root)) throw unreachable(Root);
+    for (const {node} of [branch, ...(branch.node.hosts?.branches.values() ?? [])]) {
+      if (node.literals.has('') && !this.#hung.has(node.resource)) throw unreachable(node.resource);
+    }
     return branch;
   }
 
@@ -181,6 +196,7 @@ class Growth {
       if (child.method === undefined) this.#hang(child, node, trail, [...above, own]);
       else this.#belowMethods.push(() => this.#hang(child, node, trail, []));
     }
+    for (const [host, resource] of declarations.hosts) this.#house(host, resource, node, trail, [...above, own]);
     return node;
   }
 
@@ -198,6 +214,7 @@ class Growth {
       acceptQuery: queryTypes(handlers.get('QUERY')),
       literals: new Map(),
       capture: undefined,
+      hosts: undefined,
     };
   }
 
@@ -212,18 +229,41 @@ class Growth {
     const way = `${trail} → ${writtenAs(child)} ${resource.name}`;
     const node = this.#grow(resource, way, above);
     this.#hung.add(resource);
-    const branch =
-      method === undefined ? this.#make(node, way, above) : {node, method: methodOf(parent.resource, method)};
-    if (literal === undefined) parent.capture = {...branch, capture: segment.slice(1)};
+    const branch: Branch =
+      method === undefined
+        ? this.#make(node, way, above)
+        : {node, method: methodOf(parent.resource, method), length: 1, isFixed: false};
+    if (literal === undefined) parent.capture = {...branch, capture: segment.slice(1), isFixed: false};
     else parent.literals.set(literal, branch);
+  }
+
+  #house(
+    host: string,
+    resource: () => ResourceClass,
+    parent: Node,
+    trail: string,
+    above: readonly ResourceClass[],
+  ): void {
+    const type = namedClass({segment: host, literal: host, resource}, parent.resource);
+    const way = `${trail} → ${JSON.stringify(host)} ${type.name}`;
+    const branch: Branch = {...this.#make(this.#grow(type, way, above), way, above), length: 0, isFixed: false};
+    const {branches, table} = (parent.hosts ??= {branches: new Map(), table: new HostTable<Branch>()});
+    branches.set(host, branch);
+    table.add(trail, host, branch);
   }
 
   /** The way to what the container makes. What is bound to a class may be an instance of one that extends it. */
   #make({resource}: Node, way: string, above: readonly ResourceClass[]): Branch {
     const instance = this.#resolve(resource, way);
     if (!isInstance(instance, resource)) throw mismatch(instance, resource, `${way}: its binding`);
-    return {node: this.#growAs(ownClass(instance, resource), resource, way, above), instance};
+    const node = this.#growAs(ownClass(instance, resource), resource, way, above);
+    return {node, instance, length: 1, isFixed: true};
   }
+}
+
+/** All ways that lead on from a resource. */
+export function branchesOf({literals, capture, hosts}: Node): Branch[] {
+  return [...literals.values(), ...(capture ? [capture] : []), ...(hosts?.branches.values() ?? [])];
 }
 
 function isInstance(value: unknown, type: ResourceClass): boolean {

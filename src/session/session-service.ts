@@ -104,6 +104,9 @@ const signInKinds: Kinds<SignInOptions> = {
   ),
 };
 
+/** It has the form of a uid, which no token leads to. */
+const nobodysUid = 'A'.repeat(43);
+
 /** What a `SessionService` works with. */
 interface Parts {
   readonly store: SessionStore;
@@ -162,6 +165,11 @@ export class SessionService {
     const isProduction = process.env['NODE_ENV'] === 'production';
     const plainHttp = settings.insecure ? 'all' : isProduction ? 'nobody' : 'thisMachine';
     this.#cookies = new SessionCookies(settings.cookie, plainHttp);
+  }
+
+  /** @internal Asks the store for a session that there is not. Rejects with `SESSION_STORE_DOWN` where it does not answer. */
+  async checkStore(): Promise<void> {
+    await this.#parts.store.find(nobodysUid, false);
   }
 
   /**
@@ -246,6 +254,11 @@ export class SessionService {
   /** @internal The name of the cookie that carries a token over TLS. */
   get cookieName(): string {
     return this.#cookies.names[0]!;
+  }
+
+  /** @internal The names of all cookies that may carry a token. */
+  get cookieNames(): readonly string[] {
+    return this.#cookies.names;
   }
 
   /** The sessions of a user. Throws `USER_INVALID`, a 400, as `signIn` does. */
