@@ -1,8 +1,11 @@
 import {createServer, request as httpRequest} from 'node:http';
+import {connect as connectHttp2} from 'node:http2';
 import {connect, type AddressInfo} from 'node:net';
 import {once} from 'node:events';
+import {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {setImmediate} from 'node:timers/promises';
+import {connect as connectTls, type TLSSocket} from 'node:tls';
 import express from 'express';
 import test, {type ExecutionContext} from 'ava';
 import {
@@ -12,7 +15,9 @@ import {
   ContainerModule,
   Delete,
   Get,
+  Patch,
   Post,
+  Put,
   Request,
   Resource,
   type Response,
@@ -26,10 +31,13 @@ import {
   injectable,
   preDestroy,
   type Middleware,
+  type Next,
   type SiteError,
   type SiteOptions,
 } from 'espalier';
 import {testSite} from 'espalier/testing';
+import {selfSigned} from './certificate.ts';
+import {until} from './until.ts';
 
 @injectable()
 class Greeting {
@@ -567,3 +575,212 @@ for (const [how, settle] of Object.entries({
     t.is(String(log[0]?.error), 'Error: no');
   });
 }
+
+/** A site whose `/slow` waits to be let go, and what becomes of it. */
+function bounded(options: SiteOptions = {}) {
+  const {promise: released, resolve: release} = Promise.withResolvers<void>();
+  const seen: {signal?: AbortSignal; late: unknown[]} = {late: []};
+  let begun = 0;
+  @Resource()
+  class Slow {
+    @Get()
+    async show(request: Request, response: Response) {
+      begun += 1;
+      seen.signal = request.signal;
+      await released;
+      response.status = 201;
+      response.setHeader('X-Late', '1');
+      return 'late';
+    }
+    @Post()
+    async fail(request: Request) {
+      await once(request.signal, 'abort');
+      throw request.signal.reason as Error;
+    }
+    @Put()
+    async give() {
+      await released;
+      return Readable.from(['late']).once('close', () => seen.late.push('given back'));
+    }
+    @Patch()
+    async refuse() {
+      await released;
+      throw new Error('late');
+    }
+  }
+  class Marks implements Middleware {
+    handle(_request: Request, response: Response, next: Next) {
+      response.setHeader('X-Mark', '1');
+      response.setHeader('ETag', '"1"');
+      return next();
+    }
+  }
+  @Resource()
+  @Use(Marks)
+  @Child('slow', Slow)
+  class Front {
+    @Get()
+    show() {
+      return 'Hello';
+    }
+    @Post()
+    stream() {
+      return (async function* () {
+        yield 'first ';
+        await released;
+        yield 'second';
+      })();
+    }
+  }
+  const {site: tested, clock, log} = testSite(Front, options);
+  return {tested, clock, log, release, seen, begun: () => begun};
+}
+
+test('what takes longer than handlerTimeout is a 503, its signal tells why, and what comes later is thrown away', async t => {
+  const {tested, clock, log, release, seen, begun} = bounded({handlerTimeout: 1000});
+  const answered = tested.handle({url: '/slow', headers: {host: 'x'}});
+  await until(() => begun() === 1);
+  clock.advance(999);
+  t.false(seen.signal!.aborted);
+  clock.advance(1);
+  const answer = await answered;
+  t.is(answer.status, 503);
+  t.like(JSON.parse(String(answer.body)), {code: 'HANDLER_TIMEOUT', detail: 'The answer takes too long.'});
+  t.is(answer.header('X-Mark'), '1');
+  t.is(answer.header('ETag'), undefined);
+  t.like(seen.signal!.reason, {name: 'TimeoutError'});
+  release();
+  await setImmediate();
+  t.is(answer.header('X-Late'), undefined);
+  t.is(answer.status, 503);
+  t.deepEqual(
+    log.map(({message}) => message),
+    ['GET /slow was answered with a 503: it took more than 1000 ms.'],
+  );
+  t.is((await tested.handle({headers: {host: 'x'}})).body, 'Hello');
+});
+
+test('of a handler that is late a stream is given back, an error is told, and that it heard of its end is no error', async t => {
+  const {tested, clock, log, release, seen} = bounded({handlerTimeout: 1000});
+  const answered = ['POST', 'PUT', 'PATCH'].map(method => tested.handle({method, url: '/slow', headers: {host: 'x'}}));
+  await setImmediate();
+  clock.advance(1000);
+  await until(async () => {
+    clock.advance(1000);
+    return Promise.race([Promise.all(answered), setImmediate()]);
+  });
+  for (const answer of await Promise.all(answered)) t.is(answer.status, 503);
+  release();
+  await until(() => seen.late.length > 0);
+  const late = log.filter(({level}) => level === 'error');
+  t.deepEqual(
+    late.map(({message}) => message),
+    ['PATCH /slow failed when its time was over.'],
+  );
+});
+
+test('a stream that has begun goes on when handlerTimeout is over', async t => {
+  const {tested, clock, release} = bounded({handlerTimeout: 1000});
+  const response = await tested.fetch(new globalThis.Request('http://x/', {method: 'POST'}));
+  clock.advance(5000);
+  release();
+  t.is(await response.text(), 'first second');
+});
+
+test('onError answers what was late, too', async t => {
+  const {tested, clock, begun} = bounded({handlerTimeout: 1000, onError: error => `${error.status} of ours`});
+  const answered = tested.handle({url: '/slow', headers: {host: 'x'}});
+  await until(() => begun() === 1);
+  clock.advance(1000);
+  t.is((await answered).body, '503 of ours');
+});
+
+test('more requests than maxRequests are a 503 that says when to come back, and are told to the log once', async t => {
+  const {tested, log, release, begun} = bounded({maxRequests: 2});
+  const under = [1, 2].map(() => tested.handle({url: '/slow', headers: {host: 'x'}}));
+  await until(() => begun() === 2);
+  for (let i = 0; i < 3; i += 1) {
+    const answer = await tested.handle({headers: {host: 'x'}});
+    t.is(answer.status, 503);
+    t.is(answer.header('Retry-After'), '1');
+    t.is(answer.header('X-Mark'), undefined);
+    t.like(JSON.parse(String(answer.body)), {code: 'SITE_BUSY'});
+  }
+  release();
+  for (const answer of await Promise.all(under)) t.is(answer.status, 201);
+  t.is((await tested.handle({headers: {host: 'x'}})).status, 200);
+  t.deepEqual(
+    log.map(({message}) => message),
+    ['More than 2 requests are under way: others get a 503 (maxRequests).', 'The site takes all requests again.'],
+  );
+});
+
+test('a stream that has begun does not count for maxRequests', async t => {
+  const {tested, release} = bounded({maxRequests: 1});
+  const response = await tested.fetch(new globalThis.Request('http://x/', {method: 'POST'}));
+  t.is((await tested.handle({headers: {host: 'x'}})).status, 200);
+  release();
+  t.is(await response.text(), 'first second');
+});
+
+/** The serial number of the certificate that a connection is given. */
+async function serialAt(url: string): Promise<{socket: TLSSocket; serial: string}> {
+  const socket = connectTls({port: Number(new URL(url).port), host: 'localhost', rejectUnauthorized: false});
+  await once(socket, 'secureConnect');
+  return {socket, serial: socket.getPeerCertificate().serialNumber};
+}
+
+test('after setTls() new connections get the new certificate, and those that are open go on', async t => {
+  @Resource()
+  class Front {
+    @Get()
+    show() {
+      return 'Hello';
+    }
+  }
+  const [first, second] = [await selfSigned(), await selfSigned()];
+  const tested = createSite(Front);
+  t.teardown(() => tested.close());
+  t.throws(() => tested.setTls(first), {code: 'OPTION_INVALID', message: /does not listen by TLS/});
+  const url = await tested.listen({port: 0, tls: first});
+  const before = await serialAt(url);
+  const open = connectHttp2(url, {rejectUnauthorized: false});
+  t.teardown(() => open.destroy());
+  const ask = async () => {
+    const stream = open.request({':path': '/'}).setEncoding('utf8');
+    return (await stream.toArray()).join('');
+  };
+  t.is(await ask(), 'Hello');
+  tested.setTls(second);
+  const after = await serialAt(url);
+  t.not(after.serial, before.serial);
+  t.is(await ask(), 'Hello');
+  before.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  t.regex((await before.socket.setEncoding('utf8').toArray()).join(''), /^HTTP\/1\.1 200 OK/);
+  const fresh = connectHttp2(url, {rejectUnauthorized: false});
+  t.teardown(() => fresh.destroy());
+  await once(fresh, 'connect');
+  t.is((fresh.socket as TLSSocket).getPeerCertificate().serialNumber, after.serial);
+  after.socket.destroy();
+});
+
+test('setTls() refuses a pair that does not fit, without a word of the key, and that of before is used', async t => {
+  @Resource()
+  class Front {}
+  const [first, second] = [await selfSigned(), await selfSigned()];
+  const tested = createSite(Front);
+  t.teardown(() => tested.close());
+  const url = await tested.listen({port: 0, tls: first});
+  const before = await serialAt(url);
+  for (const wrong of [
+    {key: first.key, cert: second.cert},
+    {key: 'secret', cert: second.cert},
+    {key: second.key} as typeof first,
+  ]) {
+    const error = t.throws(() => tested.setTls(wrong), {code: 'OPTION_INVALID', message: /setTls\(\)/});
+    t.notRegex(error.message, /secret|PRIVATE/);
+  }
+  const after = await serialAt(url);
+  t.is(after.serial, before.serial);
+  for (const {socket} of [before, after]) socket.destroy();
+});

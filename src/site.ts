@@ -14,6 +14,7 @@ import {Request, type Message, type RequestInit, type RequestSettings} from './h
 import {traceFailure, traceRequest} from './http/request-trace.ts';
 import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
+import {dismiss} from './http/stream.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report, warn} from './logger.ts';
@@ -30,7 +31,7 @@ import {
   positive,
   type Kinds,
 } from './options.ts';
-import {isOutageTold} from './outage-log.ts';
+import {isOutageTold, OutageLog} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {open} from './resource/gate.ts';
 import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
@@ -44,6 +45,7 @@ import {SessionService, sessionDefaults, sessionKinds, type SessionOptions} from
 import {SessionStore} from './session/session-store.ts';
 import {randomToken, TokenSource} from './session/token.ts';
 import {MemoryStore} from './store/memory.ts';
+import {TimeLimit} from './time-limit.ts';
 
 export type {SiteError} from './http/problem.ts';
 
@@ -89,6 +91,16 @@ export interface SiteOptions {
   readonly bodyLimit?: number;
   /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
   readonly trustProxy?: TrustProxy;
+  /**
+   * How many milliseconds a request may take until its answer is there, or the first piece of a stream, with its body and all middleware. Past
+   * that it is a 503, `HANDLER_TIMEOUT`, and `request.signal` is aborted. What the handler gives later is thrown away. Default: none.
+   */
+  readonly handlerTimeout?: number;
+  /**
+   * How many requests may be under way at a time: each until its answer is there, or the first piece of a stream. One more is a 503,
+   * `SITE_BUSY`, with `Retry-After`, before any middleware is asked. Default: none.
+   */
+  readonly maxRequests?: number;
   /** How many milliseconds `close()` waits for requests that are being answered. Default: 10 seconds; 24 days at most. */
   readonly drainTimeout?: number;
 }
@@ -112,6 +124,8 @@ export const siteKinds: Kinds<SiteOptions> = {
   csrf: orFalse(optionsOf<CsrfOptions>(csrfKinds)),
   bodyLimit: positive,
   trustProxy: anything,
+  handlerTimeout: delay,
+  maxRequests: count,
   drainTimeout: delay,
 };
 
@@ -139,7 +153,6 @@ export function composeSite(
   {checksResults}: {readonly checksResults: boolean},
 ): Site {
   const limits = limitsOf(options);
-  const drainTimeout = options.drainTimeout ?? siteDefaults.drainTimeout;
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
@@ -158,7 +171,9 @@ export function composeSite(
     const settings = {...limits, now: () => clock.now()};
     const refuseForged = guardOf(options, sessions);
     const onError = errorHandlerOf(hold, options);
-    return new Site({hold, tree, view, use, sessions, settings, drainTimeout, refuseForged, onError, checksResults});
+    const bounds = boundsOf(options);
+    const made = {hold, tree, view, use, sessions, settings, clock};
+    return new Site({...made, ...bounds, refuseForged, onError, checksResults});
   } catch (error) {
     hold.abandon();
     throw error;
@@ -237,6 +252,9 @@ interface Parts {
   readonly sessions: SessionService;
   readonly settings: RequestSettings;
   readonly drainTimeout: number;
+  readonly handlerTimeout: number | undefined;
+  readonly maxRequests: number;
+  readonly clock: Clock;
   readonly refuseForged: (request: Request) => void;
   readonly onError: ErrorHandler['handle'] | undefined;
   readonly checksResults: boolean;
@@ -248,6 +266,8 @@ export class Site {
   readonly #logger: Logger;
   readonly #server: Server;
   readonly #responder: Responder;
+  readonly #deadline: TimeLimit | undefined;
+  readonly #overload: OutageLog;
   #answering = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -256,6 +276,9 @@ export class Site {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#logger = parts.hold.container.get<Logger>(Logger);
+    this.#overload = new OutageLog(this.#logger);
+    const {clock, handlerTimeout} = parts;
+    if (handlerTimeout !== undefined) this.#deadline = new TimeLimit(clock, handlerTimeout, tooLate);
     this.#server = new Server(
       (message, outgoing, send) => this.#answer(new Request(message, parts.settings, outgoing), send),
       error => report(this.#logger, 'A response could not be sent whole, or a server failed.', error),
@@ -326,6 +349,14 @@ export class Site {
   }
 
   /**
+   * Use this key and certificate, as PEM, for all connections that begin from now on, over HTTP/1.1 and HTTP/2: those that are open go on. Throws
+   * `OPTION_INVALID` where they can't be used, and then those of before are used; also where the site does not listen by TLS.
+   */
+  setTls(tls: NonNullable<ListenOptions['tls']>): void {
+    this.#server.setTls(tls);
+  }
+
+  /**
    * Stop accepting, end streamed answers, wait for the others (`drainTimeout` at most), and end what the site brought into
    * its container, dependents first. Doing it twice is once.
    */
@@ -352,12 +383,56 @@ export class Site {
     const finish = () => this.#finish(request, response, send);
     const fail = (error: unknown) => proceed(this.#fail(error, request, response), finish);
     try {
+      this.#refuseWhenBusy();
       const responded = this.#responder.respond(request, response);
-      if (isPromised(responded)) return void responded.then(finish, fail);
+      if (isPromised(responded)) {
+        const giveUp = (error: unknown) => this.#giveUp(error, responded, request, response, send);
+        const inTime = this.#deadline?.keep(responded) ?? responded;
+        return void inTime.then(finish, error => (isTooLate(error) ? giveUp(error) : fail(error)));
+      }
     } catch (error) {
       return void fail(error);
     }
     return finish();
+  }
+
+  /** Answer a request whose time is over, by a response of its own: whoever is late may still change the one that it was given. */
+  #giveUp(
+    error: unknown,
+    responded: PromiseLike<void>,
+    request: Request,
+    response: Response,
+    send: (response: Response) => void,
+  ): void {
+    const way = `${request.method} ${request.pattern ?? declaredPath(request, this.#parts.view.root)}`;
+    warn(this.#logger, `${way} was answered with a 503: it took more than ${this.#parts.handlerTimeout} ms.`);
+    request.abort(new DOMException('The answer takes too long.', 'TimeoutError'));
+    void this.#throwAway(responded, request, response, way);
+    const answer = new Response();
+    answer.isHead = response.isHead;
+    answer.adopt(response);
+    void proceed(this.#fail(error, request, answer), () => this.#finish(request, answer, send));
+  }
+
+  /** What comes when the time is over: a stream gives back what it holds, and an error is told, unless it is what the handler was told. */
+  async #throwAway(responded: PromiseLike<void>, request: Request, response: Response, way: string): Promise<void> {
+    try {
+      await responded;
+      if (response.stream) dismiss(response.stream);
+    } catch (error) {
+      if (!request.isDeparture(error)) report(this.#logger, `${way} failed when its time was over.`, error);
+    }
+  }
+
+  #refuseWhenBusy(): void {
+    const {maxRequests} = this.#parts;
+    if (this.#answering <= maxRequests) return this.#overload.recover('The site takes all requests again.');
+    const error = new EspalierError('SITE_BUSY', 'The site has too much to do. Come back in a moment.', {
+      status: 503,
+      headers: {'Retry-After': '1'},
+    });
+    this.#overload.fail(`More than ${maxRequests} requests are under way: others get a 503 (maxRequests).`, error);
+    throw error;
   }
 
   /** Make the response tell of an error: as the site's own `onError` does, or as we do. */
@@ -428,6 +503,22 @@ export class Site {
     await promise;
     clearTimeout(timer);
   }
+}
+
+function tooLate(): EspalierError {
+  return new EspalierError('HANDLER_TIMEOUT', 'The answer takes too long.', {status: 503});
+}
+
+function isTooLate(error: unknown): boolean {
+  return error instanceof EspalierError && error.code === 'HANDLER_TIMEOUT';
+}
+
+function boundsOf({
+  drainTimeout = siteDefaults.drainTimeout,
+  handlerTimeout,
+  maxRequests = Infinity,
+}: SiteOptions): Pick<Parts, 'drainTimeout' | 'handlerTimeout' | 'maxRequests'> {
+  return {drainTimeout, handlerTimeout, maxRequests};
 }
 
 function limitsOf({bodyLimit, trustProxy}: SiteOptions): Omit<RequestSettings, 'now'> {

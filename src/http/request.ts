@@ -122,7 +122,9 @@ export class Request {
   #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
   #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
-  #signal: AbortSignal | undefined;
+  /** The signal that it was made with, if it was. */
+  #given: AbortSignal | undefined;
+  #ender: AbortController | undefined;
 
   /** Used by the server. To make a request without a socket call `Request.from`. */
   constructor(message: Message, settings: RequestSettings = bareSettings, outgoing?: Outgoing) {
@@ -155,7 +157,7 @@ export class Request {
     });
     const request = new Request(message, settings);
     request.#remoteAddress = ip;
-    request.#signal = signal;
+    request.#given = signal;
     return request;
   }
 
@@ -165,7 +167,7 @@ export class Request {
     request.#isEncrypted = this.#isEncrypted;
     request.#remoteAddress = this.#remoteAddress;
     request.#bytes = this.#bytes;
-    request.#signal = this.#signal;
+    request.#given = this.signal;
     return request;
   }
 
@@ -380,16 +382,28 @@ export class Request {
     return visitorAddress(this.#remoteAddress ?? '', this.headers['x-forwarded-for'], this.#settings.trust);
   }
 
-  /** Aborted when the client goes before it has the whole answer, and when a closing site will not wait any longer. */
+  /**
+   * Aborted when the client goes before it has the whole answer, when a closing site will not wait any longer, and, with a `TimeoutError`,
+   * when `handlerTimeout` is over.
+   */
   get signal(): AbortSignal {
-    return (this.#signal ??= signalOf(this.#outgoing));
+    return this.#endedBy.signal;
   }
 
-  /** @internal Whether this error says no more than that the client has gone, which the handler was told by `signal`. */
+  /** @internal Tell whoever answers it, by `signal`, that nobody waits for that any more. */
+  abort(reason: unknown): void {
+    this.#endedBy.abort(reason);
+  }
+
+  get #endedBy(): AbortController {
+    return (this.#ender ??= enderOf(this.#outgoing, this.#given));
+  }
+
+  /** @internal Whether this error says no more than that nobody waits any more, which the handler was told by `signal`. */
   isDeparture(error: unknown): boolean {
-    if (!this.#signal?.aborted) return false;
+    if (!this.#ender?.signal.aborted) return false;
     let cause = error;
-    while (cause instanceof Error && cause.name !== 'AbortError') ({cause} = cause);
+    while (cause instanceof Error && cause.name !== 'AbortError' && cause !== this.signal.reason) ({cause} = cause);
     return cause instanceof Error;
   }
 
@@ -449,12 +463,15 @@ function lowerCased(headers: Readonly<Record<string, string | undefined>>): Inco
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function signalOf(outgoing: Outgoing | undefined): AbortSignal {
+function enderOf(outgoing: Outgoing | undefined, given: AbortSignal | undefined): AbortController {
   const controller = new AbortController();
+  const follow = () => controller.abort(given?.reason);
+  if (given?.aborted) follow();
+  given?.addEventListener('abort', follow, {once: true});
   const leave = () => controller.abort(new DOMException('The client has gone.', 'AbortError'));
   if (outgoing && hasLeft(outgoing)) leave();
   outgoing?.once('close', () => {
     if (hasLeft(outgoing)) leave();
   });
-  return controller.signal;
+  return controller;
 }

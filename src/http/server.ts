@@ -10,10 +10,10 @@ import {
 } from 'node:http2';
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
-import {Server as TlsServer} from 'node:tls';
+import {createSecureContext, Server as TlsServer} from 'node:tls';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
-import {checkOptions, kind, optionsOf, required, secret, text, type Kinds} from '../options.ts';
+import {checkOptions, kind, optionInvalid, optionsOf, required, secret, text, type Kinds} from '../options.ts';
 import {listenError} from './listen-error.ts';
 import type {Outgoing} from './outgoing.ts';
 import type {Message} from './request.ts';
@@ -59,6 +59,10 @@ export interface ListenOptions {
 const pem = kind('PEM, as a text or a Buffer', value => text.fits(value) || Buffer.isBuffer(value));
 const secretPem = required(secret(pem));
 
+type Tls = NonNullable<ListenOptions['tls']>;
+
+const tlsKinds: Kinds<Tls> = {key: secretPem, cert: secretPem};
+
 /** Node's timers and counters take no more. */
 const mostOfAnyLimit = 2 ** 31 - 1;
 
@@ -76,7 +80,7 @@ export const listenKinds: Kinds<ListenOptions> = {
     value => Number.isInteger(value) && value === ((value as number) & 65_535),
   ),
   host: text,
-  tls: optionsOf<NonNullable<ListenOptions['tls']>>({key: secretPem, cert: secretPem}),
+  tls: optionsOf<Tls>(tlsKinds),
   keepAliveTimeout: limit(0),
   headersTimeout: limit(0),
   requestTimeout: limit(0),
@@ -204,7 +208,7 @@ export class Server {
     return limited(createHttpServer({...limits, optimizeEmptyRequests: true}, this.#ownListener(limits)), limits);
   }
 
-  #secureServer(tls: NonNullable<ListenOptions['tls']>, limits: Limits): NetServer {
+  #secureServer(tls: Tls, limits: Limits): NetServer {
     const {maxConcurrentStreams, maxHeaderSize: maxHeaderListSize, maxHeadersCount} = limits;
     const settings = {maxConcurrentStreams, maxHeaderListSize};
     // Over HTTP/2 Node takes 0 for the least.
@@ -218,6 +222,21 @@ export class Server {
 
   #ownListener(limits: Limits): Listener {
     return (message, out) => this.#take(message, out as ServerResponse, limits);
+  }
+
+  /** Have another key and certificate for the connections to come. Throws `OPTION_INVALID`, and then those of before hold. */
+  setTls(tls: Tls): void {
+    checkOptions('setTls()', tls, tlsKinds);
+    const servers = this.#listening.filter(server => server instanceof TlsServer);
+    if (servers.length === 0)
+      throw optionInvalid('setTls(): the site does not listen by TLS. Give listen() the first pair.');
+    try {
+      createSecureContext(tls);
+    } catch (cause) {
+      const message = `setTls(): this key and certificate can't be used: ${String(cause)} Those of before are.`;
+      throw new EspalierError('OPTION_INVALID', message, {cause});
+    }
+    for (const server of servers) server.setSecureContext(tls);
   }
 
   #send(response: Response, out: ServerResponse, limits: Limits | undefined): void {
