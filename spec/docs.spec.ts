@@ -15,6 +15,7 @@ import {etagDefaults} from '../src/builtin/etag.ts';
 import {filesDefaults} from '../src/builtin/files.ts';
 import {healthDefaults} from '../src/builtin/health.ts';
 import {mountDefaults} from '../src/builtin/mount.ts';
+import {proxyDefaults} from '../src/builtin/proxy.ts';
 import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
 import {redirectToDefaults} from '../src/builtin/redirect-to.ts';
 import {sendFileDefaults} from '../src/builtin/send-file.ts';
@@ -64,6 +65,7 @@ const builtins = {
   files: filesDefaults,
   health: healthDefaults,
   mount: mountDefaults,
+  proxy: proxyDefaults,
   rateLimit: rateLimitDefaults,
   redirectTo: redirectToDefaults,
   sendFile: sendFileDefaults,

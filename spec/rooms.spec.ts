@@ -64,11 +64,11 @@ test('Inversify is known to injection, the decorator of resources, the container
   t.deepEqual(knowing, ['src/index.ts', ...decorators, ...composing].toSorted());
 });
 
-test('sockets are known to the server and its HTTP/2 connections alone; two more tell addresses from other texts', t => {
+test('sockets are known to the server and its HTTP/2 connections alone; three more tell addresses from other texts', t => {
   const listening = files('src/**/*.ts').filter(file =>
     importsIn(file).some(name => /^node:(?:net|tls|http2)$/.test(name)),
   );
-  const telling = ['src/builtin/access-log.ts', 'src/builtin/rate-limit.ts'];
+  const telling = ['src/builtin/access-log.ts', 'src/builtin/proxy-headers.ts', 'src/builtin/rate-limit.ts'];
   t.deepEqual(listening, [...telling, 'src/http/http2-connections.ts', 'src/http/server.ts']);
   for (const file of telling) t.regex(readFileSync(file, 'utf8'), /^import \{isIP(?:v6)?\} from 'node:net';$/m);
 });

@@ -51,6 +51,8 @@ export const errorCodes = [
   'SIGN_IN_REQUIRED',
   'SITE_BUSY',
   'SITE_CLOSED',
+  'TARGET_FAILED',
+  'TARGET_LATE',
   'USER_INVALID',
   'VERB_TAKEN',
 ] as const;

@@ -43,13 +43,17 @@ export function hasBody({message, headers}: Request): boolean {
 /**
  * The body of a request as it comes, no faster than it is taken, or what has been read of it already. When the request has been
  * answered the rest is thrown away, so that a client that sends on does not wait for ever. Fails with a 400 where it ends early.
+ * Throws a 501 for another transfer coding than `chunked` (RFC 9112, section 6.1): the body would be handed on as what it is not.
  * `heed` hears whether the client is waited for.
  */
 export function bodyStream(
   request: Request,
   heed: (isClientAwaited: boolean) => void = () => undefined,
 ): ReadableStream<Uint8Array> {
-  const {message, bodyRead} = request;
+  const {message, bodyRead, headers} = request;
+  if (!/^chunked$/i.test(headers['transfer-encoding'] ?? 'chunked')) {
+    throw createError(501, 'No transfer coding but "chunked" is known here.');
+  }
   if (bodyRead) return fromBytes(bodyRead);
   if (!message.readable && !message.readableAborted) {
     throw new Error('The body has been read already, by somebody else.');
