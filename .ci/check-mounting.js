@@ -20,13 +20,20 @@ function install() {
   writeFileSync(join(folder, 'express.ts'), program.replace('./mounting/', './'));
   for (const name of ['express', 'fastify', 'nest', 'nest-fastify']) setBefore(name, "app.use('/shop'", onNode);
   setBefore('hono', "app.mount('/shop'", onHono);
+  setBefore('koa', 'app.use(async (context, next) => {\n  const {url', inKoaToo);
+  addToShop();
   const settings = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   settings.dependencies.espalier = `file:${JSON.parse(packed)[0].filename}`;
   writeFileSync(join(folder, 'package.json'), JSON.stringify(settings));
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {cwd: folder});
 }
 
-const onNode = `app.use((_request: unknown, response: import('node:http').ServerResponse, next: () => void) => {
+const onNode = `app.use((request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, next: () => void) => {
+  if (request.url?.includes('locked')) {
+    response.statusCode = 401;
+    response.end('Outside');
+    return;
+  }
   response.appendHeader('Set-Cookie', 'language=en');
   response.setHeader('Vary', 'Accept-Language');
   next();
@@ -34,10 +41,53 @@ const onNode = `app.use((_request: unknown, response: import('node:http').Server
 `;
 // Of what is set before, Hono keeps nothing for a Response that it is given.
 const onHono = `app.use(async (context, next) => {
+  if (context.req.query('locked') !== undefined) return context.text('Outside', 401);
   await next();
   context.header('Set-Cookie', 'language=en', {append: true});
   context.header('Vary', 'Accept-Language', {append: true});
 });
+`;
+
+const inKoaToo = `app.use(async (context, next) => {
+  if (!('locked' in context.query)) return next();
+  context.status = 401;
+  context.body = 'Outside';
+});
+`;
+
+/** Give the site a guard of its own, and a page that says where it is mounted. */
+function addToShop() {
+  const file = join(folder, 'shop.ts');
+  const shop = readFileSync(file, 'utf8')
+    .replace('import {Child, Get,', 'import {Child, Use, createError, type Middleware, Get,')
+    .replace('export const site = createSite(Shop);', guardedShop);
+  writeFileSync(file, shop);
+}
+
+const guardedShop = `class Closed implements Middleware {
+  handle(): never {
+    throw createError(403, 'Inside');
+  }
+}
+
+@Resource()
+@Use(Closed)
+class Secret {}
+
+@Resource()
+class Where {
+  @Get()
+  show({mountPath, url}: Request) {
+    return \`\${mountPath} \${url}\`;
+  }
+}
+
+@Resource()
+@Child('closed', Secret)
+@Child('where', Where)
+class Whole extends Shop {}
+
+export const site = createSite(Whole);
 `;
 
 /** Have the framework set a cookie and Vary before a program mounts the site. */
@@ -102,9 +152,26 @@ async function mounted(ask) {
   assert.notEqual(outside.headers.get('content-type'), 'application/problem+json');
 }
 
+/** Guards of both sides hold, and the site knows where it is. */
+async function guarded(ask, mountPath) {
+  assert.equal(await (await ask('/shop/where?a=%2F')).text(), `${mountPath} /where?a=%2F`);
+  for (const path of ['/shop/closed', '/shop/closed/', '/shop/closed/below', '/shop/%63losed']) {
+    const inside = await ask(path);
+    assert.equal(`${inside.status} ${(await inside.json()).detail}`, '403 Inside', path);
+  }
+  for (const path of ['/shop?locked', '/shop/where?locked', '/shop/closed?locked']) {
+    const outside = await ask(path);
+    assert.equal(`${outside.status} ${await outside.text()}`, '401 Outside', path);
+  }
+  for (const path of ['/shop//closed', '/shop/./closed']) {
+    assert.ok((await ask(path)).status >= 400, path);
+  }
+}
+
 /** What the framework has set stays, on a page and on an error. */
-async function keeping(ask) {
+const keeping = mountPath => async ask => {
   await mounted(ask);
+  await guarded(ask, mountPath);
   for (const [path, status, own] of [
     ['/shop', 200, 'Cookie'],
     ['/shop/nowhere', 404, 'Accept'],
@@ -118,11 +185,12 @@ async function keeping(ask) {
     const vary = headers.get('vary').split(/, */);
     for (const name of ['Accept-Language', own]) assert.ok(vary.includes(name), `Vary lacks ${name}: ${vary}`);
   }
-}
+};
 
 /** As the others, by Koa's own calls. */
 async function inKoa(ask) {
   await mounted(ask);
+  await guarded(ask, '/shop');
   for (const [path, status, vary] of [
     ['/shop?x', 200, 'Accept-Language, Cookie'],
     ['/shop/nowhere', 404, 'Accept-Language, Accept'],
@@ -152,6 +220,11 @@ async function below(ask) {
   assert.equal((await ask('/api/nowhere')).status, 404);
   const head = await ask('/api/articles/x', {method: 'HEAD'});
   assert.equal(`${head.status} ${await head.text()}`, '200 ');
+  for (const method of ['DELETE', 'PROPFIND']) {
+    assert.equal(await (await ask('/api/method', {method})).text(), method);
+  }
+  assert.match(await (await ask('/api/visitor')).text(), /^(?:::1|127\.0\.0\.1|::ffff:127\.0\.0\.1)$/);
+  assert.equal(await (await ask('/api/stream')).text(), 'one two');
 }
 
 async function websocket(ask, port) {
@@ -170,7 +243,8 @@ async function websocket(ask, port) {
 try {
   install();
   run('npx', ['tsc', '-p', '.'], {cwd: folder, stdio: 'inherit'});
-  for (const name of ['express', 'fastify', 'hono', 'nest', 'nest-fastify']) await hold(name, keeping);
+  for (const name of ['express', 'fastify', 'nest', 'nest-fastify']) await hold(name, keeping('/shop'));
+  await hold('hono', keeping(''));
   await hold('koa', inKoa);
   await hold('beside', beside);
   await hold('below', below);

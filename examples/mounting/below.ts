@@ -1,32 +1,20 @@
 // A Hono application below a resource.
-import {Child, Delete, Get, Patch, Post, Put, Resource, serve, type Request} from 'espalier';
+import {Child, Get, Resource, serve} from 'espalier';
+import {mount, type MountContext} from 'espalier/builtin';
 import {Hono} from 'hono';
+import {streamText} from 'hono/streaming';
 
-const api = new Hono()
+const api = new Hono<{Bindings: MountContext}>()
   .get('/articles/:name', context => context.json({name: context.req.param('name')}))
-  .post('/articles', async context => context.json(await context.req.json(), 201));
-
-@Resource({leaf: true})
-class Api {
-  @Get()
-  @Post()
-  @Put()
-  @Patch()
-  @Delete()
-  async answer(request: Request) {
-    const {method, postpath, search} = request;
-    const url = new URL(`/${postpath.map(encodeURIComponent).join('/')}${search}`, 'http://localhost');
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(request.headers)) {
-      if (!name.startsWith(':')) headers.set(name, String(value));
-    }
-    const body = method === 'GET' || method === 'HEAD' ? null : new Uint8Array(await request.bytes());
-    return api.fetch(new globalThis.Request(url, {method, headers, body}));
-  }
-}
+  .post('/articles', async context => context.json(await context.req.json(), 201))
+  .get('/visitor', context => context.text(context.env.ip))
+  .get('/stream', context =>
+    streamText(context, async stream => void (await stream.write('one ').then(() => stream.write('two')))),
+  )
+  .all('/method', context => context.text(context.req.method));
 
 @Resource()
-@Child('api', Api)
+@Child('api', mount(api.fetch))
 class Home {
   @Get()
   greet() {
