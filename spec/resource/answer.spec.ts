@@ -50,3 +50,11 @@ test('a middleware sees what an answer has become, and what it fails with', asyn
   t.is(await (await visitor().get('/?fail')).text(), 'mended');
   t.deepEqual(Watch.seen, ['Hello, Ada', 'No coffee.']);
 });
+
+test('to the compiler nothing else is such an answer', t => {
+  // @ts-expect-error An object with the same method is none.
+  const answer: Answer = {begin: () => undefined};
+  // @ts-expect-error Nor is a number.
+  const other: Answer = 7;
+  t.truthy([answer, other]);
+});

@@ -61,8 +61,8 @@ interface ChildDecorator<T extends object> {
  * method makes it for each request, from the segment and the request.
  *
  * `segment` is a literal, `''` for the path with a slash at its end, or a capture: `':year'` takes any one segment, which
- * is in `request.params.year`, decoded. A literal beats a capture; `literal(':year')` is one whatever is in it. Name the class by a function, `() => Archive`, where it
- * is declared later. Throws `CHILD_SEGMENT_INVALID`, `CHILD_UNDEFINED` or `CHILD_TAKEN` at once.
+ * is in `request.params.year`, decoded. A literal beats a capture; `literal(':year')` is one whatever is in it. Name the class by
+ * a function, `() => Archive`, where it is declared later. Throws `CHILD_SEGMENT_INVALID`, `CHILD_UNDEFINED` or `CHILD_TAKEN` at once.
  */
 export function Child<T extends object>(
   segment: string | Literal,
