@@ -525,17 +525,16 @@ test('onError may be a class: the container makes it once, with what it asks for
   let made = 0;
   @injectable()
   class Pages {
-    constructor(@inject(Greeting) private readonly greeting: Greeting) {
+    constructor(@inject(Greeting) private readonly words: Greeting) {
       made += 1;
     }
     handle({status}: SiteError, request: Request) {
-      return `${this.greeting.text}: ${status} at ${request.path}`;
+      return `${this.words.text}: ${status} at ${request.path}`;
     }
   }
   @Resource()
   class Empty {}
-  const modules = [new ContainerModule(({bind}) => void bind(Greeting).toSelf())];
-  const {site: tested} = testSite(Empty, {onError: Pages, modules});
+  const {site: tested} = testSite(Empty, {onError: Pages, modules: [greeting]});
   for (const url of ['/one', '/two']) {
     const answer = await tested.handle({url, headers: {host: 'localhost'}});
     t.is(answer.status, 404);

@@ -782,12 +782,12 @@ test('who waits behind another answer hears that the client has gone', async t =
 test('who waits behind another answer hears it also when what was sent has been read', async t => {
   const gone: string[] = [];
   let read = 0;
-  const {promise: never} = Promise.withResolvers<void>();
+  const {promise: held} = Promise.withResolvers<void>();
   const {server} = served(t, async (_response, request) => {
     request.signal.addEventListener('abort', () => gone.push(request.path));
     await request.bytes();
     read += 1;
-    await never;
+    await held;
   });
   const post = (path: string) => `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nHello`;
   const socket = await said(await server.listen({port: 0, host: '127.0.0.1'}), post('/first') + post('/second'));

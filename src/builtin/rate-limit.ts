@@ -195,18 +195,18 @@ class MemoryLimiter implements Limiter {
   async consume(key: string): Promise<LimiterState> {
     const now = this.#clock.now();
     this.#forgetEnded(now);
-    const count = this.#counts.get(key) ?? this.#begin(key, now);
-    count.points += 1;
-    const state = {remainingPoints: Math.max(0, this.#points - count.points), msBeforeNext: count.endsAt - now};
-    if (count.points > this.#points) throw state;
+    const counted = this.#counts.get(key) ?? this.#begin(key, now);
+    counted.points += 1;
+    const state = {remainingPoints: Math.max(0, this.#points - counted.points), msBeforeNext: counted.endsAt - now};
+    if (counted.points > this.#points) throw state;
     return state;
   }
 
   #begin(key: string, now: number) {
     if (this.#counts.size >= this.#limit) this.#counts.delete(this.#counts.keys().next().value!);
-    const count = {points: 0, endsAt: now + this.#duration};
-    this.#counts.set(key, count);
-    return count;
+    const counted = {points: 0, endsAt: now + this.#duration};
+    this.#counts.set(key, counted);
+    return counted;
   }
 
   #forgetEnded(now: number): void {
