@@ -5,6 +5,7 @@ refuseOldNode();
 
 /** Every code an `EspalierError` can carry. Each has a heading in docs/errors.md, and nothing else has. */
 export const errorCodes = [
+  'BODY_TAKEN',
   'CHILD_MISMATCH',
   'CHILD_SEGMENT_INVALID',
   'CHILD_TAKEN',

@@ -16,6 +16,7 @@ import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
 import {dismiss} from './http/stream.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
+import {knownCodings, type BodyCoding} from './http/unpack.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
 import {Logger, report, warn} from './logger.ts';
 import {
@@ -89,6 +90,8 @@ export interface SiteOptions {
   readonly csrf?: false | CsrfOptions;
   /** The most bytes a request body may have. Default: 1 MiB. */
   readonly bodyLimit?: number;
+  /** The codings that a request body may be compressed by; `bodyLimit` holds for what it is unpacked to. Default: none, it is a 415. */
+  readonly bodyCodings?: readonly BodyCoding[];
   /** The proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
   readonly trustProxy?: TrustProxy;
   /**
@@ -123,6 +126,10 @@ export const siteKinds: Kinds<SiteOptions> = {
   ),
   csrf: orFalse(optionsOf<CsrfOptions>(csrfKinds)),
   bodyLimit: positive,
+  bodyCodings: kind(
+    `a list of ${knownCodings.map(name => JSON.stringify(name)).join(', ')}`,
+    value => Array.isArray(value) && value.every(name => knownCodings.includes(name as BodyCoding)),
+  ),
   trustProxy: anything,
   handlerTimeout: delay,
   maxRequests: count,
@@ -133,6 +140,7 @@ export const siteKinds: Kinds<SiteOptions> = {
 export const siteDefaults = {
   sessions: {...sessionDefaults, memoryLimit: MemoryStore.defaults.limit, memoryBytes: MemoryStore.defaults.bytes},
   bodyLimit: 1024 * 1024,
+  bodyCodings: [] as readonly BodyCoding[],
   trustProxy: false,
   drainTimeout: 10_000,
 } as const;
@@ -168,7 +176,7 @@ export function composeSite(
     view.grow(tree, use);
     warnOfTree(hold, tree, use);
     const clock = hold.container.get<Clock>(Clock);
-    const settings = {...limits, now: () => clock.now()};
+    const settings = {...limits, clock};
     const refuseForged = guardOf(options, sessions);
     const onError = errorHandlerOf(hold, options);
     const bounds = boundsOf(options);
@@ -521,9 +529,10 @@ function boundsOf({
   return {drainTimeout, handlerTimeout, maxRequests};
 }
 
-function limitsOf({bodyLimit, trustProxy}: SiteOptions): Omit<RequestSettings, 'now'> {
+function limitsOf({bodyLimit, bodyCodings, trustProxy}: SiteOptions): Omit<RequestSettings, 'clock'> {
   return {
     bodyLimit: bodyLimit ?? siteDefaults.bodyLimit,
+    bodyCodings: bodyCodings ?? siteDefaults.bodyCodings,
     trust: compileTrust(trustProxy ?? siteDefaults.trustProxy),
   };
 }

@@ -1,14 +1,8 @@
-import {Readable} from 'node:stream';
 import test from 'ava';
 import {Post, Resource, type Request} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {isHttpError} from 'http-errors';
-import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from '../../src/http/body.ts';
-
-/** A body that comes in these chunks, with these headers. */
-function incoming(chunks: readonly string[], headers: Record<string, string> = {}) {
-  return {stream: Readable.from(chunks.map(chunk => Buffer.from(chunk))), headers};
-}
+import {decodeBody, decodeForm, decodeJson, decodeText} from '../../src/http/body.ts';
 
 /** The status and text of the error that this ends in. */
 async function refusal(act: () => unknown): Promise<[number, string] | undefined> {
@@ -30,56 +24,6 @@ async function multipart(entries: readonly (readonly [string, string | File])[])
 
 const json = {'content-type': 'application/json'};
 const urlEncoded = {'content-type': 'application/x-www-form-urlencoded'};
-
-test('a body is all of its chunks', async t => {
-  t.is(String(await readBytes(incoming(['Hel', '', 'lo']), 5)), 'Hello');
-  t.is((await readBytes(incoming([]), 5)).length, 0);
-});
-
-test('a body is a Buffer, also where it comes as other bytes', async t => {
-  const stream = Readable.from([new TextEncoder().encode('Hello').subarray(1)]);
-  const body = await readBytes({stream, headers: {}}, 5);
-  t.true(Buffer.isBuffer(body));
-  t.is(String(body), 'ello');
-});
-
-test('a length past the limit is a 413 before anything is read', async t => {
-  const body = incoming(['Hello!'], {'content-length': '6'});
-  t.deepEqual(await refusal(() => readBytes(body, 5)), [413, 'The body is larger than 5 bytes.']);
-  t.false(body.stream.readableDidRead);
-});
-
-test('a body without a length is a 413 as soon as it passes the limit', async t => {
-  const body = incoming(['Hel', 'lo!', 'never', 'read'], {'transfer-encoding': 'chunked'});
-  t.deepEqual(await refusal(() => readBytes(body, 5)), [413, 'The body is larger than 5 bytes.']);
-  t.false(body.stream.readableEnded);
-});
-
-test('a length beside chunks means nothing', async t => {
-  const headers = {'transfer-encoding': 'chunked', 'content-length': '99'};
-  t.is(String(await readBytes(incoming(['Hello'], headers), 5)), 'Hello');
-});
-
-test('a body that ends before its length is a 400', async t => {
-  const body = incoming(['Hel'], {'content-length': '5'});
-  t.is((await refusal(() => readBytes(body, 100)))?.[0], 400);
-});
-
-for (const encoding of ['gzip', 'deflate', 'br', 'zstd', 'GZIP', 'identity, gzip']) {
-  test(`a compressed body is a 415: ${encoding}`, async t => {
-    const body = incoming(['x'], {'content-encoding': encoding});
-    t.deepEqual(await refusal(() => readBytes(body, 5)), [415, 'A compressed body is not accepted.']);
-  });
-}
-
-test('the answer to a compressed body says what is accepted', async t => {
-  const body = incoming(['x'], {'content-encoding': 'gzip'});
-  t.like(await t.throwsAsync(readBytes(body, 5)), {headers: {'Accept-Encoding': 'identity'}});
-});
-
-test('identity is no compression', async t => {
-  t.is(String(await readBytes(incoming(['x'], {'content-encoding': 'Identity'}), 5)), 'x');
-});
 
 test('text is UTF-8 unless its type names another charset', t => {
   const bytes = Buffer.from('é');
@@ -259,27 +203,6 @@ test('a form of more than 1,000 fields is a 413, however small', async t => {
 test('a field of a URL-encoded form has a blank for each plus, a million too', t => {
   t.is(decodeForm(Buffer.from('a+b=c+%2B+é'), urlEncoded).get('a b'), 'c + é');
   t.is(decodeForm(Buffer.from(`a=${'+'.repeat(1_000_000)}`), urlEncoded).get('a'), ' '.repeat(1_000_000));
-});
-
-test('a body that somebody else has read is an error, and never an empty one', async t => {
-  const body = incoming(['Hello'], {'content-length': '5'});
-  for await (const chunk of body.stream) t.truthy(chunk);
-  await t.throwsAsync(readBytes(body, 5), {message: 'The body has been read already, by somebody else.'});
-});
-
-test('a body that is broken off is a 400, and the error of a stream is its own', async t => {
-  const broken = new Readable({
-    read() {
-      this.push('Hel');
-      this.destroy(Object.assign(new Error('aborted'), {code: 'ECONNRESET'}));
-    },
-  });
-  t.deepEqual(await refusal(() => readBytes({stream: broken, headers: {}}, 5)), [
-    400,
-    'The body ends before it is whole.',
-  ]);
-  const failing = new Readable({read: () => failing.destroy(new Error('disk'))});
-  await t.throwsAsync(readBytes({stream: failing, headers: {}}, 5), {message: 'disk'});
 });
 
 test('a field of a multipart form is text in the charset that it names', async t => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {isHttpError} from 'http-errors';
-import {partsOf} from '../../src/http/multipart.ts';
+import {MultipartParser, partsOf} from '../../src/http/multipart.ts';
 
 /** The names and texts of the parts of a form whose boundary is `B`, or the status that it is refused with. */
 function read(body: string, limit = 10): [name: string, text: string][] | number {
@@ -64,7 +64,13 @@ const unreadable: Record<string, string> = {
   'a name with something after it': disposition('name="a"b'),
   'a line that is no header': part(a, '\0\0'),
   'a line break that is none': part(a, 'X-A: 1\nX-B: 2'),
-  'headers that are too long': part(a, `X-A: ${'a'.repeat(128 * 1024)}`),
+  'headers that are too long': part(a, `X-A: ${'a'.repeat(16 * 1024)}`),
+  'headers that are too long together':
+    part(a, `X-A: ${'a'.repeat(15 * 1024)}`)
+      .replace('--B--\r\n', '')
+      .repeat(9) + '--B--',
+  'a boundary among its headers': part(a, '--B:x').replace('--B--', '--B:x--'),
+  'the line break of a boundary for the end of its headers': `--B\r\n${a}\r\n\r\n--B--\r\n`,
   'the name of a file that is not UTF-8': disposition("name=a; filename*=UTF-8''%ff"),
   'the name of a file in another charset': disposition("name=a; filename*=ISO-8859-1''a"),
 };
@@ -84,10 +90,11 @@ test('a part that is encoded, which browsers never send, is a 415', t => {
   }
 });
 
-test('parts are counted before the first of them is read', t => {
-  const unread = '--B\r\n\0\r\n\r\n\r\n'.repeat(3);
-  t.is(read(`${unread}--B--`, 2), 413);
-  t.is(read(`${unread}--B--`, 3), 400);
+test('of a form with too many parts none is read that is too much', t => {
+  const most = part(a).replace('--B--\r\n', '').repeat(3);
+  t.is(read(`${most}--B--`, 2), 413);
+  t.is(read(`${most}--B\r\n\0`, 3), 413);
+  t.is((read(`${most}--B--`, 3) as unknown[]).length, 3);
 });
 
 test('a quotation mark and line breaks in a name are as the form has them', t => {
@@ -107,4 +114,63 @@ test("a file's name holds no path", t => {
     t.is(names(`name=a; filename="${path}"`)[1], 'passwd');
   }
   for (const path of ['..', '/a/.', 'a/']) t.is(names(`name=a; filename="${path}"`)[1], '');
+});
+
+/** What is read of a form that comes in chunks of this size: of each part its name and its content, or the status. */
+function readInChunks(body: Buffer<ArrayBuffer>, size: number, limit = 10): [name: string, text: string][] | number {
+  const parts: [string, string][] = [];
+  const chunks = Array.from({length: Math.ceil(body.length / size)}, (_, i) => body.subarray(i * size, (i + 1) * size));
+  try {
+    const parser = new MultipartParser('B', limit);
+    for (const piece of chunks.flatMap(chunk => [...parser.read(chunk)])) {
+      if (piece instanceof Uint8Array) parts.at(-1)![1] += piece.toString('latin1');
+      else parts.push([piece.name, '']);
+    }
+    parser.end();
+    return parts;
+  } catch (error) {
+    if (isHttpError(error)) return error.status;
+    throw error;
+  }
+}
+
+test('a form is read the same wherever it is cut, and is refused the same', t => {
+  const contents = ['x--B\n--B-- \r--B', '', '\r\n', '\r\n--', '\r\n-\r\n--A', '\r\r\n\r\r\n--\r\n--'];
+  const forms = [
+    ...contents.map(content => part(a).replace('1', content)),
+    ...Object.values(wholeForms),
+    ...Object.values(unreadable).filter(body => body.length < 1000),
+    `${part(a).replace('--B--\r\n', '').repeat(3)}--B--`,
+  ];
+  for (const form of forms) {
+    const body = Buffer.from(form);
+    const whole = readInChunks(body, body.length);
+    for (let size = 1; size < Math.min(body.length, 80); size += 1) t.deepEqual(readInChunks(body, size), whole, form);
+  }
+  t.deepEqual(
+    contents.map(content => readInChunks(Buffer.from(part(a).replace('1', content)), 3)),
+    contents.map(content => [['a', content]]),
+  );
+});
+
+test('a form whose bytes come one by one is read, whatever repeats in it', t => {
+  const size = 40_000;
+  const bodies = {
+    'line breaks': part(a).replace('1', '\r\n'.repeat(size / 2)),
+    'what is almost a boundary': part(a).replace('1', '\r\n--A'.repeat(size / 5)),
+    'blanks after a boundary': `--B${' '.repeat(size)}\r\n${a}\r\n\r\n1\r\n--B--`,
+    'a preamble': `${'\r\n--'.repeat(size / 4)}\r\n${part(a)}`,
+    'an epilogue': `${part(a)}${'\r\n--B'.repeat(size / 5)}`,
+  };
+  for (const [what, body] of Object.entries(bodies)) {
+    const bytes = Buffer.from(body);
+    t.deepEqual(readInChunks(bytes, 1), readInChunks(bytes, bytes.length), what);
+    t.is((readInChunks(bytes, 1) as unknown[]).length, 1, what);
+  }
+});
+
+test('a boundary longer than 70 characters is a 400: no client has one, and to look for it could take long', t => {
+  const form = (boundary: string) => partsOf(Buffer.from(part(a).replaceAll('--B', `--${boundary}`)), boundary, 1);
+  t.is(form('x'.repeat(70)).length, 1);
+  t.throws(() => form('x'.repeat(71)), {message: 'The body is not a complete multipart form.'});
 });

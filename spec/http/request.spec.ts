@@ -14,19 +14,23 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Readable} from 'node:stream';
 import {json} from 'node:stream/consumers';
+import {brotliCompressSync, gzipSync, zstdCompressSync} from 'node:zlib';
 import test, {type ExecutionContext} from 'ava';
 import express from 'express';
 import {isHttpError} from 'http-errors';
-import {Get, Post, Resource, Response, type SiteOptions} from 'espalier';
+import {Get, Post, Resource, Response, type FormPart, type SiteOptions} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {z} from 'zod';
 import {until} from '../until.ts';
+import {systemClock} from '../../src/clock.ts';
 import {Request, type Message, type RequestSettings} from '../../src/http/request.ts';
 
 /** What a site says that believes the proxies at 10.0.0.1 and 10.0.0.2. */
 const behindProxies: RequestSettings = {
   bodyLimit: 100,
+  bodyCodings: [],
   trust: address => /^10\.0\.0\.[12]$/.test(address),
-  now: Date.now,
+  clock: systemClock,
 };
 
 /** A request from this address with these headers, to a site behind proxies. */
@@ -444,7 +448,7 @@ test('an AbortError while the client is there is an error of the site', async t 
 
 test('what comes from nowhere has no proxy that could be trusted', t => {
   const headers = {'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https'};
-  const {ip, secure} = Request.from({headers}, {bodyLimit: 1, trust: () => true, now: Date.now});
+  const {ip, secure} = Request.from({headers}, {bodyLimit: 1, bodyCodings: [], trust: () => true, clock: systemClock});
   t.deepEqual([ip, secure], ['', false]);
 });
 
@@ -474,3 +478,217 @@ test('a proxy at a Unix socket is trusted where trustProxy says so, and only the
   t.deepEqual(await ask('loopback', 'b'), [doubted, doubted]);
   t.deepEqual(await ask(false, 'c'), [doubted, doubted]);
 });
+
+const formType = 'multipart/form-data; boundary=B';
+const filePart = (content: string, name = 'up') =>
+  `--B\r\nContent-Disposition: form-data; name="${name}"; filename="a.txt"\r\n\r\n${content}\r\n`;
+
+/** A site that answers POST by this, listening; a connection to it. */
+async function uploading(
+  t: ExecutionContext,
+  post: (request: Request, response: Response) => unknown,
+  options?: SiteOptions,
+) {
+  @Resource()
+  class Root {
+    @Post()
+    read(request: Request, response: Response) {
+      return post(request, response);
+    }
+    @Get()
+    show() {
+      return 'shown';
+    }
+  }
+  const {site, log} = testSite(Root, options);
+  const url = await site.listen({port: 0, host: '127.0.0.1'});
+  t.teardown(() => site.close());
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  const post1 = (head: string, begin: string) =>
+    socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\n${head}\r\n\r\n${begin}`);
+  return {site, log, url, socket, post: post1};
+}
+
+/** What a connection has said, once that matches. */
+async function heard(socket: NodeJS.ReadableStream, wanted: RegExp): Promise<string> {
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+  return until(() => wanted.test(text) && text, String(wanted));
+}
+
+test('a body is given as it comes, no faster than it is taken, and can be answered with', async t => {
+  const {url} = await uploading(t, request => request.stream());
+  const answer = await fetch(url, {method: 'POST', body: 'x'.repeat(1_000_000)});
+  t.is((await answer.text()).length, 1_000_000);
+});
+
+test('a client can send no more of a body than is read, but for what buffers hold', async t => {
+  let take!: () => Promise<IteratorResult<Buffer>>;
+  const {promise: done, resolve: finish} = Promise.withResolvers<string>();
+  const {socket, post} = await uploading(t, async request => {
+    const stream = request.stream({limit: Infinity});
+    take = () => stream.next();
+    return done;
+  });
+  post('Transfer-Encoding: chunked', '');
+  const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+  // As much as the connection takes.
+  let sent = 0;
+  while (socket.write(chunk) || sent < 1000) sent += 1;
+  await until(() => take);
+  let read = (await take()).value!.length;
+  for (let round = 0; round < 10; round += 1) await setImmediate();
+  t.true(socket.writableLength > 0, 'it waits');
+  while (read < sent * 65_536) read += (await take()).value!.length;
+  finish('read');
+  t.true(read >= sent * 65_536);
+});
+
+test('a stream has a limit, the site’s or one of its own', async t => {
+  const lengths = async (request: Request, limit?: number) => {
+    let length = 0;
+    for await (const chunk of request.stream(limit === undefined ? {} : {limit})) length += chunk.length;
+    return length;
+  };
+  const post = () => Request.from({method: 'POST', body: 'x'.repeat(101)}, behindProxies);
+  t.is(await statusOf(() => lengths(post())), 413);
+  t.is(await lengths(post(), 101), 101);
+  t.throws(() => post().stream({limit: -1}), {code: 'OPTION_INVALID'});
+  t.throws(() => post().files({fieldLimit: 0}), {code: 'OPTION_INVALID'});
+});
+
+test('who streams a body and asks for the whole, or the other way round, gets a clear error', async t => {
+  const post = () => Request.from({method: 'POST', body: 'x', headers: {'Content-Type': formType}});
+  const streamed = post();
+  streamed.stream();
+  for (const read of [() => streamed.json(), () => streamed.form(), () => streamed.text(), () => streamed.bytes()]) {
+    await t.throwsAsync(read(), {code: 'BODY_TAKEN', message: /^The body is read as a stream already\./});
+  }
+  t.throws(() => streamed.files(), {code: 'BODY_TAKEN'});
+  const whole = post();
+  await whole.text();
+  t.throws(() => whole.stream(), {code: 'BODY_TAKEN', message: /^The body has been read as a whole already\./});
+  t.throws(() => whole.files(), {code: 'BODY_TAKEN'});
+});
+
+test('another site that is handed a request reads its body no second time', async t => {
+  const first = Request.from({method: 'POST', body: 'Hello'});
+  const second = first.anew(behindProxies);
+  t.is(await second.text(), 'Hello');
+  t.is(await first.text(), 'Hello');
+  const third = Request.from({method: 'POST', body: 'Hello'});
+  third.stream();
+  t.throws(() => third.anew(behindProxies).stream(), {code: 'BODY_TAKEN'});
+});
+
+for (const how of [
+  'never reads it',
+  'reads a part of it',
+  'waits for more of it',
+  'leaves a form after a part',
+  'answers 413',
+]) {
+  test(`the connection goes on with the next request after a handler ${how}`, async t => {
+    const {socket, post, log} = await uploading(t, async request => {
+      if (how === 'leaves a form after a part') {
+        for await (const {name} of request.files({limit: Infinity})) return name;
+      }
+      const stream = request.stream({limit: how === 'answers 413' ? 10_000 : Infinity});
+      if (how === 'reads a part of it') await stream.next();
+      if (how === 'waits for more of it') {
+        await stream.next();
+        void stream.next().catch(() => undefined);
+      }
+      if (how === 'answers 413') for await (const chunk of stream) t.true(chunk.length > 0);
+      return 'done';
+    });
+    const body = filePart('x'.repeat(300_000)) + filePart('y'.repeat(300_000)) + '--B--';
+    post(`Content-Type: ${formType}\r\nContent-Length: ${body.length}`, body.slice(0, 60_000));
+    await heard(socket, how === 'answers 413' ? /^HTTP\/1.1 413 / : /^HTTP\/1.1 200 /);
+    socket.write(`${body.slice(60_000)}GET / HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await heard(socket, /shown$/);
+    t.deepEqual(log, []);
+  });
+}
+
+test('a client that goes while its body is streamed, or its form is read, is a 400 for the reader and no line in the log', async t => {
+  const failures: unknown[] = [];
+  const {promise: begun, resolve: begin} = Promise.withResolvers<void>();
+  const {socket, post, log} = await uploading(t, async request => {
+    try {
+      const {value: part} = (await request.files().next()) as {value: FormPart};
+      for await (const piece of part) if (piece.length > 0) begin();
+    } catch (error) {
+      failures.push(error);
+      throw error;
+    }
+  });
+  post(`Content-Type: ${formType}\r\nContent-Length: 1000`, filePart('Hello'));
+  await begun;
+  socket.destroy();
+  await until(() => failures.length > 0);
+  t.like(failures, [{status: 400}]);
+  t.deepEqual(log, []);
+});
+
+test('compressed bodies are taken where the site says so, as JSON, forms, text and streams', async t => {
+  const options = {bodyCodings: ['gzip', 'br'], bodyLimit: 1000} as const;
+  const {url, log} = await uploading(
+    t,
+    async request => {
+      const type = request.headers['content-type'];
+      if (type === 'application/json') return {json: await request.json()};
+      if (type === 'text/plain') return request.text();
+      if (type === 'text/stream') return request.stream();
+      return [...(await request.form())];
+    },
+    options,
+  );
+  const post = async (type: string, coding: string, body: Buffer) => {
+    const headers = {'Content-Type': type, 'Content-Encoding': coding};
+    const answer = await fetch(url, {method: 'POST', headers, body: new Uint8Array(body)});
+    return [answer.status, answer.status === 200 ? await answer.text() : answer.headers.get('Accept-Encoding')];
+  };
+  t.deepEqual(await post('application/json', 'gzip', gzipSync('{"a":1}')), [200, '{"json":{"a":1}}']);
+  t.deepEqual(await post('application/x-www-form-urlencoded', 'br', brotliCompressSync('a=1')), [200, '[["a","1"]]']);
+  const form = gzipSync('--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--B--');
+  t.deepEqual(await post(formType, 'x-gzip', form), [200, '[["a","1"]]']);
+  t.deepEqual(await post('text/plain', 'gzip', gzipSync('Hello')), [200, 'Hello']);
+  t.deepEqual(await post('text/stream', 'gzip', gzipSync('Hello')), [200, 'Hello']);
+  t.deepEqual(await post('text/plain', 'gzip', gzipSync('x'.repeat(1001))), [413, null]);
+  t.deepEqual(await post('text/plain', 'zstd', zstdCompressSync('Hello')), [415, 'gzip, br']);
+  t.deepEqual(await post('text/plain', 'gzip', Buffer.from('Hello')), [400, null]);
+  t.deepEqual(log, []);
+});
+
+test('declared input is read of a compressed body too', async t => {
+  @Resource()
+  class Root {
+    @Post({body: z.object({a: z.number()})})
+    read({body}: {body: {a: number}}) {
+      return body;
+    }
+  }
+  const {visitor} = testSite(Root, {bodyCodings: ['gzip']});
+  const headers = {'Content-Type': 'application/json', 'Content-Encoding': 'gzip'};
+  const post = (text: string) => visitor().post('/', {headers, body: new Uint8Array(gzipSync(text))});
+  t.deepEqual(await (await post('{"a":1}')).json(), {a: 1});
+  t.is((await post('{"a":"1"}')).status, 422);
+});
+
+test('a site refuses a coding that it does not know', t => {
+  t.throws(() => testSite(Home, {bodyCodings: ['lzma' as 'gzip']}), {
+    code: 'OPTION_INVALID',
+    message:
+      /^testSite\(\): bodyCodings is an object of class Array\. It must be a list of "gzip", "br", "zstd", "deflate"\./,
+  });
+});
+
+@Resource()
+class Home {
+  @Get()
+  show() {
+    return '';
+  }
+}

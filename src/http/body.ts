@@ -1,77 +1,8 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import {finished, type Readable} from 'node:stream';
 import {parse as parseContentType, type ContentType} from 'content-type';
 import createError from 'http-errors';
 import {parseJson} from './json.ts';
-import {incomplete, partsOf} from './multipart.ts';
-
-/** A request body that is still on its way, with the headers that describe it. */
-export interface Incoming {
-  readonly stream: Readable & {readonly aborted?: boolean};
-  readonly headers: IncomingHttpHeaders;
-}
-
-/** The whole body. Throws a 413 past `limit` bytes, a 400 when it ends early, a 415 when it is compressed. */
-export async function readBytes({stream, headers}: Incoming, limit: number): Promise<Buffer<ArrayBuffer>> {
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding.toLowerCase() !== 'identity') throw compressed();
-  const isChunked = headers['transfer-encoding'] !== undefined;
-  const length = isChunked ? undefined : headers['content-length'];
-  if (Number(length) > limit) throw tooLarge(limit);
-  // Node's server has ended a body that was never to come (`optimizeEmptyRequests`).
-  if (stream.readableEnded && length === undefined && !isChunked) return Buffer.alloc(0);
-  if (!stream.readable && !stream.readableAborted) throw new Error('The body has been read already, by somebody else.');
-  const body = await gather(stream, limit);
-  if (length !== undefined && body.length !== Number(length)) throw endsEarly();
-  return body;
-}
-
-// An iterator of the stream would do the same, and cost a small request a tenth of its time.
-function gather(stream: Incoming['stream'], limit: number): Promise<Buffer<ArrayBuffer>> {
-  const {promise, resolve, reject} = Promise.withResolvers<Buffer<ArrayBuffer>>();
-  const chunks: Buffer<ArrayBuffer>[] = [];
-  let size = 0;
-  // A client may send each byte in a chunk of its own; this takes all that has come in one.
-  const take = () => {
-    for (let chunk = next(stream); chunk; chunk = next(stream)) {
-      size += chunk.length;
-      if (size > limit) return end(tooLarge(limit));
-      chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
-    }
-  };
-  const end = (error?: unknown) => {
-    stream.off('readable', take);
-    forget();
-    // HTTP/2 ends what it has broken off.
-    if (isBreak(error) || (!error && stream.aborted)) reject(endsEarly());
-    else if (error) reject(error);
-    else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
-  };
-  const forget = finished(stream, {writable: false}, end);
-  stream.on('readable', take);
-  return promise;
-}
-
-function next(stream: Readable): Uint8Array<ArrayBuffer> | null {
-  return stream.read() as Uint8Array<ArrayBuffer> | null;
-}
-
-function isBreak(error: unknown): boolean {
-  const {code} = Object(error) as NodeJS.ErrnoException;
-  return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
-}
-
-function compressed(): Error {
-  return createError(415, 'A compressed body is not accepted.', {headers: {'Accept-Encoding': 'identity'}});
-}
-
-function endsEarly(): Error {
-  return createError(400, 'The body ends before it is whole.');
-}
-
-function tooLarge(limit: number): Error {
-  return createError(413, `The body is larger than ${limit} bytes.`);
-}
+import {partsOf} from './multipart.ts';
 
 /** The body as text in the charset its type names, UTF-8 unless it names one. Throws a 400 for bytes that are no such text. */
 export function decodeText(bytes: Uint8Array, headers: IncomingHttpHeaders): string {
@@ -134,12 +65,12 @@ export function decodeForm(bytes: Buffer<ArrayBuffer>, headers: IncomingHttpHead
 }
 
 /** The most fields of a form: a body within its limit can hold so many that looking at each takes seconds. */
-const fieldLimit = 1000;
+export const fieldLimit = 1000;
 
 function urlEncodedForm(text: string): FormData {
   // Counted before they are looked at. What stands between two separators may be nothing, and counts.
   if (text.split('&', fieldLimit + 1).length > fieldLimit) {
-    throw createError(413, `The form has more than ${fieldLimit} fields.`);
+    throw createError(413, `The form has more than ${fieldLimit} fields.`, {limit: fieldLimit});
   }
   const form = new FormData();
   for (const [name, value] of new URLSearchParams(withBlanks(text))) form.append(name, value);
@@ -154,7 +85,6 @@ function withBlanks(text: string): string {
 }
 
 function multipartForm(bytes: Buffer<ArrayBuffer>, boundary: string | undefined): FormData {
-  if (!boundary) throw incomplete();
   const form = new FormData();
   for (const {name, filename, type = 'text/plain', bytes: content} of partsOf(bytes, boundary, fieldLimit)) {
     const {type: mediaType} = parseContentType(type);
@@ -169,8 +99,8 @@ function contentType(headers: IncomingHttpHeaders): ContentType {
   return parseContentType(headers['content-type'] ?? '');
 }
 
-/** It says what would be taken (RFC 9110, section 15.5.16). */
-function wrongType(types: readonly string[]): Error {
+/** The error for a body of another type. It says what would be taken (RFC 9110, section 15.5.16). */
+export function wrongType(types: readonly string[]): Error {
   const named = [types.slice(0, -1).join(', '), types.at(-1)].filter(Boolean).join(' or ');
   return createError(415, `The body must be ${named}.`, {headers: {Accept: types.join(', ')}});
 }

@@ -2,15 +2,19 @@ import type {IncomingHttpHeaders} from 'node:http';
 import {Readable} from 'node:stream';
 import {parseCookie} from 'cookie';
 import {proceed, recovered, type Awaitable} from '../awaitable.ts';
-import {decodeBody, decodeForm, decodeJson, decodeText, readBytes} from './body.ts';
+import {systemClock, type Clock} from '../clock.ts';
+import {BodyReader, type ReadingLimits} from './body-reader.ts';
+import {decodeBody, decodeForm, decodeJson, decodeText, fieldLimit} from './body.ts';
 import {answerConditions} from './conditions.ts';
 import {cookieValues} from './cookie.ts';
+import {FormParts, type FormPart} from './form-parts.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
-import {anything, checkOptions, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
+import {anything, checkOptions, count, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
 import {hasLeft, watchEnd, type AnswerEnd, type Outgoing} from './outgoing.ts';
 import {decodePath, patternSegment, splitTarget} from './path.ts';
 import type {RequestKey} from './request-key.ts';
 import type {Response} from './response.ts';
+import type {BodyCoding} from './unpack.ts';
 import {unixAddress, visitorAddress, type Trust} from './trust.ts';
 
 /** What a request is read from: `IncomingMessage` and `Http2ServerRequest` are such, and so is what `Request.from` makes. */
@@ -39,9 +43,10 @@ export interface Message extends Readable {
 export interface RequestSettings {
   /** The most bytes a body may have. */
   readonly bodyLimit: number;
+  /** The codings that a body may be compressed by. */
+  readonly bodyCodings: readonly BodyCoding[];
   readonly trust: Trust;
-  /** What time it is, in milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 /** A request made without a socket. */
@@ -71,10 +76,17 @@ const requestKinds: Kinds<RequestInit> = {
   ip: kind('a text', value => typeof value === 'string'),
   signal: objectWith('an AbortSignal', 'addEventListener'),
 };
-const bodyKinds = {limit: kind('a number of bytes, 0 or more', value => typeof value === 'number' && value >= 0)};
+const size = kind('a number of bytes, 0 or more', value => typeof value === 'number' && value >= 0);
+const bodyKinds = {limit: size};
+const formKinds = {limit: size, fieldLimit: count};
 
 /** What holds for a request of no site: no proxy is trusted. */
-const bareSettings: RequestSettings = {bodyLimit: 1024 * 1024, trust: () => false, now: Date.now};
+const bareSettings: RequestSettings = {
+  bodyLimit: 1024 * 1024,
+  bodyCodings: [],
+  trust: () => false,
+  clock: systemClock,
+};
 /** Chromium's, Turbo's, Safari's and older Chromium's, older Firefox's, and that of Safari's Top Sites. */
 const purposeHeaders = ['sec-purpose', 'x-sec-purpose', 'purpose', 'x-moz', 'x-purpose'];
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
@@ -121,7 +133,7 @@ export class Request {
   #resource: string | undefined;
   #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
-  #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
+  #body: BodyReader | undefined;
   /** The signal that it was made with, if it was. */
   #given: AbortSignal | undefined;
   #ender: AbortController | undefined;
@@ -131,7 +143,7 @@ export class Request {
     this.#message = message;
     this.#settings = settings;
     this.#outgoing = outgoing;
-    this.arrivedAt = settings.now();
+    this.arrivedAt = settings.clock.now();
     // Taken at once: a socket whose client has gone forgets them, and a logout would not find its session.
     this.#isEncrypted = message.socket.encrypted === true;
     this.#remoteAddress = addressOf(message.socket);
@@ -166,7 +178,7 @@ export class Request {
     const request = new Request(this.#message, settings, this.#outgoing);
     request.#isEncrypted = this.#isEncrypted;
     request.#remoteAddress = this.#remoteAddress;
-    request.#bytes = this.#bytes;
+    request.#body = this.#reader;
     request.#given = this.signal;
     return request;
   }
@@ -249,8 +261,8 @@ export class Request {
   }
 
   /** @internal One more segment is behind us, or so many. */
-  walk(count = 1): void {
-    this.#walked += count;
+  walk(steps = 1): void {
+    this.#walked += steps;
   }
 
   /** @internal A segment goes by a name from now on. */
@@ -357,7 +369,7 @@ export class Request {
 
   /** @internal The body, where it has been read by one of the methods below, or is being read. */
   get bodyRead(): Promise<Buffer<ArrayBuffer>> | undefined {
-    return this.#bytes;
+    return this.#body?.whole;
   }
 
   /** @internal The address at the other end of the connection, whoever is behind it; `unix` for a Unix socket, nothing without a connection. */
@@ -407,14 +419,55 @@ export class Request {
     return cause instanceof Error;
   }
 
+  /** @internal The clock of the site. */
+  get clock(): Clock {
+    return this.#settings.clock;
+  }
+
   /**
    * The body, read once and kept. `limit` is in bytes (default: the site's `bodyLimit`) and counts at the first reading.
-   * Throws a 413 past the limit, a 400 when the body ends early, a 415 when it is compressed.
+   * Throws a 413 past the limit, also of a body that is unpacked, a 400 when the body ends early, a 415 when it is compressed
+   * otherwise than the site's `bodyCodings` say, and `BODY_TAKEN` where it has another reader.
    */
   async bytes(options: {limit?: number} = {}): Promise<Buffer<ArrayBuffer>> {
     checkOptions('The reading of a body', options, bodyKinds);
-    const {limit = this.#settings.bodyLimit} = options;
-    return (this.#bytes ??= readBytes({stream: this.#message, headers: this.headers}, limit));
+    return this.#reader.bytes(this.#limits(options));
+  }
+
+  /**
+   * The body as it comes, unpacked, no faster than it is taken; it is not kept. `limit` as in `bytes`. Throws what `bytes` does: at
+   * once what the headers tell, otherwise while it is read. It has one reader: a second one, of whatever kind, gets `BODY_TAKEN`.
+   * What is not read of it is thrown away when the answer has gone out.
+   */
+  stream(options: {limit?: number} = {}): AsyncIterableIterator<Buffer<ArrayBuffer>> {
+    checkOptions('The reading of a body', options, bodyKinds);
+    return this.#stream(options);
+  }
+
+  /**
+   * The parts of a multipart form as they come, plain fields too, in the order they were sent. `limit` is that of the whole body, in
+   * bytes (default: the site's `bodyLimit`), `fieldLimit` the most parts (default: 1,000). Throws what `stream` does, at once a 415
+   * for another type, and while it is read a 400 for a part that can't be read and a 413 for one too many.
+   */
+  files(options: {limit?: number; fieldLimit?: number} = {}): AsyncIterableIterator<FormPart> {
+    checkOptions('The reading of a form', options, formKinds);
+    const limits = {fieldLimit: options.fieldLimit ?? fieldLimit, bodyLimit: this.#settings.bodyLimit};
+    return new FormParts(() => this.#stream(options), this.headers['content-type'], limits);
+  }
+
+  get #reader(): BodyReader {
+    return (this.#body ??= new BodyReader(this.#message, this.headers));
+  }
+
+  #limits({limit = this.#settings.bodyLimit}: {limit?: number}): ReadingLimits {
+    return {limit, codings: this.#settings.bodyCodings};
+  }
+
+  #stream(options: {limit?: number}): AsyncIterableIterator<Buffer<ArrayBuffer>> {
+    const reader = this.#reader;
+    const stream = reader.stream(this.#limits(options));
+    this.afterAnswer(() => reader.release());
+    return stream;
   }
 
   /** The body as text. Throws what `bytes` does, and a 400 or 415 for text in no known charset. */
