@@ -19,6 +19,8 @@ import {proxyDefaults} from '../src/builtin/proxy.ts';
 import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
 import {redirectToDefaults} from '../src/builtin/redirect-to.ts';
 import {sendFileDefaults} from '../src/builtin/send-file.ts';
+import {saveUploadsDefaults} from '../src/builtin/save-uploads.ts';
+import {sseDefaults} from '../src/builtin/sse.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
 import {siteDefaults} from '../src/site.ts';
@@ -69,6 +71,8 @@ const builtins = {
   rateLimit: rateLimitDefaults,
   redirectTo: redirectToDefaults,
   sendFile: sendFileDefaults,
+  saveUploads: saveUploadsDefaults,
+  sse: sseDefaults,
 };
 
 const examples = globSync('examples/*.ts').toSorted();

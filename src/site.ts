@@ -456,7 +456,7 @@ export class Site {
     return recovered(
       () =>
         proceed(onError(withStatus(error, problem.status), request, response), result =>
-          result === undefined ? tell(problem) : render(result, response),
+          result === undefined ? tell(problem) : render(result, request, response),
         ),
       another => tell(another === error ? problem : this.#reported(another, request)),
     );

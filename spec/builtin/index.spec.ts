@@ -24,5 +24,7 @@ test('espalier/builtin gives these names, and no others', t => {
     'sameSecret',
     'sendFile',
     'virtualHosts',
+    'saveUploads',
+    'sse',
   ]);
 });

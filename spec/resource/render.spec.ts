@@ -2,7 +2,7 @@ import {createReadStream} from 'node:fs';
 import {Readable} from 'node:stream';
 import {parse as parseQuery} from 'node:querystring';
 import test from 'ava';
-import {Get, Resource, Response, createError, html, type Request} from 'espalier';
+import {Get, Request, Resource, Response, createError, html} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {render} from '../../src/resource/render.ts';
 
@@ -133,7 +133,7 @@ test('what is refused is refused when it is promised, too', async t => {
 });
 
 test('the reason why JSON fails is the cause of the error', async t => {
-  const error = t.throws(() => render(circular, new Response()), {code: 'RESULT_UNSUPPORTED'});
+  const error = t.throws(() => render(circular, Request.from({}), new Response()), {code: 'RESULT_UNSUPPORTED'});
   t.true(error.cause instanceof TypeError);
 });
 

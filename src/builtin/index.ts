@@ -22,3 +22,11 @@ export {redirectTo, type RedirectToOptions} from './redirect-to.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';
 export {sendFile, type SendFileOptions} from './send-file.ts';
 export {virtualHosts} from './virtual-hosts.ts';
+export {
+  saveUploads,
+  type SavedFile,
+  type SavedUploads,
+  type SaveUploadsOptions,
+  type UploadProgress,
+} from './save-uploads.ts';
+export {sse, type ServerSentEvent, type ServerSentEvents, type SseOptions} from './sse.ts';

@@ -71,7 +71,12 @@ export class FormPart implements AsyncIterable<Bytes> {
 
   /** The content as text, in the charset that its type names, or UTF-8. Rejects as `bytes` does, and with a 400 or 415 for no such text. */
   async text(options?: PartLimits): Promise<string> {
-    return decodeText(await this.bytes(options), {'content-type': this.headers['content-type'] ?? ''});
+    return this.decode(await this.bytes(options));
+  }
+
+  /** @internal Its content as the text that its type says. */
+  decode(bytes: Uint8Array): string {
+    return decodeText(bytes, {'content-type': this.headers['content-type'] ?? ''});
   }
 }
 

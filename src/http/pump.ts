@@ -46,9 +46,12 @@ export class Pump {
     if (length !== undefined && bytes < length) throw wrongLength(length, `${bytes}`);
   }
 
-  /** Have it fail with a `StreamCut`, and the source give back what it holds, whoever is being waited for. */
-  stop(): void {
-    this.#stream.stop(false);
+  /**
+   * Have it end, as if the source had where what has come is whole, otherwise by failing with a `StreamCut`; and the source give
+   * back what it holds, whoever is being waited for.
+   */
+  stop(isWhole = false): void {
+    this.#stream.stop(isWhole);
     this.#hasRoom?.resolve();
   }
 }

@@ -19,7 +19,7 @@ import type {Outgoing} from './outgoing.ts';
 import type {Message} from './request.ts';
 import type {Body, Response} from './response.ts';
 import {Pump} from './pump.ts';
-import {StreamCut, type Chunk} from './stream.ts';
+import {isWholeAnywhere, StreamCut, type Chunk} from './stream.ts';
 import {TurnEnd} from './turn-end.ts';
 
 /** Where and how to listen. */
@@ -125,7 +125,8 @@ export class Server {
   readonly #listening: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #http2: Http2Connections[] = [];
-  readonly #pumps = new Set<Pump>();
+  /** What ends the streams under way. */
+  readonly #stops = new Set<() => void>();
   readonly #turnEnd = new TurnEnd();
   #closing = false;
 
@@ -247,7 +248,7 @@ export class Server {
       else out.writeHead(response.status, headers);
       if (isStream(body)) {
         if (limits) limitSending(out, limits.sendTimeout);
-        void this.#stream(body, out, response.header('Content-Length'));
+        void this.#stream(body, out, response, limits);
       }
       // Bytes may be changed by those who have made them.
       else if (limits && !(body instanceof Uint8Array)) this.#turnEnd.defer(() => this.#end(out, body, limits));
@@ -297,28 +298,37 @@ export class Server {
   }
 
   // A stream of another length than it was said to have would be cut short, or go on in the next answer's place.
-  async #stream(body: AsyncIterable<Chunk>, out: ServerResponse, length: string | undefined): Promise<void> {
+  async #stream(
+    body: AsyncIterable<Chunk>,
+    out: ServerResponse,
+    response: Response,
+    limits: Limits | undefined,
+  ): Promise<void> {
+    const length = response.header('Content-Length');
     const pump = new Pump(body, out);
-    this.#pumps.add(pump);
+    const isWhole = length === undefined && isWholeAnywhere(response.header('Content-Type'));
+    const stop = () => pump.stop(isWhole);
+    this.#stops.add(stop);
     out.once('close', () => pump.stop());
     if ((streamOf(out) ?? out).destroyed) pump.stop();
     try {
       await pump.run(length === undefined ? undefined : Number(length));
+      if (limits && this.#closing && isHttp1(out)) endConnection(out);
       this.#end(out, undefined);
     } catch (error) {
       // The client going away, the session ending, or the site closing ends a stream early: none is a failure.
       if (error instanceof StreamCut) cutOff(out);
       else this.#breakOff(error, out);
     } finally {
-      this.#pumps.delete(pump);
+      this.#stops.delete(stop);
     }
   }
 
-  /** Stop accepting, end the streams, and wait until the last answer is out, `drainTimeout` milliseconds at most. */
+  /** Stop accepting, end the streams, those of events cleanly, and wait until the last answer is out, `drainTimeout` milliseconds at most. */
   async close(drainTimeout: number): Promise<void> {
     this.#closing = true;
     const closed = this.#listening.map(server => new Promise(resolve => server.close(resolve)));
-    for (const pump of this.#pumps) pump.stop();
+    for (const stop of this.#stops) stop();
     for (const connections of this.#http2) connections.close();
     const force = setTimeout(() => this.#cutOff(), drainTimeout);
     // Node ends the connections that have had an answer; browsers also open some ahead of any request.
@@ -397,6 +407,12 @@ function endWithConnection(out: ServerResponse): void {
   };
   socket.once('close', end);
   out.once('socket', () => socket.off('close', end));
+}
+
+/** The head of an answer has said that its connection goes on, before it was known that the server closes. */
+function endConnection(out: ServerResponse): void {
+  const {socket} = out.req;
+  out.once('finish', () => socket.destroySoon());
 }
 
 function isHttp1(out: ServerResponse): boolean {

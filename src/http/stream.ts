@@ -46,6 +46,11 @@ export async function primed(
   return {first: first.value, chunks};
 }
 
+/** Whether what has come of a stream of this type is whole wherever it ends: of anything but events it is not. */
+export function isWholeAnywhere(type: string | undefined): boolean {
+  return /^text\/event-stream\b/i.test(type ?? '');
+}
+
 /** What a stream that was cut off fails with. */
 export class StreamCut extends Error {}
 

@@ -2,17 +2,19 @@ import {Readable} from 'node:stream';
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {Html} from '../http/html.ts';
+import type {Request} from '../http/request.ts';
 import {Response, type Body} from '../http/response.ts';
 import {dismiss, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
 import {Answer} from './answer.ts';
 import {isKept, lossIn, type Loss} from './loss.ts';
+import {isPrepared, prepare} from './prepared.ts';
 
 /**
  * Turn what a handler or a middleware returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and
  * the kind of thing it returned, never its text.
  */
-export function render(result: unknown, response: Response): Awaitable<void> {
+export function render(result: unknown, request: Request, response: Response): Awaitable<void> {
   const method = response.giver;
   if (typeof result === 'string') return fill(response, result, 'text/plain; charset=utf-8');
   if (result === undefined) return undefined;
@@ -24,7 +26,7 @@ export function render(result: unknown, response: Response): Awaitable<void> {
     return proceed(result.begin(response.request!, response), begun => render(begun, response));
   }
   // Before plain objects: an object literal can be an async iterable.
-  if (isAsyncIterable(result)) return renderStream(result, response, method);
+  if (isAsyncIterable(result)) return renderStream(result, request, response, method);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
   throw unsupported(method, describe(result));
 }
@@ -56,8 +58,14 @@ function renderOther(other: Response, response: Response, method: string): Await
   return response.adopt(other);
 }
 
-async function renderStream(source: AsyncIterable<unknown>, response: Response, method: string): Promise<void> {
+async function renderStream(
+  source: AsyncIterable<unknown>,
+  request: Request,
+  response: Response,
+  method: string,
+): Promise<void> {
   if (isUsed(source)) throw unsupported(method, 'a stream that has been read, or sent, before');
+  if (isPrepared(source)) await source[prepare](request, response);
   const first = await begin(source, response);
   response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }

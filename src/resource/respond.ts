@@ -42,7 +42,7 @@ export class Responder {
     const result = use === open ? this.#enter(passage) : pass(use, passage, () => this.#enter(passage));
     return proceed(result, value => {
       if (value === undefined) this.#warnOfNothing(passage);
-      return render(value, response);
+      return render(value, request, response);
     });
   }
 

@@ -1,6 +1,6 @@
 import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
 import type {Response} from '../http/response.ts';
-import {StoppableStream} from '../http/stream.ts';
+import {isWholeAnywhere, StoppableStream} from '../http/stream.ts';
 import type {Flight} from './in-flight.ts';
 import type {KeeperParts} from './keeper.ts';
 import {leastGain} from './lifetime.ts';
@@ -166,8 +166,7 @@ export function makeStoppable(
   onDone: () => void,
 ): () => void {
   const stream = new StoppableStream(source, onDone);
-  // Of anything but events, what has come is not the whole.
-  const isWhole = /^text\/event-stream\b/i.test(response.header('Content-Type') ?? '');
+  const isWhole = isWholeAnywhere(response.header('Content-Type'));
   response.body = stream;
   return () => stream.stop(isWhole);
 }
