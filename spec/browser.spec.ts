@@ -13,6 +13,7 @@ import {
   Resource,
   SessionComponent,
   SessionService,
+  Use,
   createSite,
   html,
   inject,
@@ -22,7 +23,7 @@ import {
   type Site,
   type SiteOptions,
 } from 'espalier';
-import {cors, openApi} from 'espalier/builtin';
+import {cors, openApi, requireSignIn, sse} from 'espalier/builtin';
 import {securityHeaders} from 'espalier/builtin/security-headers';
 import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
@@ -344,4 +345,106 @@ test('Swagger UI shows the document in a browser, under its policy and without a
     said.filter(line => /policy|refused/i.test(line) && !line.includes('favicon')),
     [],
   );
+});
+
+test('an EventSource comes back after close() to the site that takes over, with the id of its last event, and leaves off at a 204', async t => {
+  const asked: (string | undefined)[] = [];
+  const ended: string[] = [];
+  /** A site that sends what comes after the event that the browser has had, and then waits. */
+  const sending = (name: string, last: number) => {
+    async function* counts(lastEventId: string | undefined, signal: AbortSignal) {
+      asked.push(lastEventId);
+      try {
+        for (let id = Number(lastEventId ?? 0) + 1; id <= last; id += 1)
+          yield {id, retry: 50, data: {text: `${name} ${id}\n`}};
+        await once(signal, 'abort');
+      } finally {
+        ended.push(name);
+      }
+    }
+    @Resource()
+    class Events {
+      @Get()
+      show(request: Request, response: Response) {
+        if (request.headers['last-event-id'] === '4') return void (response.status = 204);
+        return sse(counts);
+      }
+    }
+    @Resource()
+    @Child('events', Events)
+    class Home {
+      @Get()
+      show() {
+        return html`<!doctype html><script>
+  window.said = [];
+  window.states = [];
+  window.source = new EventSource('/events');
+  source.onmessage = ({data, lastEventId}) => said.push(JSON.parse(data).text.trim() + '/' + lastEventId);
+  source.onopen = () => states.push('open');
+  source.onerror = () => states.push(['connecting', 'open', 'closed'][source.readyState]);
+</script>`;
+      }
+    }
+    return createSite(Home);
+  };
+  const first = sending('first', 2);
+  const url = await first.listen({port: 0, host: '127.0.0.1'});
+  const {page} = await browse(t);
+  await page.goto(url);
+  await page.waitForFunction('said.length === 2');
+  await first.close();
+  t.deepEqual(ended, ['first']);
+  const second = sending('second', 4);
+  t.teardown(() => second.close());
+  await second.listen({port: Number(new URL(url).port), host: '127.0.0.1'});
+  await page.waitForFunction('said.length === 4');
+  t.deepEqual(await page.evaluate('said'), ['first 1/1', 'first 2/2', 'second 3/3', 'second 4/4']);
+  t.deepEqual(asked, [undefined, '2']);
+  await second.close();
+  const third = sending('third', 9);
+  t.teardown(() => third.close());
+  await third.listen({port: Number(new URL(url).port), host: '127.0.0.1'});
+  await page.waitForFunction('source.readyState === EventSource.CLOSED');
+  t.deepEqual(asked, [undefined, '2']);
+});
+
+test('an EventSource of a visitor who has signed out ends, and the guard’s 401 has it stay away', async t => {
+  const ended: string[] = [];
+  @Resource()
+  @Use(requireSignIn())
+  class Events {
+    @Get()
+    show() {
+      return sse(async function* (_id: string | undefined, signal: AbortSignal) {
+        try {
+          yield {retry: 50, data: 'hello'};
+          await once(signal, 'abort');
+        } finally {
+          ended.push('ended');
+        }
+      });
+    }
+  }
+  @Resource()
+  @Child('events', Events)
+  class Home {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+    @Get()
+    async show() {
+      await this.sessions.signIn('ada');
+      return html`<!doctype html><script>
+  window.said = [];
+  window.source = new EventSource('/events');
+  source.onmessage = ({data}) => said.push(data);
+</script>`;
+    }
+  }
+  const site = createSite(Home);
+  t.teardown(() => site.close());
+  const {page} = await browse(t);
+  await page.goto(await site.listen({port: 0, host: 'localhost'}));
+  await page.waitForFunction('said.length === 1');
+  await site.container.get(SessionService).of('ada').expireAll();
+  await page.waitForFunction('source.readyState === EventSource.CLOSED');
+  t.deepEqual([await page.evaluate('said'), ended], [['hello'], ['ended']]);
 });

@@ -1,4 +1,6 @@
 // The requests that cost a server most, each of the largest size that is allowed by default: what it is, and its bytes.
+import {gzipSync} from 'node:zlib';
+
 const bodyLimit = 1024 * 1024;
 /** Node takes 16 KiB for the request line and the headers together; some of it is needed for what every request has. */
 const headLimit = 15 * 1024;
@@ -60,8 +62,8 @@ const formBodies = {
 
 const part = (head, content) => `--B\r\n${head}\r\n\r\n${content}\r\n`;
 const multipartBodies = {
-  'as many parts as are allowed': `${fill(part(named, fill('a', 980)), bodyLimit - 9)}--B--`,
-  'as many files as are allowed': `${fill(part(`${named}; filename="a"`, fill('a', 960)), bodyLimit - 9)}--B--`,
+  'as many parts as are allowed': `${fill(part(named, fill('a', 1000)), bodyLimit - 9)}--B--`,
+  'as many files as are allowed': `${fill(part(`${named}; filename="a"`, fill('a', 985)), bodyLimit - 9)}--B--`,
   'empty parts': `${fill(part(named, ''), bodyLimit - 9)}--B--`,
   'parts without headers': `${fill(part('', ''), bodyLimit - 9)}--B--`,
   'headers of a part': part(
@@ -69,16 +71,23 @@ const multipartBodies = {
     '',
   ),
   'headers as long as is allowed': `${part(
-    filled(named, i => `\r\nX-${word(i)}:`, '', 130_000),
-    fill('a', 900_000),
-  )}--B--`,
+    filled(named, i => `\r\nX-${word(i)}:`, '', 16_000),
+    fill('a', 100_000),
+  ).repeat(8)}--B--`,
   'parameters of a part': `${part(
-    filled(named, i => `;${word(i)}=1`, '', 130_000),
-    fill('a', 900_000),
-  )}--B--`,
-  'quotation marks in a name': `${part(`${named.slice(0, -1)}${fill('\\"', 130_000)}"`, fill('a', 900_000))}--B--`,
+    filled(named, i => `;${word(i)}=1`, '', 16_000),
+    fill('a', 100_000),
+  ).repeat(8)}--B--`,
+  'quotation marks in a name': `${part(`${named.slice(0, -1)}${fill('\\"', 16_000)}"`, fill('a', 100_000)).repeat(8)}--B--`,
   'blanks after a boundary': `--B${fill(' ', bodyLimit - 3)}`,
   'line breaks': `--B\r\n${named}\r\n\r\n${fill('\r\n', bodyLimit - 100)}--B--`,
+};
+
+const longNames = `${part(`${named}; filename="${fill('. ', 15_000)}"`, '').repeat(8)}--B--`;
+
+const packed = bytes => {
+  const head = `POST /text HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n`;
+  return Buffer.concat([Buffer.from(`${head}Content-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`), bytes]);
 };
 
 const nearBoundary = fill('a', 69);
@@ -121,6 +130,13 @@ export const requests = [
       `--${nearBoundary}b\r\n${named}\r\n\r\n${fill(`\r\n--${nearBoundary}`, bodyLimit - 200)}`,
       `${nearBoundary}b`,
     ),
+  },
+  ...all('streamed', multipartBodies, body => post('/parts', 'multipart/form-data; boundary=B', body)),
+  {name: 'streamed: names of files', bytes: post('/parts', 'multipart/form-data; boundary=B', longNames)},
+  {name: 'packed: a bomb', bytes: packed(gzipSync(Buffer.alloc(500 * bodyLimit)))},
+  {
+    name: 'packed: members without a byte',
+    bytes: packed(Buffer.concat(Array(50_000).fill(gzipSync(''))).subarray(0, bodyLimit)),
   },
   ...['utf-8', 'gb18030', 'iso-2022-jp', 'shift_jis', 'utf-16le'].map(charset => ({
     name: `text: ${charset}`,

@@ -19,6 +19,16 @@ class Form {
 }
 
 @Resource()
+class Parts {
+  @Post()
+  async read(request: Request) {
+    let bytes = 0;
+    for await (const part of request.files()) bytes += (await part.bytes()).length + (part.filename?.length ?? 0);
+    return String(bytes);
+  }
+}
+
+@Resource()
 class Text {
   @Post()
   async read(request: Request) {
@@ -75,6 +85,7 @@ class Files {
 @Child('text', Text)
 @Child('head', Head)
 @Child('folder', Folder)
+@Child('parts', Parts)
 @Child('files', Files)
 class Root {
   @Get()
@@ -83,7 +94,7 @@ class Root {
   }
 }
 
-const site = createSite(Root, {trustProxy: ['loopback', '10.0.0.0/8']});
+const site = createSite(Root, {trustProxy: ['loopback', '10.0.0.0/8'], bodyCodings: ['gzip']});
 const url = await site.listen({port: 0, host: '127.0.0.1'});
 const delay = monitorEventLoopDelay({resolution: 1});
 delay.enable();

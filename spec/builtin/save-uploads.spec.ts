@@ -383,6 +383,29 @@ test('a folder that can’t be written to is an error of the site, and a folder 
   await gone(t, world);
 });
 
+test('a disk that takes no more is an error of the site: nothing is left, and later uploads are saved', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'uploads-'));
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  const program = new URL('full-disk.js', import.meta.url).pathname;
+  // As with a full disk it is the kernel that refuses to write: here more than 100 blocks to one file.
+  const command = 'ulimit -f 100; exec "$0" "$@"';
+  const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const;
+  const child = spawn('sh', ['-c', command, process.execPath, program, folder], {stdio: [...stdio]});
+  t.teardown(() => child.kill());
+  const [url] = (await once(child, 'message')) as [string];
+  const post = async (size: number) => {
+    const body = form(['a', file('x')], ['b', file('y'.repeat(size))]);
+    return (await fetch(url, {method: 'POST', body})).status;
+  };
+  t.deepEqual([await post(1_000_000), readdirSync(folder)], [500, []]);
+  t.deepEqual([await post(1), readdirSync(folder).length], [200, 2]);
+  const open = readdirSync(`/proc/${child.pid}/fd`).map(fd => readlinkSync(`/proc/${child.pid}/fd/${fd}`));
+  t.deepEqual(
+    open.filter(path => path.startsWith(folder)),
+    [],
+  );
+});
+
 test('what was in the folder stays', async t => {
   const world = await saving(t, {options: {maxFileSize: 1}});
   mkdirSync(world.folder);
