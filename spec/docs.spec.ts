@@ -18,8 +18,8 @@ import {mountDefaults} from '../src/builtin/mount.ts';
 import {proxyDefaults} from '../src/builtin/proxy.ts';
 import {rateLimitDefaults} from '../src/builtin/rate-limit.ts';
 import {redirectToDefaults} from '../src/builtin/redirect-to.ts';
-import {sendFileDefaults} from '../src/builtin/send-file.ts';
 import {saveUploadsDefaults} from '../src/builtin/save-uploads.ts';
+import {sendFileDefaults} from '../src/builtin/send-file.ts';
 import {sseDefaults} from '../src/builtin/sse.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
@@ -70,8 +70,8 @@ const builtins = {
   proxy: proxyDefaults,
   rateLimit: rateLimitDefaults,
   redirectTo: redirectToDefaults,
-  sendFile: sendFileDefaults,
   saveUploads: saveUploadsDefaults,
+  sendFile: sendFileDefaults,
   sse: sseDefaults,
 };
 

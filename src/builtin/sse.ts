@@ -5,7 +5,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {dismiss, type Chunk} from '../http/stream.ts';
 import {checkOptions, delay, type Kinds} from '../options.ts';
-import {prepare, type Prepared} from '../resource/prepared.ts';
+import {Answer} from '../resource/answer.ts';
 import {SessionService} from '../session/session-service.ts';
 
 /** An event, or a part of what a stream of events says (WHATWG HTML, section 9.2, "Server-sent events"). */
@@ -50,19 +50,39 @@ export const sseDefaults = {interval: 15_000};
  * the visitor's session ends; the `EventSource` comes back after all but the second, and the id of the last event with it. Whatever
  * ends it, the signal is aborted and the source's `return()` called at once.
  */
-export function sse(source: ServerSentEvents, options: SseOptions = {}): AsyncIterable<Chunk> {
+export function sse(source: ServerSentEvents, options: SseOptions = {}): Answer {
   checkOptions('sse()', options, sseKinds);
   if (typeof source !== 'function' && !(typeof source === 'object' && Symbol.asyncIterator in source)) {
     throw new TypeError(
       `sse() needs an async iterable, or a function that gives one; it was given ${describe(source)}.`,
     );
   }
-  return new EventStream(source, {...sseDefaults, ...options});
+  return new Events(source, {...sseDefaults, ...options});
+}
+
+class Events extends Answer {
+  readonly #stream: EventStream;
+
+  constructor(source: ServerSentEvents, settings: typeof sseDefaults) {
+    super();
+    this.#stream = new EventStream(source, settings);
+  }
+
+  /** @internal */
+  override async begin(request: Request, response: Response): Promise<AsyncIterable<Chunk>> {
+    await this.#stream.open(request, response);
+    return this.#stream;
+  }
+
+  /** @internal */
+  override dismiss(): void {
+    ignore(this.#stream.return());
+  }
 }
 
 const done: IteratorResult<Chunk> = {done: true, value: undefined};
 
-class EventStream implements AsyncIterableIterator<Chunk>, Prepared {
+class EventStream implements AsyncIterableIterator<Chunk> {
   readonly #source: ServerSentEvents;
   readonly #interval: number;
   readonly #gone = new AbortController();
@@ -79,7 +99,8 @@ class EventStream implements AsyncIterableIterator<Chunk>, Prepared {
     this.#interval = interval;
   }
 
-  async [prepare](request: Request, response: Response): Promise<void> {
+  /** Asks the source for events, and says in the headers what comes. */
+  async open(request: Request, response: Response): Promise<void> {
     this.#clock = request.clock;
     try {
       await lookForSession(request);

@@ -9,4 +9,9 @@ export abstract class Answer {
 
   /** @internal Say in the response's headers what goes out. Gives, or promises, what a handler may return. */
   abstract begin(request: Request, response: Response): Awaitable<unknown>;
+
+  /** @internal It is not answered with: give back what it holds. */
+  dismiss(): void {
+    // Most hold nothing before they begin.
+  }
 }

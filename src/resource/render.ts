@@ -8,7 +8,6 @@ import {dismiss, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
 import {Answer} from './answer.ts';
 import {isKept, lossIn, type Loss} from './loss.ts';
-import {isPrepared, prepare} from './prepared.ts';
 
 /**
  * Turn what a handler or a middleware returned into the response's body. Throws `RESULT_UNSUPPORTED`, which names the method and
@@ -23,10 +22,10 @@ export function render(result: unknown, request: Request, response: Response): A
   if (result instanceof globalThis.Response) return renderWeb(result, response, method);
   if (result instanceof Response) return renderOther(result, response, method);
   if (result instanceof Answer) {
-    return proceed(result.begin(response.request!, response), begun => render(begun, response));
+    return proceed(result.begin(request, response), begun => render(begun, request, response));
   }
   // Before plain objects: an object literal can be an async iterable.
-  if (isAsyncIterable(result)) return renderStream(result, request, response, method);
+  if (isAsyncIterable(result)) return renderStream(result, response, method);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
   throw unsupported(method, describe(result));
 }
@@ -58,14 +57,8 @@ function renderOther(other: Response, response: Response, method: string): Await
   return response.adopt(other);
 }
 
-async function renderStream(
-  source: AsyncIterable<unknown>,
-  request: Request,
-  response: Response,
-  method: string,
-): Promise<void> {
+async function renderStream(source: AsyncIterable<unknown>, response: Response, method: string): Promise<void> {
   if (isUsed(source)) throw unsupported(method, 'a stream that has been read, or sent, before');
-  if (isPrepared(source)) await source[prepare](request, response);
   const first = await begin(source, response);
   response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }
@@ -98,6 +91,7 @@ export function isStreamed(result: unknown): boolean {
 
 /** Have a result that is not answered with give back what it holds. */
 export function dismissResult(result: unknown): void {
+  if (result instanceof Answer) return result.dismiss();
   const source = result instanceof globalThis.Response || result instanceof Response ? result.body : result;
   const isLocked = source instanceof ReadableStream && source.locked;
   if (isAsyncIterable(source) && !isLocked) dismiss(source);
