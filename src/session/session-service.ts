@@ -267,7 +267,7 @@ export class SessionService {
     return new UserSessions(checkedUser(user), this.#parts, () => this.#visit(currentRequest()), here);
   }
 
-  /** End all sessions there are, whoever's, as `revoked`, and have their ends told; gives how many. A step ends twenty of them. */
+  /** End all sessions there are, whoever's, as `revoked`, and have their ends told; gives how many. A step ends ten of them. */
   expireEveryone(): Promise<number> {
     const {store} = this.#parts;
     return endPages(page => store.endEveryone('revoked', page));

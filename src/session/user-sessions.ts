@@ -7,7 +7,7 @@ import {Session} from './session.ts';
 import type {Visit} from './visit.ts';
 
 /** How many sessions are listed or ended in one step, so that none is long. */
-export const pageSize = 20;
+export const pageSize = 10;
 
 /** What `list()` gives besides. */
 export interface ListOptions {
@@ -32,7 +32,7 @@ export class UserSessions {
 
   /**
    * All of them that are alive, those signed in first coming first. They are there to look at and to be ended: `expire()` on
-   * one ends it as `revoked`. Looking at them counts as nobody being seen. The store is asked for twenty at a time.
+   * one ends it as `revoked`. Looking at them counts as nobody being seen. The store is asked for ten at a time.
    */
   async list({components = []}: ListOptions = {}): Promise<readonly Session[]> {
     const names = components.map(type => this.#parts.components.of(type).name);
