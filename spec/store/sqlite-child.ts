@@ -1,6 +1,6 @@
 // A process that works on a file of sessions beside the one that the specs run in. Says on its standard output what it has
 // done, a line at a time, and each only when the store has answered.
-import {chmodSync, existsSync, openSync, writeSync} from 'node:fs';
+import {chmodSync, existsSync, openSync, statSync, writeSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {stopCoverage} from 'node:v8';
 import {listAll} from '../../src/testing/store-contract/world.ts';
@@ -8,6 +8,7 @@ import {promised, type Awaitable} from '../../src/awaitable.ts';
 import {SqliteStore} from 'espalier/store/sqlite';
 import {TestClock} from 'espalier/testing';
 import {isBusy} from '../../src/store/sqlite-line.ts';
+import {long} from './sqlite-folder.ts';
 
 const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string[]];
 const open = () => new SqliteStore({path});
@@ -94,6 +95,16 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
     say(`${ended} ${told.length} ${await canBegin()}`);
   },
 
+  /** Write until the log would be long many times over, and say how many bytes it takes at most. */
+  async grow(key) {
+    let most = 0;
+    for (let revision = 0; revision < 400; revision += 1) {
+      await store.write(key, 'long', revision, long(revision));
+      most = Math.max(most, statSync(`${path}-wal`).size);
+    }
+    say(most);
+  },
+
   /** Be handed an end, and never say what came of it. */
   async take(lease) {
     const [end] = await store.takeEnds(1, Number(lease));
@@ -138,5 +149,6 @@ if (act === 'openMany') {
 } else {
   store = open();
   await acts[act]!(...args);
-  store.close();
+  // Who does not close it can end as well.
+  if (act !== 'grow') await store.close();
 }

@@ -94,6 +94,11 @@ async function said(started: ChildProcessByStdio<null, Readable, null>, act: str
 
 export const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
 
+/** A text of fifteen pages, each of which is another one each time: SQLite does not write what is there already. */
+export function long(revision: number): string {
+  return JSON.stringify(String(revision % 10).repeat(59_998));
+}
+
 /** What a store tells of from now on, as `key reason`. */
 export function listen(store: SqliteStore): string[] {
   const told: string[] = [];

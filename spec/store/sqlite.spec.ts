@@ -131,7 +131,6 @@ function waiting(t: ExecutionContext, options: Partial<SqliteStoreOptions>): str
     renew: () => store.renew('a', {from: 'a', to: 'b', grace: 0, signIn}),
     touch: () => folder.clock.advance(10_000) ?? store.touch('a'),
     setIdleTimeout: () => store.setIdleTimeout('a', 1000),
-    endAll: () => store.endAll('ada', 'revoked', {most: 10, except: 'a'}),
     end: () => store.end('a', 'logout'),
   };
   const waited = Object.entries(calls).filter(([, call]) => call() !== undefined && level === 'FULL');
@@ -140,7 +139,7 @@ function waiting(t: ExecutionContext, options: Partial<SqliteStoreOptions>): str
 }
 
 test('an end, a renewal and another timeout wait for the disk, an update unless told not to, being seen never', t => {
-  const always = ['renew', 'setIdleTimeout', 'endAll', 'end'];
+  const always = ['renew', 'setIdleTimeout', 'end'];
   t.deepEqual(waiting(t, {}), ['write', ...always]);
   t.deepEqual(waiting(t, {durability: 'power'}), ['write', ...always]);
   t.deepEqual(waiting(t, {durability: 'process'}), always);

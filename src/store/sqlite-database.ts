@@ -144,6 +144,8 @@ function setUp(database: DatabaseSync, patience: number): void {
   database.exec('PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA synchronous = NORMAL');
   // What is deleted is overwritten.
   database.exec('PRAGMA secure_delete = ON');
+  // The log is worked in by `SqliteLog`, and by no commit. One that became too long is cut when it begins anew.
+  database.exec(`PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${16 * 1024 * 1024}`);
   if (!hasSchema(database) || missingFrom(database).length > 0) {
     database.exec('BEGIN IMMEDIATE');
     // Another process may have been first.

@@ -1,3 +1,4 @@
+import {open as openFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import type {DatabaseSync, SQLInputValue, StatementSync} from 'node:sqlite';
 import type {Awaitable} from '../awaitable.ts';
@@ -5,6 +6,7 @@ import {EspalierError} from '../errors.ts';
 import type {OutageLog} from '../outage-log.ts';
 import {identityOf, logOf, makeFile, open, type Opened} from './sqlite-database.ts';
 import {isFull, SqliteLine} from './sqlite-line.ts';
+import {SqliteLog} from './sqlite-log.ts';
 import {SqliteReserve} from './sqlite-reserve.ts';
 
 /** What a commit waits for: for nothing but the operating system, or for the disk. */
@@ -66,6 +68,7 @@ export class SqliteFile {
   readonly #beginToWrite: SqliteStatement;
   readonly #commit: SqliteStatement;
   readonly #reserve: SqliteReserve;
+  readonly #log: SqliteLog;
   readonly #readers = new SqliteLine();
   readonly #writers = new SqliteLine();
   #opened: Opened | undefined;
@@ -83,6 +86,7 @@ export class SqliteFile {
     this.#path = pathOf(path);
     makeFile(this.#path);
     this.#reserve = new SqliteReserve(this.#path);
+    this.#log = new SqliteLog(this.#path);
     this.#opened = open(this.#path, patienceToOpen);
     this.#main = this.#opened.main;
     this.#begin = this.prepare('BEGIN');
@@ -136,7 +140,9 @@ export class SqliteFile {
     // It can't be changed inside a transaction.
     if (sync !== this.#sync) this.database.exec(`PRAGMA synchronous = ${sync}`);
     this.#sync = sync;
-    return this.#transact(act);
+    const result = this.#transact(act);
+    this.#log.grow(this.database);
+    return result;
   }
 
   /** The same for what makes room: where the disk is full it is written in the room that was kept for it. */
@@ -160,9 +166,25 @@ export class SqliteFile {
     this.#reserve.hold();
   }
 
-  close(): void {
+  /** The disk has what was written before, when this is done. Nothing else waits for it. */
+  async flush(): Promise<void> {
+    const log = await openFile(logOf(this.#path), 'r+');
+    try {
+      await log.datasync();
+    } finally {
+      await log.close();
+    }
+  }
+
+  /** Have what was written by whomever worked into the file, if there is much of it. */
+  workIn(): void {
+    this.#log.shorten(this.database);
+  }
+
+  close(): Awaitable<void> {
     this.#isLost = false;
     this.#letGo('The SQLite store is closed.');
+    return this.#log.close();
   }
 
   /** Where the file was deleted or replaced, what is written to it nobody else would ever see. */
@@ -232,10 +254,11 @@ export class SqliteFile {
     }
   }
 
-  // What is in the log and can be worked into the file makes room in the log.
+  // What is in the log and can be worked into the file makes room in the log. From now on each commit sees to that: the thread
+  // may come too late.
   #makeRoom(): void {
     this.#reserve.release();
-    this.database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    this.database.exec('PRAGMA wal_autocheckpoint = 1000; PRAGMA wal_checkpoint(PASSIVE)');
   }
 
   #transact<T>(act: () => T): T {
