@@ -10,7 +10,7 @@ const floors = [
   ['one-line.ts'],
   ['node-version.ts'],
   ['service-token.ts'],
-  ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts', 'place.ts'],
+  ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts', 'place.ts', 'command-line.ts'],
   ['options.ts', 'peer.ts', 'schema.ts', 'tracing.ts', 'use.ts'],
   ['http', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['inject.ts'],
@@ -18,7 +18,8 @@ const floors = [
   ['resource', 'session'],
   ['store', 'builtin'],
   ['site.ts'],
-  ['serve.ts', 'testing', 'cli'],
+  ['serve.ts'],
+  ['testing', 'cli'],
   ['index.ts'],
 ];
 

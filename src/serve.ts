@@ -1,3 +1,4 @@
+import {commandLine, goNoFurther} from './command-line.ts';
 import {EspalierError} from './errors.ts';
 import {listenKinds, type ListenOptions} from './http/server.ts';
 import {Logger, warn} from './logger.ts';
@@ -16,6 +17,8 @@ export interface ServeOptions extends SiteOptions, ListenOptions {}
  * What Espalier refuses, a tree that can't be grown or a port that is taken, is printed, and ends the process with code 1.
  */
 export async function serve(Root: ResourceClass, options: ServeOptions = {}): Promise<Site> {
+  const {look} = commandLine();
+  if (look) return goNoFurther(() => look(Root, options));
   try {
     checkOptions('serve()', options, {...siteKinds, ...listenKinds});
     const site = createSite(Root, pick<SiteOptions>(options, siteKinds));

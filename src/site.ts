@@ -5,6 +5,7 @@ import {warningsOfCors} from './builtin/cors.ts';
 import {csrfGuard, csrfKinds, type CsrfOptions} from './builtin/csrf.ts';
 import {isOpenApi, warningsOfOpenApi} from './builtin/open-api.ts';
 import {Clock, systemClock} from './clock.ts';
+import {commandLine, goNoFurther} from './command-line.ts';
 import {classOf, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
@@ -353,7 +354,8 @@ export class Site {
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`. */
   async listen(options?: ListenOptions): Promise<string> {
     this.#refuseWhenClosed();
-    return this.#server.listen(options);
+    const {onListen} = commandLine();
+    return onListen ? goNoFurther(onListen) : this.#server.listen(options);
   }
 
   /**

@@ -1,0 +1,28 @@
+/** What the command line wants of a program that it runs. */
+export interface CommandLine {
+  /** Takes what a program serves, which then goes no further. */
+  readonly look?: (Root: unknown, options: unknown) => void;
+  /** Told that a program would listen by itself, which it then does not. */
+  readonly onListen?: () => void;
+}
+
+const key = Symbol.for('espalier.command-line');
+
+/** On `globalThis`, so that a program which has another copy of this package finds it too. */
+const here = globalThis as {[key]?: CommandLine};
+
+/** What the command line wants of this process; nothing where a program runs by itself. */
+export function commandLine(): CommandLine {
+  return here[key] ?? {};
+}
+
+/** Have the programs of this process find what is wanted of them. */
+export function setCommandLine(wanted: CommandLine): void {
+  here[key] = {...here[key], ...wanted};
+}
+
+/** Do that in place of what a program has asked for, which goes no further. */
+export function goNoFurther(act: () => void): Promise<never> {
+  act();
+  return new Promise(() => undefined);
+}
