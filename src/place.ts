@@ -7,8 +7,11 @@ export class Place {
 
   /** File and line, `src/shop.ts:12`; seen from the working directory where the file is in there. Nothing where nobody knows. */
   toString(): string | undefined {
-    const lines = this.#trace.stack?.split('\n').slice(1) ?? [];
-    const [file, line] = lines.map(fileIn).find(([name]) => name !== undefined && !isOurs(name)) ?? [];
+    const frames = this.#trace.stack?.split('\n').slice(1) ?? [];
+    // From there on it is who imported the file, not what is written in it.
+    const end = frames.findIndex(frame => frame.includes('node:internal/modules/'));
+    const own = end < 0 ? frames : frames.slice(0, end);
+    const [file, line] = own.map(fileIn).find(([name]) => name !== undefined && !isOurs(name)) ?? [];
     return file === undefined ? undefined : `${fromHere(file)}:${line}`;
   }
 }
