@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {text} from 'node:stream/consumers';
 import test from 'ava';
 import {Child, Get, OnExpire, Post, Resource, SessionComponent, inject} from 'espalier';
+import {setCommandLine} from '../src/command-line.ts';
 import {
   decorating,
   isStandard,
@@ -193,9 +194,15 @@ test('what a decorator refuses is one line where nobody catches it, and the proc
   t.deepEqual(await ended(`${twice} declare();`), {stderr, code: 1});
 });
 
-test('what a decorator does is given back', t => {
-  t.is(
-    decorating('@Get()', () => 7),
-    7,
+test.serial('where the command line collects what decorators refuse, it is told, and the program goes on', t => {
+  const told: Error[] = [];
+  setCommandLine({onRefusal: error => told.push(error)});
+  decorating('@Get()', () => {
+    throw new TypeError('It is frozen.\nThere is more.');
+  });
+  t.deepEqual(
+    told.map(({message}) => message),
+    ["@Get() can't stand there: It is frozen. [DECORATOR_MISPLACED]"],
   );
+  Reflect.deleteProperty(globalThis, Symbol.for('espalier.command-line'));
 });

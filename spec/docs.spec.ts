@@ -404,3 +404,16 @@ for (const example of examples) {
     );
   });
 }
+
+const commandsIn = blocksOf('docs/command-line.md').filter(({kind}) => kind === 'console');
+
+for (const {body} of commandsIn) {
+  const [command, ...output] = body.trimEnd().split('\n');
+  test(`${command} prints what docs/command-line.md says`, async t => {
+    const args = command!.replace('$ npx espalier ', '').split(' ');
+    const {NO_COLOR: _none, FORCE_COLOR: _forced, ...env} = process.env;
+    const child = spawn(process.execPath, ['dist/src/cli/main.js', ...args], {env});
+    const [said] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+    t.is(said.trimEnd(), output.join('\n'));
+  });
+}

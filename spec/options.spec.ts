@@ -21,6 +21,7 @@ import {
   count,
   delay,
   duration,
+  fitting,
   flag,
   kind,
   method,
@@ -119,17 +120,17 @@ test('options may be an instance of a class of the application, with more than i
 
 test('the kinds of values are what their words say', t => {
   const all = [0, 1, 1.5, -1, NaN, Infinity, 2 ** 31, '', 'a', true, null, {}, [], test, new Date()];
-  const fitting = (one: {fits: (value: unknown) => boolean}) => all.filter(value => one.fits(value));
-  t.deepEqual(fitting(flag), [true]);
-  t.deepEqual(fitting(text), ['a']);
-  t.deepEqual(fitting(positive), [1, 1.5, Infinity, 2 ** 31]);
-  t.deepEqual(fitting(count), [1, Infinity, 2 ** 31]);
-  t.deepEqual(fitting(duration), [1, 1.5, 2 ** 31]);
-  t.deepEqual(fitting(delay), [1, 1.5]);
-  t.deepEqual(fitting(method), [test]);
-  t.deepEqual(fitting(oneOf('a', 'b')), ['a']);
+  const ofKind = (one: {fits: (value: unknown) => boolean}) => all.filter(value => one.fits(value));
+  t.deepEqual(ofKind(flag), [true]);
+  t.deepEqual(ofKind(text), ['a']);
+  t.deepEqual(ofKind(positive), [1, 1.5, Infinity, 2 ** 31]);
+  t.deepEqual(ofKind(count), [1, Infinity, 2 ** 31]);
+  t.deepEqual(ofKind(duration), [1, 1.5, 2 ** 31]);
+  t.deepEqual(ofKind(delay), [1, 1.5]);
+  t.deepEqual(ofKind(method), [test]);
+  t.deepEqual(ofKind(oneOf('a', 'b')), ['a']);
   t.is(oneOf('a', 'b').wanted, '"a" or "b"');
-  t.deepEqual(fitting(objectWith('a Date', 'getTime')), [all.at(-1)]);
+  t.deepEqual(ofKind(objectWith('a Date', 'getTime')), [all.at(-1)]);
 });
 
 test('from options of two calls each gets its own', t => {
@@ -261,3 +262,17 @@ for (const [call, cases] of Object.entries(refusing)) {
     }
   });
 }
+
+test('all that is wrong is told to who asks for all, in the words of the one that would be thrown', t => {
+  const told: string[] = [];
+  const kinds = {name: text, sessions: optionsOf<{idle: number}>({idle: count})};
+  const given: Record<'name' | 'sessions', unknown> = {nmae: 'a', name: 7, sessions: {idel: 1, idle: 'x'}} as never;
+  checkOptions('call()', given, kinds, ({message}) => told.push(message));
+  t.deepEqual(told, [
+    'call() has no option "nmae". Did you mean "name"? [OPTION_INVALID]',
+    'call(): name is 7. It must be a text that is not empty. [OPTION_INVALID]',
+    'call() has no option "sessions.idel". Did you mean "sessions.idle"? [OPTION_INVALID]',
+    'call(): sessions.idle is "x". It must be a whole number, 1 or more. [OPTION_INVALID]',
+  ]);
+  t.deepEqual(fitting(given, kinds), {sessions: {idel: 1, idle: 'x'}} as unknown as typeof given);
+});

@@ -38,6 +38,7 @@ import {
 import {testSite} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
 import {until} from './until.ts';
+import {setCommandLine} from '../src/command-line.ts';
 
 @injectable()
 class Greeting {
@@ -782,4 +783,27 @@ test('setTls() refuses a pair that does not fit, without a word of the key, and 
   const after = await serialAt(url);
   t.is(after.serial, before.serial);
   for (const {socket} of [before, after]) socket.destroy();
+});
+
+test.serial('in development a 404 and a 405 show how the request came there; otherwise they never do', async t => {
+  @Resource()
+  class Shop {
+    @Get() show() {
+      return 'shop';
+    }
+  }
+  const {visitor} = testSite(Shop);
+  const pages = async () => {
+    const lost = await visitor().get('/shp');
+    const refused = await visitor().post('/', {headers: {accept: 'text/html'}});
+    return [await lost.text(), await refused.text()];
+  };
+  for (const page of await pages()) t.notRegex(page, /Shop has|site\.spec|explanation|<table>/);
+  setCommandLine({isDevelopment: true});
+  t.teardown(() => Reflect.deleteProperty(globalThis, Symbol.for('espalier.command-line')));
+  const [lost, refused] = await pages();
+  const {explanation} = JSON.parse(lost!) as {explanation: {rows: string[][]; reason: string}};
+  t.is(explanation.reason, 'Nothing takes "shp": Shop has no children.');
+  t.regex(explanation.rows[0]!.join(' '), /^\/ Shop the root spec\/site\.spec\.ts:\d+$/);
+  t.regex(refused!, /<tr><td>\/<\/td><td>Shop<\/td><td>the root<\/td><td>spec\/site\.spec\.ts:\d+<\/td><\/tr>/);
 });

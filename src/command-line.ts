@@ -1,9 +1,13 @@
 /** What the command line wants of a program that it runs. */
 export interface CommandLine {
+  /** Whether pages may show how the site is made. */
+  readonly isDevelopment?: boolean;
   /** Takes what a program serves, which then goes no further. */
   readonly look?: (Root: unknown, options: unknown) => void;
   /** Told that a program would listen by itself, which it then does not. */
   readonly onListen?: () => void;
+  /** Told of what a decorator refuses, which then does not end the program. */
+  readonly onRefusal?: (error: Error) => void;
 }
 
 const key = Symbol.for('espalier.command-line');

@@ -1,4 +1,4 @@
-import {getClassMetadata, type Binding, type ClassMetadata} from '@inversifyjs/core';
+import {getClassMetadata, plan, type Binding, type ClassMetadata} from '@inversifyjs/core';
 import {Plugin, type PluginContext} from '@inversifyjs/plugin';
 import {
   bindingScopeValues,
@@ -30,7 +30,7 @@ interface Fault {
  */
 export class SiteContainer {
   readonly container: Container;
-  readonly #interior: PluginContext;
+  protected readonly interior: PluginContext;
   /** What this site has bound, and nobody before it. */
   readonly #brought = new Set<ServiceIdentifier>();
   readonly #modules: ContainerModule[] = [];
@@ -39,7 +39,12 @@ export class SiteContainer {
 
   constructor(container: Container) {
     this.container = container;
-    this.#interior = interiorOf(container);
+    this.interior = interiorOf(container);
+  }
+
+  /** Do what may be refused, and give what it gives. Where refusals are collected, it gives the other in their place. */
+  attempt<T>(act: () => T, _otherwise: T): T {
+    return act();
   }
 
   /** Bind what a site needs: what is not bound yet is this site's own, and ends with it. */
@@ -54,19 +59,22 @@ export class SiteContainer {
 
   /**
    * The one instance of a class, bound here unless the application has bound it. Throws an `EspalierError` with the chain
-   * of dependencies, from `trail` on, when it can't be made.
+   * of dependencies, from `trail` on, when it can't be made. `standIn` gives what stands for it where nothing is made.
    */
-  make<T extends object>(type: Newable<T>, trail: string): T {
+  make<T extends object>(type: Newable<T>, trail: string, _standIn?: () => T): T {
     try {
-      if (!this.container.isBound(type)) {
-        inheritInjection(type);
-        this.container.bind(type).toSelf().inSingletonScope();
-        this.#adopt(type);
-      }
+      this.bindSelf(type);
       return makingIn(this.container, trail, () => this.container.get(type));
     } catch (cause) {
-      throw this.#explained(type, trail, cause);
+      throw this.explained(type, trail, cause);
     }
+  }
+
+  protected bindSelf(type: Newable<object>): void {
+    if (this.container.isBound(type)) return;
+    inheritInjection(type);
+    this.container.bind(type).toSelf().inSingletonScope();
+    this.#adopt(type);
   }
 
   /**
@@ -76,8 +84,8 @@ export class SiteContainer {
    */
   instances(wanted: (type: Function) => boolean): object[] {
     const found = new Set<object>();
-    for (const token of this.#interior.bindingService.getBoundServices()) {
-      const bindings = [...(this.#interior.bindingService.getChained(token) ?? [])];
+    for (const token of this.interior.bindingService.getBoundServices()) {
+      const bindings = [...(this.interior.bindingService.getChained(token) ?? [])];
       for (const binding of bindings.filter(one => isWanted(one, wanted))) {
         if (!binding.cache.isRight) this.#makeAll(token);
         const made = madeOf(binding);
@@ -92,14 +100,14 @@ export class SiteContainer {
     try {
       makingIn(this.container, nameOfToken(token), () => this.container.getAll(token, {chained: true}));
     } catch (cause) {
-      throw this.#explained(token as Newable, nameOfToken(token), cause);
+      throw this.explained(token as Newable, nameOfToken(token), cause);
     }
   }
 
   /** Has each class that is bound here or in a parent get what its base classes inject, as a resource does. */
   inheritInjections(): void {
-    for (const token of this.#interior.bindingService.getBoundServices()) {
-      for (const binding of this.#interior.bindingService.getChained(token) ?? []) {
+    for (const token of this.interior.bindingService.getBoundServices()) {
+      for (const binding of this.interior.bindingService.getChained(token) ?? []) {
         if (binding.type === bindingTypeValues.Instance) inheritInjection(binding.implementationType);
       }
     }
@@ -123,9 +131,7 @@ export class SiteContainer {
       makingIn(this.container, nameOfToken(token), () => this.container.get(token));
     } catch (cause) {
       // Whatever else is wrong is explained when something that depends on it is made.
-      if (!isInversifys(cause) || !/asynchronous/i.test(messageOf(cause))) return;
-      const message = `${nameOfToken(token)} is bound to a promise. Await it before, and bind what it gives by toConstantValue().`;
-      throw new EspalierError('DEPENDENCY_FAILED', message, {cause});
+      if (isInversifys(cause) && /asynchronous/i.test(messageOf(cause))) throw promised(token, cause);
     }
   }
 
@@ -175,8 +181,8 @@ export class SiteContainer {
 
   // Inversify keeps what fails to end: a later site in this container would find it beside its own.
   #drop(token: ServiceIdentifier): void {
-    this.#interior.bindingService.removeAllByServiceId(token);
-    this.#interior.planResultCacheService.clearCache();
+    this.interior.bindingService.removeAllByServiceId(token);
+    this.interior.planResultCacheService.clearCache();
   }
 
   #adopt(token: ServiceIdentifier): void {
@@ -188,39 +194,117 @@ export class SiteContainer {
   }
 
   #bound(): Iterable<ServiceIdentifier> {
-    return this.#interior.bindingService.getNonParentBoundServices();
+    return this.interior.bindingService.getNonParentBoundServices();
   }
 
-  #explained(type: Newable, trail: string, cause: unknown): unknown {
+  protected explained(type: Newable, trail: string, cause: unknown): unknown {
     // What Inversify refuses to bind has no dependencies to look into.
-    const fault = this.container.isBound(type) ? this.#faultBelow(type, [], new Set()) : undefined;
-    if (!fault && !isInversifys(cause)) return cause;
-    const {code, chain, reason} = fault ?? {code: 'DEPENDENCY_FAILED', chain: [], reason: messageOf(cause)};
-    const way = [trail, ...chain.slice(1).map(nameOfToken)].join(' → ');
-    return new EspalierError(code, `${way}: ${reason}`, {cause});
+    const [fault] = this.container.isBound(type) ? this.faultsBelow(type, [], new Set()) : [];
+    if (fault) return errorOf(fault, trail, cause);
+    if (!isInversifys(cause)) return cause;
+    return errorOf({code: 'DEPENDENCY_FAILED', chain: [], reason: messageOf(cause)}, trail, cause);
   }
 
-  /** The first fault on the way down from a token, depth first. `sound` are the tokens known to have none. */
-  #faultBelow(token: Token, above: readonly Token[], sound: Set<Token>): Fault | undefined {
+  /** The faults on the way down from a token, depth first. `seen` are the tokens that have been looked at. */
+  protected *faultsBelow(token: Token, above: readonly Token[], seen: Set<Token>): Generator<Fault> {
     const chain = [...above, token];
-    if (token === undefined) return {code: 'DEPENDENCY_UNDEFINED', chain, reason: undefinedReason};
-    if (above.includes(token)) return {code: 'DEPENDENCY_CYCLE', chain, reason: cycleReason};
-    if (sound.has(token)) return undefined;
-    const bindings = [...this.#interior.bindingService.getChained(token)];
-    if (bindings.length === 0) return {code: 'DEPENDENCY_MISSING', chain, reason: missingReason(token)};
+    if (token === undefined) return yield {code: 'DEPENDENCY_UNDEFINED', chain, reason: undefinedReason};
+    if (above.includes(token)) return yield {code: 'DEPENDENCY_CYCLE', chain, reason: cycleReason};
+    if (seen.has(token)) return;
+    seen.add(token);
+    const bindings = [...this.interior.bindingService.getChained(token)];
+    if (bindings.length === 0) return yield {code: 'DEPENDENCY_MISSING', chain, reason: missingReason(token)};
     try {
-      for (const dependency of bindings.flatMap(dependenciesOf)) {
-        const fault = this.#faultBelow(dependency, chain, sound);
-        if (fault) return fault;
-      }
+      for (const dependency of bindings.flatMap(dependenciesOf)) yield* this.faultsBelow(dependency, chain, seen);
       const [reason] = bindings.flatMap(latenessOf);
-      if (reason !== undefined) return {code: 'DEPENDENCY_FAILED', chain, reason};
+      if (reason !== undefined) yield {code: 'DEPENDENCY_FAILED', chain, reason};
     } catch (error) {
-      return {code: 'DEPENDENCY_FAILED', chain, reason: messageOf(error)};
+      yield {code: 'DEPENDENCY_FAILED', chain, reason: messageOf(error)};
     }
-    sound.add(token);
-    return undefined;
   }
+}
+
+/**
+ * A hold that makes nothing, for who wants to know whether a site could be made: it collects what is refused, in the words that are
+ * used where a site is made. What stands for an instance is an object of its class whose constructor has not run.
+ */
+export class ContainerInspector extends SiteContainer {
+  /** What is refused, in the order in which it was met. */
+  readonly refusals: unknown[] = [];
+  readonly #seen = new Set<Token>();
+  readonly #judged = new Set<Newable<object>>();
+
+  override attempt<T>(act: () => T, otherwise: T): T {
+    try {
+      return act();
+    } catch (error) {
+      this.refusals.push(error);
+      return otherwise;
+    }
+  }
+
+  override make<T extends object>(type: Newable<T>, trail: string, standIn?: () => T): T {
+    if (!this.#judged.has(type)) this.#judge(type, trail);
+    return standIn ? this.attempt(standIn, {} as T) : (this.#likeness(type) as T);
+  }
+
+  #judge(type: Newable<object>, trail: string): void {
+    this.#judged.add(type);
+    const told = this.refusals.length;
+    try {
+      this.bindSelf(type);
+      for (const fault of this.faultsBelow(type, [], this.#seen)) this.refusals.push(errorOf(fault, trail));
+      if (this.refusals.length === told) this.#plan(type);
+    } catch (cause) {
+      // What is wrong with a dependency is told where it is met first.
+      const [known] = this.container.isBound(type) ? this.faultsBelow(type, [], new Set()) : [];
+      if (!known) this.refusals.push(this.explained(type, trail, cause));
+    }
+  }
+
+  override instances(wanted: (type: Function) => boolean): object[] {
+    const bindings = [...this.interior.bindingService.getBoundServices()].flatMap(token => [
+      ...(this.interior.bindingService.getChained(token) ?? []),
+    ]);
+    return bindings.filter(binding => this.attempt(() => isWanted(binding, wanted), false)).map(likenessOf) as object[];
+  }
+
+  override refusePromised(token: ServiceIdentifier): void {
+    for (const binding of this.interior.bindingService.getChained(token)) if (isPromise(binding)) throw promised(token);
+  }
+
+  /** What Inversify refuses before it makes anything: what is bound twice, or under a condition that is not met. */
+  #plan(serviceIdentifier: ServiceIdentifier): void {
+    const {bindingService} = this.interior;
+    const operations = {
+      getActivations: nothing,
+      getBindings: bindingService.get.bind(bindingService),
+      getBindingsChained: bindingService.getChained.bind(bindingService),
+      getClassMetadata,
+      getPlan: nothing,
+      setBinding: nothing,
+      setNonCachedServiceNode: nothing,
+      setPlan: nothing,
+      subscribeActivationAddedOnce: nothing,
+    };
+    const rootConstraints = {isMultiple: false, serviceIdentifier} as const;
+    plan({autobindOptions: undefined, jitEnabled: false, operations, rootConstraints, servicesBranch: []});
+  }
+
+  #likeness(type: Newable<object>): unknown {
+    const [binding] = this.interior.bindingService.getChained(type);
+    return (binding && likenessOf(binding)) ?? Object.create((type.prototype ?? null) as object | null);
+  }
+}
+
+function errorOf({code, chain, reason}: Fault, trail: string, cause?: unknown): EspalierError {
+  const way = [trail, ...chain.slice(1).map(nameOfToken)].join(' → ');
+  return new EspalierError(code, `${way}: ${reason}`, {cause});
+}
+
+function promised(token: ServiceIdentifier, cause?: unknown): EspalierError {
+  const message = `${nameOfToken(token)} is bound to a promise. Await it before, and bind what it gives by toConstantValue().`;
+  return new EspalierError('DEPENDENCY_FAILED', message, {cause});
 }
 
 /** The tokens that a binding asks for and can't do without. */
@@ -267,6 +351,27 @@ function isWanted(binding: Binding<unknown>, wanted: (type: Function) => boolean
 function madeOf(binding: Binding<unknown>): unknown {
   if ('cache' in binding && binding.cache.isRight) return binding.cache.value;
   return binding.type === bindingTypeValues.ConstantValue ? binding.value : undefined;
+}
+
+const nothing = () => undefined;
+
+/** What stands for what is bound, where nothing may be made; nothing where nobody knows before it is made. */
+function likenessOf(binding: Binding<unknown>): unknown {
+  const made = madeOf(binding);
+  if (made !== undefined || binding.type !== bindingTypeValues.Instance) return made;
+  return Object.create(binding.implementationType.prototype as object);
+}
+
+/** Whether what is bound is, as far as can be told without making it, there later only. */
+function isPromise(binding: Binding<unknown>): boolean {
+  if (binding.type === bindingTypeValues.ConstantValue) return binding.value instanceof Promise;
+  const make =
+    binding.type === bindingTypeValues.DynamicValue
+      ? binding.value
+      : binding.type === bindingTypeValues.ResolvedValue
+        ? binding.factory
+        : undefined;
+  return Object.prototype.toString.call(make) === '[object AsyncFunction]';
 }
 
 /** The class of an object. By its prototype: a field of the application's own may be called `constructor`, and hold anything. */

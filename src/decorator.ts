@@ -1,18 +1,28 @@
 import 'reflect-metadata';
+import {commandLine} from './command-line.ts';
 import {EspalierError} from './errors.ts';
-import {asOneLine} from './one-line.ts';
+import {asOneLine, isOneLine} from './one-line.ts';
 
 /**
  * Do what a decorator does. What it refuses is one line where the program does not catch it, as from `serve`, with exit code 1: the
- * stack would show how modules are loaded, and the message names the class.
+ * stack would show how modules are loaded, and the message names the class. Gives whether it was done: where the command line collects
+ * what is refused, the program goes on.
  */
-export function decorating<T>(decorator: string, act: () => T): T {
+export function decorating(decorator: string, act: () => void): boolean {
   try {
-    return act();
+    act();
+    return true;
   } catch (error) {
-    throw asOneLine(error instanceof EspalierError ? error : refused(decorator, error));
+    const refusal = error instanceof EspalierError ? error : refused(decorator, error);
+    const {onRefusal} = commandLine();
+    if (!onRefusal || isOneLine(error)) throw asOneLine(refusal);
+    onRefusal(refusal);
+    return false;
   }
 }
+
+/** What a decorator does that is refused, where the program goes on. */
+export const nothing = (): void => undefined;
 
 /** Of the container's errors the first line says it all. */
 function refused(decorator: string, cause: unknown): EspalierError {
@@ -153,5 +163,6 @@ export function refuseBareCall(written: string, [target, context]: readonly unkn
   const isOnMember = Object(target) === target && (typeof context === 'string' || typeof context === 'symbol');
   if (!isOnClass && !isOnMember && !isStandard(context)) return;
   const [decorator] = written.split('(');
-  throw new EspalierError('DECORATOR_MISPLACED', `${decorator} has no parentheses. Write ${written}.`);
+  // The program can't go on: what a bare decorator gives would stand in the place of the class.
+  throw asOneLine(new EspalierError('DECORATOR_MISPLACED', `${decorator} has no parentheses. Write ${written}.`));
 }

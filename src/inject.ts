@@ -29,7 +29,7 @@ const key: NoteKey<Pending> = Symbol.for('espalier.injections');
  */
 function inBoth(decorator: string, apply: LegacyDecorator) {
   return (target: unknown, context?: unknown, rest?: unknown): void =>
-    decorating(decorator, () => {
+    void decorating(decorator, () => {
       if (!isStandard(context)) return apply(target as object, context as never, rest as never);
       const member = onMember(decorator, context);
       noteIn(key, member, () => []).push(type => apply(type.prototype as object, member.name as never, rest as never));
@@ -91,7 +91,7 @@ export function injectable(
   ...args: Parameters<typeof inversify.injectable>
 ): (target: Function, context?: ClassDecoratorContext) => void {
   return (target, context) =>
-    decorating(`@injectable() of ${target.name}`, () => {
+    void decorating(`@injectable() of ${target.name}`, () => {
       inversify.injectable(...args)(target);
       settleInjections(target, context);
     });

@@ -20,3 +20,8 @@ export function asOneLine<T extends Error>(error: T): T {
   });
   return error;
 }
+
+/** Whether an error is one of those. */
+export function isOneLine(error: unknown): boolean {
+  return errors.has(error as Error);
+}

@@ -90,14 +90,28 @@ export const logger = objectWith('a Logger', 'error', 'warn');
 
 /**
  * Throws `OPTION_INVALID` for an option of `call` that there is not, with the one that was probably meant, and for a value that
- * is not of its kind. `undefined` is as good as not given.
+ * is not of its kind. `undefined` is as good as not given. Where `onRefusal` is given, it is told of all of these instead.
  */
-export function checkOptions<T extends object>(call: string, given: T, kinds: Kinds<T>): void {
-  const refuse = (message: string) => {
-    throw optionInvalid(`${call}${message}`);
-  };
-  if (!isMadeOf(given, kinds)) refuse(`: its options are ${describe(given)}. They must be an object of options.`);
+export function checkOptions<T extends object>(
+  call: string,
+  given: T,
+  kinds: Kinds<T>,
+  onRefusal: (error: EspalierError) => void = fail,
+): void {
+  const refuse = (message: string) => onRefusal(optionInvalid(`${call}${message}`));
+  if (!isMadeOf(given, kinds))
+    return refuse(`: its options are ${describe(given)}. They must be an object of options.`);
   checkParts(given as Record<string, unknown>, kinds, '', refuse);
+}
+
+function fail(error: Error): never {
+  throw error;
+}
+
+/** Those of some options that are of their kind. */
+export function fitting<T extends object>(given: T, kinds: Kinds<Partial<T>>): T {
+  const table: Table = kinds;
+  return Object.fromEntries(Object.entries(given).filter(([name, value]) => table[name]?.fits(value))) as T;
 }
 
 /** The options that a table knows, for a call that takes no others. */
@@ -112,8 +126,7 @@ function checkParts(
   refuse: (message: string) => void,
 ): void {
   if (isPlain(given)) {
-    const unknown = Object.keys(given).find(name => !Object.hasOwn(kinds, name));
-    if (unknown !== undefined) refuse(noOption(path, unknown, kinds));
+    for (const name of Object.keys(given)) if (!Object.hasOwn(kinds, name)) refuse(noOption(path, name, kinds));
   }
   for (const [name, {wanted, fits, parts, ...one}] of Object.entries(kinds)) {
     const value = given[name];
@@ -155,7 +168,8 @@ function namesIn(kinds: Table, path: string): string[] {
   ]);
 }
 
-function nearestTo(name: string, paths: readonly string[]): string | undefined {
+/** The one of some names that was probably meant, by the last part of each. */
+export function nearestTo(name: string, paths: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(name.length / 3));
   const near = paths.map(path => ({path, edits: edits(path.split('.').at(-1)!.toLowerCase(), name.toLowerCase())}));
   return near.filter(one => one.edits <= most).toSorted((one, other) => one.edits - other.edits)[0]?.path;

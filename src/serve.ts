@@ -2,12 +2,15 @@ import {commandLine, goNoFurther} from './command-line.ts';
 import {EspalierError} from './errors.ts';
 import {listenKinds, type ListenOptions} from './http/server.ts';
 import {Logger, warn} from './logger.ts';
-import {checkOptions, pick} from './options.ts';
+import {checkOptions, pick, type Kinds} from './options.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {createSite, siteKinds, type Site, type SiteOptions} from './site.ts';
 
 /** How a site is composed and where it listens. */
 export interface ServeOptions extends SiteOptions, ListenOptions {}
+
+/** What the values of `ServeOptions` may be. */
+export const serveKinds: Kinds<ServeOptions> = {...siteKinds, ...listenKinds};
 
 /**
  * Compose a site, listen, print its URL, and close it on SIGINT or SIGTERM. Where `port` or `host` is not given, the variables
@@ -20,7 +23,7 @@ export async function serve(Root: ResourceClass, options: ServeOptions = {}): Pr
   const {look} = commandLine();
   if (look) return goNoFurther(() => look(Root, options));
   try {
-    checkOptions('serve()', options, {...siteKinds, ...listenKinds});
+    checkOptions('serve()', options, serveKinds);
     const site = createSite(Root, pick<SiteOptions>(options, siteKinds));
     const url = await listen(site, pick<ListenOptions>(options, listenKinds));
     void closeOnSignal(site);

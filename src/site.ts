@@ -3,10 +3,10 @@ import {Container, type ContainerModule} from 'inversify';
 import {isPromised, proceed, recovered, type Awaitable} from './awaitable.ts';
 import {warningsOfCors} from './builtin/cors.ts';
 import {csrfGuard, csrfKinds, type CsrfOptions} from './builtin/csrf.ts';
-import {isOpenApi, warningsOfOpenApi} from './builtin/open-api.ts';
+import {documentsIn, isOpenApi, warningsOf, warningsOfOpenApi} from './builtin/open-api.ts';
 import {Clock, systemClock} from './clock.ts';
 import {commandLine, goNoFurther} from './command-line.ts';
-import {classOf, SiteContainer} from './container.ts';
+import {classOf, ContainerInspector, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
 import {isSafe} from './http/method.ts';
@@ -35,6 +35,7 @@ import {
 } from './options.ts';
 import {isOutageTold, OutageLog} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
+import {explain, rowsOf} from './resource/explain.ts';
 import {open} from './resource/gate.ts';
 import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
 import {render} from './resource/render.ts';
@@ -165,17 +166,10 @@ export function composeSite(
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
-    const view = new LaterTree();
-    hold.bring(() => {
-      bindServices(hold, options);
-      hold.container.bind<SiteTree>(SiteTree).toConstantValue(view);
-    });
-    hold.inheritInjections();
-    const sessions = hold.make(SessionService, 'SessionService');
-    const use = makeMiddleware(hold, options);
-    const tree = growTree(Root, hold, sessions);
-    view.grow(tree, use);
-    warnOfTree(hold, tree, use);
+    const {tree, view, use, sessions, told} = growSite(Root, options, hold);
+    sessions.deliverEnds(told.flatMap(endHandlersOf));
+    const lines = [...warningsOfCors(tree, use), ...warningsOfOpenApi(hold.instances(isOpenApi))];
+    for (const line of lines) warn(hold.container.get(Logger), line);
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, clock};
     const refuseForged = guardOf(options, sessions);
@@ -189,16 +183,56 @@ export function composeSite(
   }
 }
 
-/** Grow the tree, and have what is made with it told of the ends of sessions. */
-function growTree(Root: ResourceClass, hold: SiteContainer, sessions: SessionService): Tree {
-  const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail));
+/** What a site could be made of, and what speaks against it. */
+export interface Inspection {
+  /** Nothing where nothing could grow. */
+  readonly site: GrownSite | undefined;
+  /** All that `createSite` would throw, one after the other. */
+  readonly refusals: readonly unknown[];
+  /** What would be told to the log. */
+  readonly warnings: readonly string[];
+}
+
+/** @internal Look at what `createSite` would make, without making any of it: no resource, no service, no store. */
+export function inspectSite(Root: ResourceClass, options: SiteOptions): Inspection {
+  const hold = new ContainerInspector(options.container ?? new Container());
+  hold.attempt(() => limitsOf(options), undefined);
+  hold.attempt(() => refuseTaken(hold.container), undefined);
+  const site = hold.attempt(() => growSite(Root, options, hold), undefined);
+  if (!site) return {site, refusals: hold.refusals, warnings: []};
+  hold.attempt(() => guardOf(options, site.sessions), undefined);
+  const written = hold.attempt(() => documentsIn(site.view.root, site.sessions.cookieName), []);
+  return {site, refusals: hold.refusals, warnings: [...warningsOfCors(site.tree, site.use), ...warningsOf(written)]};
+}
+
+/** The tree of a site, and what it stands on. */
+interface GrownSite {
+  readonly tree: Tree;
+  readonly view: SiteTree;
+  /** What stands before the root. */
+  readonly use: readonly Middleware[];
+  readonly sessions: SessionService;
+  /** What is told of the ends of sessions. */
+  readonly told: readonly object[];
+}
+
+function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer): GrownSite {
+  const view = new LaterTree();
+  hold.bring(() => {
+    bindServices(hold, options);
+    hold.container.bind<SiteTree>(SiteTree).toConstantValue(view);
+  });
+  hold.inheritInjections();
+  const sessions = hold.make(SessionService, 'SessionService', () => sessionsAlone(options));
+  const use = makeMiddleware(hold, options);
+  const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail), hold.attempt.bind(hold));
   const told = hold.instances(type => endMethodsOf(type).length > 0);
   tree.check((resource, trail) => {
-    hold.refuseUnmade(resource, trail);
-    refuseUntold(resource, told);
+    hold.attempt(() => hold.refuseUnmade(resource, trail), undefined);
+    hold.attempt(() => refuseUntold(resource, told), undefined);
   });
-  sessions.deliverEnds(told.flatMap(endHandlersOf));
-  return tree;
+  view.grow(tree, use);
+  return {tree, view, use, sessions, told};
 }
 
 /** Throws for a request that a page of another site has forged: the browser has sent the visitor's cookie with it. */
@@ -210,15 +244,12 @@ function guardOf({csrf = {}}: SiteOptions, sessions: SessionService): (request: 
   };
 }
 
-/** Tell what works in a tree, but not as it was probably meant. */
-function warnOfTree(hold: SiteContainer, tree: Tree, use: readonly Middleware[]): void {
-  const lines = [...warningsOfCors(tree, use), ...warningsOfOpenApi(hold.instances(isOpenApi))];
-  for (const line of lines) warn(hold.container.get(Logger), line);
-}
-
 function makeMiddleware(hold: SiteContainer, {use = []}: SiteOptions): readonly Middleware[] {
-  for (const type of use) checkMiddleware('createSite({use})', type);
-  return use.length === 0 ? open : use.map(type => hold.make(type, `use → ${type.name}`));
+  const make = (type: MiddlewareClass) => {
+    checkMiddleware('createSite({use})', type);
+    return [hold.make(type, `use → ${type.name}`)];
+  };
+  return use.length === 0 ? open : use.flatMap(type => hold.attempt(() => make(type), []));
 }
 
 function errorHandlerOf(hold: SiteContainer, {onError}: SiteOptions): ErrorHandler['handle'] | undefined {
@@ -450,7 +481,7 @@ export class Site {
     const {onError} = this.#parts;
     const problem = this.#reported(error, request);
     beginProblem(response, problem);
-    const tell = (told: Problem) => void problemResponse(told, request, response);
+    const tell = (told: Problem) => void problemResponse(this.#explained(told, request), request, response);
     if (!onError) return tell(problem);
     response.giver = 'onError()';
     // What it answers may depend on that, and what we do does.
@@ -462,6 +493,13 @@ export class Site {
         ),
       another => tell(another === error ? problem : this.#reported(another, request)),
     );
+  }
+
+  /** In development, what is not there and what is not allowed is explained. */
+  #explained(problem: Problem, request: Request): Problem {
+    if (!commandLine().isDevelopment || (problem.status !== 404 && problem.status !== 405)) return problem;
+    const explanation = explain(this.#parts, request.method, request.path + request.search);
+    return {...problem, explanation: {rows: rowsOf(explanation), reason: explanation.answer.reason}};
   }
 
   /** The problem that an error stands for. An unexpected error is told to the log alone, an outage once and not for each request. */
@@ -551,12 +589,12 @@ function refuseTaken(container: Container): void {
 function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOptions): void {
   const {container} = hold;
   const isStoreOurs = !container.isBound(SessionStore);
-  hold.load(modules);
+  hold.attempt(() => hold.load(modules), undefined);
   if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
   if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions);
-  hold.refusePromised(SessionStore);
+  hold.attempt(() => hold.refusePromised(SessionStore), undefined);
   if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close() as Promise<void> | void);
   container
     .bind(SessionService)
@@ -567,6 +605,12 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
     )
     .inSingletonScope()
     .onDeactivation(service => service.close());
+}
+
+/** What stands for the sessions of a site that is not made: their options are taken, and there is no store. */
+function sessionsAlone({sessions}: SiteOptions): SessionService {
+  const store = {onEnd: () => () => undefined} as unknown as SessionStore;
+  return new SessionService({store, newToken: randomToken, clock: systemClock, logger: console}, sessions);
 }
 
 function bindMemoryStore(container: Container, {memoryLimit, memoryBytes}: NonNullable<SiteOptions['sessions']>): void {

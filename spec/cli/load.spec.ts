@@ -92,5 +92,24 @@ test('what a decorator refuses is one line, and what the program throws has its 
   const folder = project(t, {'shop.ts': `${home}\nthrow new Error('No database.');`});
   const failed = await espalier(['tree', 'shop.ts'], folder);
   t.is(failed.code, 1);
-  t.regex(failed.stderr, /^Error: No database\.\n +at .*shop\.ts:16:7/);
+  t.regex(failed.stderr, /^Error: No database\.\n +at .*shop\.ts:16:7\)\n$/);
+});
+
+test('a class that is used before it is declared is told with the way out, and nothing of how modules are loaded', async t => {
+  const program = `
+    import {Child, Resource} from 'espalier';
+    export default class Shop {}
+    Child('later', Later)(Shop);
+    class Later {}`;
+  const {code, stderr} = await espalier(['tree', 'shop.js'], project(t, {'shop.js': program}));
+  t.is(code, 1);
+  t.regex(
+    stderr,
+    /^ReferenceError: Cannot access 'Later' before initialization\n(?: +at .*shop\.js:\d+:\d+\)?\n)+It is declared further down, .*\n$/,
+  );
+});
+
+test('a program that ends by itself before it serves is said so', async t => {
+  const {code, stderr} = await espalier(['tree', 'shop.js'], project(t, {'shop.js': 'process.exit(0);'}));
+  t.deepEqual([code, stderr], [1, 'shop.js ended the process before it said what it serves.\n']);
 });

@@ -15,5 +15,5 @@ test('all that is printed arrives, though the process is ended', async t => {
     setInterval(() => undefined, 1000);`;
   const {stdout, code} = await espalier(['tree', 'shop.js'], project(t, {'shop.js': program}));
   t.is(code, 0);
-  t.regex(stdout, /Home/);
+  t.true(stdout.split('\n').length > 3000);
 });

@@ -1,11 +1,48 @@
 import test from 'ava';
 import {espalier, project} from './project.ts';
+import {shop} from './shop.ts';
 
-test('tree shows the root of a site', async t => {
+test('tree shows each resource with its class, verbs, input, middleware and source, in columns', async t => {
+  const {code, stdout, stderr} = await espalier(['tree', 'shop.ts'], project(t, {'shop.ts': shop}));
+  t.deepEqual([code, stderr], [0, '']);
+  t.is(
+    stdout,
+    `path         class                    verbs           middleware  source
+/            Shop                     GET             Log         shop.ts:45
+├─ files/*   Files                    GET                         shop.ts:32
+└─ people    People                   GET             SignedIn    shop.ts:37
+   ├─ new    New                      GET POST(body)  POST: Log   shop.ts:20
+   └─ :name  Person by People.find()  GET(query)                  shop.ts:26
+
+5 resources, 6 handlers
+`,
+  );
+});
+
+test('what comes with the package has no place in the source of a program', async t => {
   const program = `
-    import {Resource} from 'espalier';
+    import {Child, Resource} from 'espalier';
+    import {openApi} from 'espalier/builtin';
     export default class Shop {}
+    Child('docs', openApi({info: {title: 'Shop', version: '1'}}))(Shop);
     Resource()(Shop);`;
   const {stdout} = await espalier(['tree', 'shop.js'], project(t, {'shop.js': program}));
-  t.regex(stdout, /Shop/);
+  t.regex(stdout, /^   ├─ openapi\.json  Served by OpenApi\.json\(\)     GET$/m);
+});
+
+test('--json gives the tree as data: classes by their names, schemas by the parts of the input', async t => {
+  const {stdout} = await espalier(['tree', 'shop.ts', '--json'], project(t, {'shop.ts': shop}));
+  const root = JSON.parse(stdout) as {pattern: string; middleware: string[]; children: object[]};
+  t.like(root, {pattern: '/', name: 'Shop', place: 'shop.ts:45', middleware: ['Log']});
+  t.like(root.children[1], {pattern: '/people', middleware: ['SignedIn']});
+  const [form] = (root.children[1] as {children: {handlers: object[]}[]}).children;
+  t.like(form!.handlers[1], {
+    verb: 'POST',
+    method: 'New.make()',
+    place: 'shop.ts:23',
+    input: ['body'],
+    status: 201,
+    hasResult: false,
+    middleware: ['Log'],
+  });
 });

@@ -83,8 +83,8 @@ export type Describe = (
 export interface Subject {
   /** The root of the site. */
   readonly root: ResourceView;
-  /** The class whose parent is described, with all below. */
-  readonly docs: ResourceClass;
+  /** The class whose parent is described, with all below. Nothing describes all. */
+  readonly docs: ResourceClass | undefined;
   /** Whether a resource is one that shows documents, and is left out. */
   readonly isDocs: (resource: ResourceClass) => boolean;
   readonly info: OpenApiInfo;
@@ -163,7 +163,7 @@ class Writing {
   }
 
   go(): Written {
-    this.#visit(this.#subject.root, {middleware: [], isFound: false, isInside: false});
+    this.#visit(this.#subject.root, {middleware: [], isFound: false, isInside: !this.#subject.docs});
     const operations = Object.values(this.#paths).flatMap(item => Object.values(item));
     const tags = new Set(operations.flatMap(operation => operation.tags ?? []));
     const document: OpenApiDocument = {

@@ -7,7 +7,7 @@ import {checkOptions, kind, method, object, required, type Kinds} from '../optio
 import type {ResourceClass} from '../resource/declarations.ts';
 import {inject} from '../inject.ts';
 import {Child, Resource} from '../resource/resource.ts';
-import {SiteTree} from '../resource/tree-view.ts';
+import {SiteTree, type ResourceView} from '../resource/tree-view.ts';
 import {Get} from '../resource/verbs.ts';
 import {SessionService} from '../session/session-service.ts';
 import {
@@ -52,13 +52,17 @@ export function openApi(options: OpenApiOptions): ResourceClass {
   checkOptions('openApi()', options, openApiKinds);
   @Resource()
   class OpenApi extends Docs {
-    protected readonly options = options;
+    static readonly options = options;
   }
   return OpenApi;
 }
 
+/** What `openApi` gives. */
+interface DocsClass extends ResourceClass {
+  readonly options: OpenApiOptions;
+}
+
 abstract class Docs {
-  protected abstract readonly options: OpenApiOptions;
   #written: Written | undefined;
 
   constructor(
@@ -67,11 +71,11 @@ abstract class Docs {
   ) {}
 
   get written(): Written {
-    const {info, describe} = this.options;
-    const docs = classOf(this) as ResourceClass;
-    const {root} = this.tree;
-    const cookie = this.sessions.cookieName;
-    return (this.#written ??= documentOf({root, docs, isDocs: isOpenApi, info, cookie, describe}));
+    return (this.#written ??= documentBy(this.#class, this.tree.root, this.sessions.cookieName));
+  }
+
+  get #class(): DocsClass {
+    return classOf(this) as DocsClass;
   }
 
   @Get()
@@ -92,15 +96,20 @@ abstract class Docs {
   @Child('ui', SwaggerUi)
   ui(): SwaggerUi | undefined {
     const folder = findSwaggerUi();
-    return folder === undefined ? undefined : new SwaggerUi(folder, this.options.info.title);
+    return folder === undefined ? undefined : new SwaggerUi(folder, this.#class.options.info.title);
   }
 
   /** Below a mount path the paths of the tree begin there. */
   #served({mountPath}: Request): OpenApiDocument {
-    const {openapi, ...rest} = this.written.document;
-    const servers = this.options.servers ?? (mountPath === '' ? undefined : [{url: mountPath}]);
-    return {openapi, ...(servers && {servers}), ...rest};
+    return served(
+      this.written.document,
+      this.#class.options.servers ?? (mountPath === '' ? undefined : [{url: mountPath}]),
+    );
   }
+}
+
+function served({openapi, ...rest}: OpenApiDocument, servers: OpenApiOptions['servers']): OpenApiDocument {
+  return {openapi, ...(servers && {servers}), ...rest};
 }
 
 @Resource()
@@ -118,7 +127,34 @@ export function isOpenApi(type: Function): boolean {
   return type.prototype instanceof Docs;
 }
 
+function documentBy(docs: DocsClass, root: ResourceView, cookie: string): Written {
+  const {info, describe} = docs.options;
+  return documentOf({root, docs, isDocs: isOpenApi, info, cookie, describe});
+}
+
+/** The documents that are shown somewhere in a tree, as they are served where no path is cut off before. */
+export function documentsIn(root: ResourceView, cookie: string): readonly Written[] {
+  return [...new Set(docsIn(root))].map(docs => {
+    const {document, warnings} = documentBy(docs, root, cookie);
+    return {document: served(document, docs.options.servers), warnings};
+  });
+}
+
+function docsIn({type, children}: ResourceView): readonly DocsClass[] {
+  return isOpenApi(type) ? [type as DocsClass] : children.flatMap(docsIn);
+}
+
+/** The document of a whole tree that shows none itself. */
+export function documentOfAll(root: ResourceView, cookie: string, info: OpenApiInfo): Written {
+  return documentOf({root, docs: undefined, isDocs: isOpenApi, info, cookie, describe: undefined});
+}
+
+/** What could not be said in some documents. */
+export function warningsOf(written: readonly Written[]): readonly string[] {
+  return [...new Set(written.flatMap(one => one.warnings))];
+}
+
 /** What could not be said in the documents of these, which are made now. */
 export function warningsOfOpenApi(docs: readonly object[]): readonly string[] {
-  return [...new Set(docs.flatMap(one => (one as Docs).written.warnings))];
+  return warningsOf(docs.map(one => (one as Docs).written));
 }

@@ -1,6 +1,6 @@
-import {readFileSync, statSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {createRequire} from 'node:module';
-import {join, resolve} from 'node:path';
+import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {setCommandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
@@ -42,7 +42,7 @@ export function loaderFor(file: string): Loader {
   }
   for (const engine of Object.keys(engines)) {
     const place = installed(engine, file);
-    if (place === undefined || !canTransform(engine, place)) continue;
+    if (place === undefined || !canTransform(engine, file)) continue;
     const module = new URL('hooks.js', import.meta.url);
     module.search = new URLSearchParams({engine, place}).toString();
     return {module: module.href, env: {}};
@@ -60,10 +60,9 @@ function installed(name: string, file: string): string | undefined {
 }
 
 /** From 7 on, TypeScript has no compiler that a program can call. */
-function canTransform(engine: string, place: string): boolean {
+function canTransform(engine: string, file: string): boolean {
   if (engine !== 'typescript') return true;
-  const folder = place.slice(0, place.lastIndexOf('typescript') + 'typescript'.length);
-  const {version} = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {version: string};
+  const {version} = createRequire(file)('typescript/package.json') as {version: string};
   return Number(version.split('.')[0]) < 7;
 }
 
@@ -77,10 +76,11 @@ const patience = 5000;
 
 /**
  * Run a program up to where it would serve, and see what it would. Nothing of ours listens. What it prints goes to stderr, so that
- * stdout is the command's. It may leave anything open: whoever looks ends the process. Throws `PROGRAM_INVALID` where it does not say
+ * stdout is the command's. It may leave anything open: whoever looks ends the process. `onRefusal` is told of what decorators refuse,
+ * and the program goes on; without it that ends the program. Throws `PROGRAM_INVALID` where it does not say
  * what it serves, and what it throws itself.
  */
-export async function look(path: string): Promise<Program> {
+export async function look(path: string, onRefusal?: (error: Error) => void): Promise<Program> {
   const file = resolve(path);
   const {module, env} = loaderFor(file);
   const seen = Promise.withResolvers<Program>();
@@ -88,15 +88,20 @@ export async function look(path: string): Promise<Program> {
     seen.resolve({file, Root: Root as ResourceClass, options: options as ServeOptions});
   const refuse = (reason: string) => seen.reject(new EspalierError('PROGRAM_INVALID', `${path} ${reason} ${wayOut}`));
   // After a turn, for it may export its class as well.
-  setCommandLine({look: see, onListen: () => setTimeout(refuse, 0, listens)});
+  setCommandLine({look: see, onListen: () => setTimeout(refuse, 0, listens), ...(onRefusal && {onRefusal})});
   process.on('uncaughtException', seen.reject);
   process.once('beforeExit', () => refuse(silent));
   process.stdout.write = process.stderr.write.bind(process.stderr);
   process.setSourceMapsEnabled(true);
   Object.assign(process.env, env);
   if (module !== undefined) await import(module);
+  const tellEnd = () => {
+    process.stderr.write(`${path} ended the process before it said what it serves.\n`);
+    process.exitCode = 1;
+  };
+  process.once('exit', tellEnd);
   void run(file, see, seen.reject, () => refuse(silent));
-  return seen.promise;
+  return seen.promise.finally(() => process.off('exit', tellEnd));
 }
 
 async function run(file: string, see: (Root: unknown) => void, fail: (error: unknown) => void, giveUp: () => void) {

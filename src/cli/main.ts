@@ -46,6 +46,24 @@ looking('tree', 'show the tree of resources').action(async (file: string, option
   await finish(tree(file, options));
 });
 
+looking('check', 'tell all that keeps it from being served').action(async (file: string, options: Options) => {
+  const {check} = await import('./check.ts');
+  await finish(check(file, options));
+});
+
+looking('explain', 'tell why a request is answered as it is')
+  .argument('<method>', 'GET, POST and so on')
+  .argument('<path>', 'the path of the request: /people/ada')
+  .action(async (file: string, method: string, path: string, options: Options) => {
+    const {explain} = await import('./explain.ts');
+    await finish(explain(file, method, path, options));
+  });
+
+looking('openapi', 'print the OpenAPI document').action(async (file: string) => {
+  const {openapi} = await import('./openapi.ts');
+  await finish(openapi(file));
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

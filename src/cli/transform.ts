@@ -32,9 +32,10 @@ interface Swc {
 function bySwc(swc: Swc): Transform {
   return ({file, text, format, options}) => {
     const transform = {
-      legacyDecorator: options['experimentalDecorators'] === true,
-      decoratorMetadata: options['emitDecoratorMetadata'] === true,
-      decoratorVersion: '2022-03',
+      // The version is of the standard dialect, which it would choose.
+      ...(options['experimentalDecorators'] === true
+        ? {legacyDecorator: true, decoratorMetadata: options['emitDecoratorMetadata'] === true}
+        : {decoratorVersion: '2022-03'}),
       useDefineForClassFields: definesFields(options),
       ...(file.endsWith('x') && {react: {runtime: 'automatic', importSource: options['jsxImportSource']}}),
     };
@@ -74,15 +75,14 @@ interface TypeScript {
   convertCompilerOptionsFromJson(options: object, folder: string): {options: object};
 }
 
+const kept = new Set(['experimentalDecorators', 'emitDecoratorMetadata', 'jsx', 'jsxImportSource']);
+
 function byTypeScript(typescript: TypeScript): Transform {
   return ({file, text, format, options}) => {
-    const {experimentalDecorators, emitDecoratorMetadata, jsx, jsxImportSource} = options;
+    const given = Object.fromEntries(Object.entries(options).filter(([name]) => kept.has(name)));
     const {options: compilerOptions} = typescript.convertCompilerOptionsFromJson(
       {
-        experimentalDecorators,
-        emitDecoratorMetadata,
-        jsx,
-        jsxImportSource,
+        ...given,
         useDefineForClassFields: definesFields(options),
         target: 'es2022',
         module: format === 'module' ? 'esnext' : 'commonjs',

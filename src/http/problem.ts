@@ -16,6 +16,14 @@ export interface Problem {
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   /** What the document says besides (RFC 9457, section 3.2). */
   readonly members?: Readonly<Record<string, unknown>> | undefined;
+  /** How the request came there, for who develops the site. */
+  readonly explanation?: Explained | undefined;
+}
+
+/** Rows of a table, and what they come to. */
+interface Explained {
+  readonly rows: readonly (readonly string[])[];
+  readonly reason: string;
 }
 
 /**
@@ -113,9 +121,17 @@ export function problemResponse(problem: Problem, request: Request, response = n
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
     response.body = page(problem);
   } else {
-    const {status, detail, instance, members} = problem;
+    const {status, detail, instance, members, explanation} = problem;
     response.setHeader('Content-Type', 'application/problem+json');
-    response.body = JSON.stringify({type: 'about:blank', title: title(status), ...members, status, detail, instance});
+    response.body = JSON.stringify({
+      type: 'about:blank',
+      title: title(status),
+      ...members,
+      status,
+      detail,
+      instance,
+      explanation,
+    });
   }
   return response;
 }
@@ -130,7 +146,7 @@ function title(status: number): string {
   return STATUS_CODES[status] ?? 'Error';
 }
 
-function page({status, detail, instance, members}: Problem): string {
+function page({status, detail, instance, members, explanation}: Problem): string {
   const heading = `${status} ${title(status)}`;
   return html`<!doctype html>
 <html lang="en">
@@ -138,10 +154,15 @@ function page({status, detail, instance, members}: Problem): string {
 <title>${heading}</title>
 <h1>${heading}</h1>
 ${detail && html`<p>${detail}</p>`}
-${listOf(members?.['errors'])}
+${listOf(members?.['errors'])}${explanation && tableOf(explanation)}
 ${instance && html`<p>The log tells more, at <code>${instance}</code>.</p>`}
 </html>
 `.toString();
+}
+
+function tableOf({rows, reason}: Explained): Html {
+  const lines = rows.map(row => html`<tr>${row.map(cell => html`<td>${cell}</td>`)}</tr>`);
+  return html`<table>${lines}</table><p>${reason}</p><p>This is told in development only.</p>`;
 }
 
 /** What speaks against each part of a request, where the document has such a list. */

@@ -1,4 +1,4 @@
-import {decorating, onClassOrMethod, refuseBareCall} from '../decorator.ts';
+import {decorating, nothing, onClassOrMethod, refuseBareCall} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
@@ -67,13 +67,14 @@ interface UseDecorator {
  * Throws `MIDDLEWARE_INVALID` for what is no class with a method `handle`.
  */
 export function Use(...middleware: readonly MiddlewareClass[]): UseDecorator {
-  decorating('@Use', () => {
+  const isRight = decorating('@Use', () => {
     if (middleware.length > 1) refuseBareCall('@Use(TheMiddleware)', middleware);
     for (const each of middleware) checkMiddleware('@Use()', each);
   });
+  if (!isRight) return nothing;
   const place = new Place();
   return (target: Function | object, context?: unknown) =>
-    decorating('@Use()', () => {
+    void decorating('@Use()', () => {
       const decorated = onClassOrMethod('@Use()', target, context, place);
       const {middleware: covering, around} = declarationsIn(decorated);
       const {name} = decorated;

@@ -1,5 +1,5 @@
 import {injectable, injectFromHierarchy} from 'inversify';
-import {decorating, onClass, onClassOrMethod, refuseBareCall, type Decorated} from '../decorator.ts';
+import {decorating, nothing, onClass, onClassOrMethod, refuseBareCall, type Decorated} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {settleInjections} from '../inject.ts';
 import {checkOptions, flag} from '../options.ts';
@@ -22,10 +22,10 @@ export function Resource(
   options: ResourceOptions = {},
   ...rest: never[]
 ): (target: ResourceClass, context?: ClassDecoratorContext) => void {
-  decorating('@Resource', () => checkArguments(options, rest));
+  if (!decorating('@Resource', () => checkArguments(options, rest))) return nothing;
   const place = new Place();
   return (target: ResourceClass, context?: ClassDecoratorContext) =>
-    decorating(`@Resource() of ${target.name}`, () => {
+    void decorating(`@Resource() of ${target.name}`, () => {
       Object.assign(declarationsIn(onClass('@Resource()', target, context)), {options, place});
       injectable()(target);
       settleInjections(target, context);
@@ -72,7 +72,7 @@ export function Child<T extends object>(
   const decorator = `@Child(${written(segment)})`;
   const place = new Place();
   return (target: Function | object, context?: unknown) =>
-    decorating(decorator, () => {
+    void decorating(decorator, () => {
       const decorated = onClassOrMethod(decorator, target, context, place);
       const {owner, name: method} = decorated;
       const names = namesOf(segment, owner);

@@ -75,14 +75,29 @@ export class Responder {
 
 function arrive({node, instance, hasExcessSlash}: Found, passage: Passage): Awaitable<unknown> {
   const {request, response} = passage;
-  if (hasExcessSlash) return redirectWithoutSlash(node, request, response);
-  const handler = node.handlers.get(request.method) ?? node.handlers.get('*');
-  if (node.acceptQuery !== undefined && (!handler || handler.verb === 'QUERY')) {
+  const handler = replyAt(node, hasExcessSlash, request.method);
+  if (handler === 'slash') return redirectWithoutSlash(request, response);
+  if (handler === 'nothing') throw nothingHere();
+  if (node.acceptQuery !== undefined && (typeof handler !== 'object' || handler.verb === 'QUERY')) {
     response.setHeader('Accept-Query', node.acceptQuery);
   }
-  if (!handler) return answerUnhandled(node.allow, request, response);
+  if (typeof handler !== 'object') return answerUnhandled(node.allow, request, response);
   if (handler.middleware === open) return call(instance, handler, passage);
   return pass(handler.middleware, passage, () => call(instance, handler, passage));
+}
+
+/**
+ * What answers a method at a resource: its handler; the redirect to the path without its slash; nothing, since it is not there; what
+ * is allowed, for OPTIONS; or the refusal of the method.
+ */
+export function replyAt(
+  node: Node,
+  hasExcessSlash: boolean,
+  method: string,
+): Handler | 'slash' | 'nothing' | 'allow' | 'refusal' {
+  const handler = node.handlers.get(method) ?? node.handlers.get('*');
+  if (hasExcessSlash) return handler && isSafe(method) ? 'slash' : 'nothing';
+  return handler ?? (method === 'OPTIONS' ? 'allow' : 'refusal');
 }
 
 function call(instance: object, handler: Handler, passage: Passage): Awaitable<unknown> {
@@ -134,8 +149,7 @@ function answerUnhandled(allow: string, request: Request, response: Response): v
   response.setHeader('Allow', allow);
 }
 
-function redirectWithoutSlash(node: Node, request: Request, response: Response): void {
-  if (!isSafe(request.method) || !node.handlers.has(request.method)) throw nothingHere();
+function redirectWithoutSlash(request: Request, response: Response): void {
   // Encoded anew: a backslash in a captured segment would send a browser to another host.
   const path = encodePath(request.segments.slice(0, -1));
   response.redirect(request.mountPath + path + request.search, 308);

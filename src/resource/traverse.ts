@@ -136,14 +136,19 @@ export class Traversal {
 function step(node: Node, at: number, request: Request): Branch | undefined {
   if (node.hosts) return stepAside(node.hosts, request);
   const {segments} = request;
+  const way = wayOn(node, segments, at);
+  if (way === 'slash') return undefined;
+  if (!way) throw nothingHere();
+  request.walk();
+  if (way.capture !== undefined) request.capture(way.capture, segments[at]!);
+  return way;
+}
+
+/** The way that leads on from a resource, behind so many segments: none, or none but for a slash too many. */
+export function wayOn(node: Node, segments: readonly string[], at: number): Branch | 'slash' | undefined {
   const segment = segments[at]!;
   const isLast = at === segments.length - 1;
-  const branch = branchFor(node, segment, isLast);
-  if (!branch && isLast && segment === '') return undefined;
-  if (!branch) throw nothingHere();
-  request.walk();
-  if (branch.capture !== undefined) request.capture(branch.capture, segment);
-  return branch;
+  return branchFor(node, segment, isLast) ?? (isLast && segment === '' ? 'slash' : undefined);
 }
 
 /** Go to the resource that stands here for the host that is asked for. Throws a 421 where there is none (RFC 9110, section 15.5.20). */

@@ -200,11 +200,13 @@ function childrenOf(
   ];
 }
 
-function viewOfHandler({verb, title, place, options, middleware}: Handler): HandlerView {
+/** A handler as data. */
+export function viewOfHandler({verb, title, place, options, middleware}: Handler): HandlerView {
   return {verb, method: title, place: place?.toString(), options, middleware: middleware.map(viewOfMiddleware)};
 }
 
-function viewOfMiddleware(middleware: Middleware): ClassView<MiddlewareClass> {
+/** A middleware as data. */
+export function viewOfMiddleware(middleware: Middleware): ClassView<MiddlewareClass> {
   const type = classOf(middleware) as MiddlewareClass;
   return {name: type.name, type};
 }

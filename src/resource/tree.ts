@@ -82,6 +82,9 @@ export interface Branch {
 /** Makes the one instance of a class in this site. `trail` says how the tree leads to it, for the error. */
 export type Resolve = (resource: ResourceClass, trail: string) => object;
 
+/** Do what may be refused: gives what it gives, or throws. Where refusals are collected, it gives the other in their place. */
+export type Attempt = <T>(act: () => T, otherwise: T) => T;
+
 /** Throws what speaks against a class that the tree leads to. */
 export type Check = (resource: ResourceClass, trail: string) => void;
 
@@ -97,8 +100,8 @@ export class Tree {
   readonly #nodes = new WeakMap<ResourceClass, Node>();
   #check: Check = () => undefined;
 
-  constructor(Root: ResourceClass, resolve: Resolve) {
-    const growth = new Growth(resolve, this.#nodes);
+  constructor(Root: ResourceClass, resolve: Resolve, attempt: Attempt = act => act()) {
+    const growth = new Growth(resolve, this.#nodes, attempt);
     this.root = growth.fromRoot(Root);
     this.#resolve = resolve;
     this.#planted = growth.nodes;
@@ -123,7 +126,7 @@ export class Tree {
   }
 
   #grow(own: ResourceClass, declared: Node): Node {
-    const growth = new Growth(this.#resolve, this.#nodes);
+    const growth = new Growth(this.#resolve, this.#nodes, act => act());
     const node = growth.fromSubclass(own, declared);
     for (const {resource, trail} of growth.nodes) this.#check(resource, trail);
     this.#adopt(growth.nodes);
@@ -139,14 +142,16 @@ export class Tree {
 class Growth {
   readonly #resolve: Resolve;
   readonly #known: WeakMap<ResourceClass, Node>;
+  readonly #attempt: Attempt;
   readonly #nodes = new Map<ResourceClass, Node>();
   // Below methods last, so that a cycle of what the container makes is met whole, whatever the order of declaration.
   readonly #belowMethods: (() => void)[] = [];
   readonly #hung = new Set<ResourceClass>();
 
-  constructor(resolve: Resolve, known: WeakMap<ResourceClass, Node>) {
+  constructor(resolve: Resolve, known: WeakMap<ResourceClass, Node>, attempt: Attempt) {
     this.#resolve = resolve;
     this.#known = known;
+    this.#attempt = attempt;
   }
 
   /** What has grown so far. */
@@ -161,7 +166,7 @@ class Growth {
     const branch = this.#make(declared, Root.name, []);
     this.#growBelowMethods();
     for (const {node} of [branch, ...(branch.node.hosts?.branches.values() ?? [])]) {
-      if (node.literals.has('') && !this.#hung.has(node.resource)) throw unreachable(node.resource);
+      if (node.literals.has('') && !this.#hung.has(node.resource)) this.#refuse(unreachable(node.resource));
     }
     return branch;
   }
@@ -172,6 +177,12 @@ class Growth {
     return node;
   }
 
+  #refuse(error: EspalierError): void {
+    this.#attempt(() => {
+      throw error;
+    }, undefined);
+  }
+
   #growBelowMethods(): void {
     for (const hang of this.#belowMethods.splice(0)) hang();
     if (this.#belowMethods.length > 0) this.#growBelowMethods();
@@ -179,29 +190,33 @@ class Growth {
 
   /** `above` are the classes from the last one that a method makes: one of them again would hang below itself for ever. */
   #grow(resource: ResourceClass, trail: string, above: readonly ResourceClass[]): Node {
-    if (!isResource(resource)) throw unmarked(resource, trail);
+    if (!isResource(resource)) this.#refuse(unmarked(resource, trail));
     return this.#growAs(resource, resource, trail, above);
   }
 
   /** As `#grow`, for the class of an instance, which may extend the one that is declared. */
   #growAs(own: ResourceClass, declared: ResourceClass, way: string, above: readonly ResourceClass[]): Node {
     const trail = own === declared ? way : `${way} as ${own.name}`;
-    if (above.includes(own)) throw cycle(trail);
+    if (above.includes(own)) this.#refuse(cycle(trail));
     const known = this.#nodes.get(own) ?? this.#known.get(own);
     if (known) return known;
     const declarations = declarationsOf(own);
     const node = this.#blank(own, trail, declarations);
     this.#nodes.set(own, node);
     for (const child of declarations.children.values()) {
-      if (child.method === undefined) this.#hang(child, node, trail, [...above, own]);
-      else this.#belowMethods.push(() => this.#hang(child, node, trail, []));
+      const hang = (over: readonly ResourceClass[]) =>
+        this.#attempt(() => this.#hang(child, node, trail, over), undefined);
+      if (child.method === undefined) hang([...above, own]);
+      else this.#belowMethods.push(() => hang([]));
     }
-    for (const [host, resource] of declarations.hosts) this.#house(host, resource, node, trail, [...above, own]);
+    for (const [host, resource] of declarations.hosts) {
+      this.#attempt(() => this.#house(host, resource, node, trail, [...above, own]), undefined);
+    }
     return node;
   }
 
   #blank(resource: ResourceClass, trail: string, declarations: Declarations): Node {
-    refuseUnhandled(resource, declarations);
+    this.#attempt(() => refuseUnhandled(resource, declarations), undefined);
     const {options, place, handlers, middleware, around} = declarations;
     return {
       resource,

@@ -1,4 +1,4 @@
-import {decorating, onMethod, refuseBareCall, type Decorated} from '../decorator.ts';
+import {decorating, nothing, onMethod, refuseBareCall, type Decorated} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
@@ -55,10 +55,10 @@ interface VerbDecorator {
 function verb(method: Verb): VerbDecorator {
   const decorator = `@${method[0]}${method.slice(1).toLowerCase()}()`;
   return (options?: HandlerOptions, ...rest: unknown[]) => {
-    decorating(decorator, () => checkArguments(decorator, [options, ...rest]));
+    if (!decorating(decorator, () => checkArguments(decorator, [options, ...rest]))) return nothing;
     const place = new Place();
     return (target: object, context: unknown) =>
-      decorating(decorator, () => {
+      void decorating(decorator, () => {
         const decorated = onMethod(decorator, target, context, place);
         declare(decorated, method, {name: decorated.name, options: options ?? {}, place});
       });

@@ -1,5 +1,5 @@
 import type {StandardSchemaV1} from '@standard-schema/spec';
-import {decorating, noteIn, noteOn, onClass, refuseBareCall, type NoteKey} from '../decorator.ts';
+import {decorating, nothing, noteIn, noteOn, onClass, refuseBareCall, type NoteKey} from '../decorator.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {checkOptions, kind, method, type Kinds} from '../options.ts';
 import {isSchema, wantedSchema} from '../schema.ts';
@@ -52,10 +52,10 @@ export function SessionComponent(
   name: string,
   options: ComponentOptions = {},
 ): (target: ComponentClass, context?: ClassDecoratorContext) => void {
-  decorating('@SessionComponent', () => checkDeclaration(name, options));
+  if (!decorating('@SessionComponent', () => checkDeclaration(name, options))) return nothing;
   const {version = 0} = options;
   return (target: ComponentClass, context?: ClassDecoratorContext) =>
-    decorating('@SessionComponent()', () => {
+    void decorating('@SessionComponent()', () => {
       if (target.length > 0) throw unmade(target, name, 'wants arguments');
       const declaration: ComponentDeclaration = {...options, type: target, name, version};
       const decorated = onClass('@SessionComponent()', target, context);

@@ -73,7 +73,7 @@ export function OnExpire(...given: never[]): EndDecorator {
   decorating('@OnExpire', () => refuseBareCall('@OnExpire()', given));
   const place = new Place();
   return (target: object, context: unknown) =>
-    decorating('@OnExpire()', () => {
+    void decorating('@OnExpire()', () => {
       const decorated = onMethod('@OnExpire()', target, context, place);
       noteIn(key, decorated, () => []).push(decorated.name);
     });
