@@ -1,7 +1,25 @@
+/** What another process does for a program that it has started. */
+export interface Host {
+  /** Have a server get the connections to this address; gives the port. Rejects as the system does. */
+  readonly open: (server: object, address: string, port: number) => Promise<number>;
+  /** Where and how to listen, whatever the program says. */
+  readonly listenOptions: () => object;
+  /** Middleware that stands before the site's own. */
+  readonly use: readonly unknown[];
+  /** A store of sessions for a site that brings none. It outlives this process. */
+  readonly makeStore: (limits: {readonly limit: number; readonly bytes: number}) => unknown;
+  /** Told that a site listens at this URL. */
+  readonly onListening: (site: unknown, url: string) => void;
+  /** Told that all sites have closed, so that the process may end. */
+  readonly onClosed: () => void;
+}
+
 /** What the command line wants of a program that it runs. */
 export interface CommandLine {
   /** Whether pages may show how the site is made. */
   readonly isDevelopment?: boolean;
+  /** What the process that has started this one does for it, where the command line did. */
+  readonly host?: Host;
   /** Takes what a program serves, which then goes no further. */
   readonly look?: (Root: unknown, options: unknown) => void;
   /** Told that a program would listen by itself, which it then does not. */

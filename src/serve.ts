@@ -27,10 +27,10 @@ export async function serve(Root: ResourceClass, options: ServeOptions = {}): Pr
     const site = createSite(Root, pick<SiteOptions>(options, siteKinds));
     const url = await listen(site, pick<ListenOptions>(options, listenKinds));
     void closeOnSignal(site);
-    process.stdout.write(`Listening on ${url}\n`);
+    if (!commandLine().host) process.stdout.write(`Listening on ${url}\n`);
     return site;
   } catch (error) {
-    if (!(error instanceof EspalierError)) throw error;
+    if (!(error instanceof EspalierError) || commandLine().host) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
@@ -100,6 +100,8 @@ function tellFailure(signal: string, error: unknown): void {
 
 /** Where nothing is open the process ends by itself, before the time is over. */
 function endSoon(signal: string, logger: Logger): void {
+  const {host} = commandLine();
+  if (host) return host.onClosed();
   const end = () => {
     const wayOut = 'The process ends all the same. What a service holds open is ended in its @preDestroy() method.';
     warn(logger, `All is closed on ${signal}, but still open is: ${stillOpen()}. ${wayOut}`);

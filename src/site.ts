@@ -244,7 +244,8 @@ function guardOf({csrf = {}}: SiteOptions, sessions: SessionService): (request: 
   };
 }
 
-function makeMiddleware(hold: SiteContainer, {use = []}: SiteOptions): readonly Middleware[] {
+function makeMiddleware(hold: SiteContainer, options: SiteOptions): readonly Middleware[] {
+  const use = [...((commandLine().host?.use ?? []) as MiddlewareClass[]), ...(options.use ?? [])];
   const make = (type: MiddlewareClass) => {
     checkMiddleware('createSite({use})', type);
     return [hold.make(type, `use → ${type.name}`)];
@@ -385,8 +386,11 @@ export class Site {
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`. */
   async listen(options?: ListenOptions): Promise<string> {
     this.#refuseWhenClosed();
-    const {onListen} = commandLine();
-    return onListen ? goNoFurther(onListen) : this.#server.listen(options);
+    const {onListen, host} = commandLine();
+    if (onListen) return goNoFurther(onListen);
+    const url = await this.#server.listen(host ? {...options, ...host.listenOptions()} : options);
+    host?.onListening(this, url);
+    return url;
   }
 
   /**
@@ -618,8 +622,11 @@ function bindMemoryStore(container: Container, {memoryLimit, memoryBytes}: NonNu
     limit: memoryLimit ?? MemoryStore.defaults.limit,
     bytes: memoryBytes ?? MemoryStore.defaults.bytes,
   };
-  container
-    .bind<SessionStore>(SessionStore)
-    .toResolvedValue((clock: Clock, logger: Logger) => new MemoryStore({clock, logger, ...limits}), [Clock, Logger])
-    .inSingletonScope();
+  const {host} = commandLine();
+  // Time that is not the machine's nobody else can keep.
+  const make = (clock: Clock, logger: Logger) =>
+    host && clock === systemClock
+      ? (host.makeStore(limits) as SessionStore)
+      : new MemoryStore({clock, logger, ...limits});
+  container.bind<SessionStore>(SessionStore).toResolvedValue(make, [Clock, Logger]).inSingletonScope();
 }

@@ -11,6 +11,7 @@ import {
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
 import {createSecureContext, Server as TlsServer} from 'node:tls';
+import {commandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
 import {checkOptions, kind, optionInvalid, optionsOf, required, secret, text, type Kinds} from '../options.ts';
@@ -128,6 +129,7 @@ export class Server {
   /** What ends the streams under way. */
   readonly #stops = new Set<() => void>();
   readonly #turnEnd = new TurnEnd();
+  #onEmpty: (() => void) | undefined;
   #closing = false;
 
   /** `onBroken` hears of answers that could not be sent whole, and of servers that fail. */
@@ -158,7 +160,7 @@ export class Server {
     checkOptions('listen()', options, listenKinds);
     const {port = listenDefaults.port, host = listenDefaults.host, tls} = options;
     const limits = limitsOf(options);
-    const opened: NetServer[] = [];
+    const opened: Opened[] = [];
     try {
       await this.#openAll(opened, await addressesOf(host), port, () =>
         tls ? this.#secureServer(tls, limits) : this.#plainServer(limits),
@@ -166,18 +168,18 @@ export class Server {
       if (this.#closing)
         throw new EspalierError('SITE_CLOSED', 'The site was closed before it listened.', {status: 503});
     } catch (cause) {
-      for (const server of opened) server.close();
+      for (const {server} of opened) server.close();
       throw cause instanceof EspalierError ? cause : listenError(cause as NodeJS.ErrnoException, port, host);
     }
-    this.#listening.push(...opened);
-    return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${portOf(opened[0]!)}`;
+    this.#listening.push(...opened.map(({server}) => server));
+    return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${opened[0]!.port}`;
   }
 
-  async #openAll(opened: NetServer[], addresses: string[], port: number, make: () => NetServer): Promise<void> {
+  async #openAll(opened: Opened[], addresses: string[], port: number, make: () => NetServer): Promise<void> {
     for (const [i, address] of addresses.entries()) {
       const mustOpen = i === addresses.length - 1 && opened.length === 0;
       try {
-        opened.push(await this.#open(address, opened[0] ? portOf(opened[0]) : port, make()));
+        opened.push(await this.#open(address, opened[0]?.port ?? port, make()));
       } catch (error) {
         // A machine without IPv6 still names ::1 as localhost; that one is left out.
         if (mustOpen || !lacksFamily(error)) throw error;
@@ -185,24 +187,27 @@ export class Server {
     }
   }
 
-  async #open(address: string, port: number, server: NetServer): Promise<NetServer> {
-    const {promise, resolve, reject} = Promise.withResolvers<void>();
+  async #open(address: string, port: number, server: NetServer): Promise<Opened> {
     server.on('connection', (socket: Socket) => this.#track(socket));
     server.on('connect', refuseTunnel);
     // Node ends the connection of a client that says no more; what is ready for it goes out before.
     server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) =>
       socket.prependListener('end', this.#turnEnd.come),
     );
-    server.once('error', reject).listen({port, host: address}, resolve);
-    await promise;
-    return server.off('error', reject).on('error', this.#onBroken);
+    const {host} = commandLine();
+    const opened = await (host ? host.open(server, address, port) : begin(server, address, port));
+    server.on('error', this.#onBroken);
+    return {server, port: opened};
   }
 
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     // Each of the answers that wait in line listens.
     socket.setMaxListeners(0);
-    socket.once('close', () => this.#sockets.delete(socket));
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#onEmpty?.();
+    });
   }
 
   #plainServer(limits: Limits): NetServer {
@@ -333,6 +338,8 @@ export class Server {
     const force = setTimeout(() => this.#cutOff(), drainTimeout);
     // Node ends the connections that have had an answer; browsers also open some ahead of any request.
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    // Of connections that somebody else has taken for a server, it knows nothing.
+    if (this.#sockets.size > 0) closed.push(new Promise<void>(resolve => (this.#onEmpty = resolve)));
     await Promise.all(closed);
     clearTimeout(force);
   }
@@ -341,6 +348,19 @@ export class Server {
   #cutOff(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+interface Opened {
+  readonly server: NetServer;
+  readonly port: number;
+}
+
+async function begin(server: NetServer, host: string, port: number): Promise<number> {
+  const {promise, resolve, reject} = Promise.withResolvers<void>();
+  server.once('error', reject).listen({port, host}, resolve);
+  await promise;
+  server.off('error', reject);
+  return (server.address() as AddressInfo).port;
 }
 
 const pieceSize = 64 * 1024;
@@ -506,10 +526,6 @@ async function addressesOf(host: string): Promise<string[]> {
   if (host !== 'localhost') return [host];
   const found = await lookup(host, {all: true});
   return [...new Set(found.map(({address}) => address))];
-}
-
-function portOf(server: NetServer): number {
-  return (server.address() as AddressInfo).port;
 }
 
 function lacksFamily(error: unknown): boolean {
