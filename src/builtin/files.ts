@@ -92,16 +92,22 @@ export function files(folder: string | URL, options: FilesOptions = {}): Resourc
   return Object.defineProperty(Files, 'name', {value: `Files(${JSON.stringify(basename(served.path))})`});
 }
 
-abstract class ServedFolder {
+/** @internal Serves a folder; what it is, and where it begins, its classes say. */
+export abstract class ServedFolder {
   protected abstract readonly folder: Folder;
   protected abstract readonly settings: Settings;
+
+  /** The segments that lead from the folder to the file. */
+  protected wayOf(request: Request): readonly string[] {
+    return request.postpath;
+  }
 
   @Get()
   async serve(
     request: Request,
     response: Response,
   ): Promise<Uint8Array | AsyncIterable<Uint8Array> | Html | undefined> {
-    const {postpath} = request;
+    const postpath = this.wayOf(request);
     // The root of a site has no segment.
     const isFolder = request.path.endsWith('/');
     const segments = isFolder && postpath.length > 0 ? postpath.slice(0, -1) : postpath;

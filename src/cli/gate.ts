@@ -1,0 +1,165 @@
+import {createServer, type AddressInfo, type Server, type Socket} from 'node:net';
+import type {Run} from './run.ts';
+
+/** Who takes connections: a server of a run, by its number there. */
+interface Taker {
+  readonly run: Run;
+  readonly id: number;
+}
+
+/**
+ * The ports that programs listen on. They are opened here and stay open while one run follows another: what comes meanwhile waits.
+ * A connection is handed over as it has come, so the program knows its client, and speaks TLS or HTTP/2 with it by itself.
+ */
+export class Gate {
+  readonly #ports = new Map<string, Port>();
+  #elsewhere: ((socket: Socket, port: number) => void) | undefined;
+
+  /** Whether any port is open. */
+  get isOpen(): boolean {
+    return this.#ports.size > 0;
+  }
+
+  /** Give a server of a run the connections to an address, once it is told of the port. Rejects as the system does. */
+  async open(run: Run, id: number, address: string, port: number): Promise<void> {
+    // A port that may be any is the same again the next time.
+    const wanted = `${address} ${port}`;
+    const own = [...this.#ports.values()].filter(one => one.isOf(run) && one.wanted === wanted);
+    const key = `${wanted} ${own.length}`;
+    const free = [...this.#ports.values()].filter(one => !one.isOf(run));
+    const known = this.#ports.get(key) ?? free.find(one => one.is(address, port));
+    const opened = known ?? (await Port.open(wanted, address, port, this.#elsewhere));
+    if (!known) this.#ports.set(key, opened);
+    run.tell({espalier: 'done', id, value: opened.number});
+    opened.add({run, id});
+  }
+
+  /** A server of a run takes no more. */
+  close(run: Run, id: number): void {
+    for (const port of this.#ports.values()) port.remove(taker => taker.run === run && taker.id === id);
+  }
+
+  /** A run takes no more. */
+  leave(run: Run): void {
+    for (const port of this.#ports.values()) port.remove(taker => taker.run === run);
+  }
+
+  /** Close the ports that nobody takes anything from. */
+  tidy(): void {
+    for (const [key, port] of this.#ports) {
+      if (port.isTaken) continue;
+      port.close();
+      this.#ports.delete(key);
+    }
+  }
+
+  /** From now on `take` gets what nobody else takes, and what waits; without it, that waits. */
+  divert(take?: (socket: Socket, port: number) => void): void {
+    this.#elsewhere = take;
+    for (const port of this.#ports.values()) port.divert(take);
+  }
+
+  /** Open a port that no run has asked for. */
+  async openFor(address: string, port: number): Promise<number> {
+    const opened = await Port.open(`${address} ${port}`, address, port, this.#elsewhere);
+    this.#ports.set(`${address} ${port} 0`, opened);
+    return opened.number;
+  }
+
+  closeAll(): void {
+    for (const port of this.#ports.values()) port.close();
+    this.#ports.clear();
+  }
+}
+
+/** One address that is listened on. */
+class Port {
+  readonly wanted: string;
+  readonly number: number;
+  readonly #address: string;
+  readonly #server: Server;
+  readonly #waiting = new Set<Socket>();
+  #takers: readonly Taker[] = [];
+  #next = 0;
+  #elsewhere: ((socket: Socket, port: number) => void) | undefined;
+
+  static async open(wanted: string, address: string, port: number, elsewhere: Port['divertTo']): Promise<Port> {
+    const server = createServer({pauseOnConnect: true, noDelay: true});
+    const {promise, resolve, reject} = Promise.withResolvers<void>();
+    server.once('error', reject).listen({port, host: address}, resolve);
+    await promise;
+    server.off('error', reject);
+    const opened = new Port(wanted, address, server);
+    opened.divert(elsewhere);
+    return opened;
+  }
+
+  private constructor(wanted: string, address: string, server: Server) {
+    this.wanted = wanted;
+    this.#address = address;
+    this.#server = server;
+    this.number = (server.address() as AddressInfo).port;
+    server.on('connection', (socket: Socket) => this.#come(socket));
+  }
+
+  get divertTo(): ((socket: Socket, port: number) => void) | undefined {
+    return this.#elsewhere;
+  }
+
+  get isTaken(): boolean {
+    return this.#takers.length > 0;
+  }
+
+  is(address: string, port: number): boolean {
+    return this.#address === address && this.number === port;
+  }
+
+  isOf(run: Run): boolean {
+    return this.#takers.some(taker => taker.run === run);
+  }
+
+  add(taker: Taker): void {
+    this.#takers = [...this.#takers, taker];
+    this.#release();
+  }
+
+  remove(goes: (taker: Taker) => boolean): void {
+    this.#takers = this.#takers.filter(taker => !goes(taker));
+  }
+
+  divert(take: Port['divertTo']): void {
+    this.#elsewhere = take;
+    this.#release();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#waiting) socket.destroy();
+    this.#waiting.clear();
+  }
+
+  #release(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const socket of waiting) this.#come(socket);
+  }
+
+  #come(socket: Socket): void {
+    const taker = this.#takerOfNext();
+    if (taker) taker.run.tell({espalier: 'connection', id: taker.id}, socket);
+    else if (this.#elsewhere) this.#elsewhere(socket, this.number);
+    else this.#wait(socket);
+  }
+
+  #wait(socket: Socket): void {
+    socket.on('error', () => undefined);
+    this.#waiting.add(socket);
+  }
+
+  /** Each in turn. */
+  #takerOfNext(): Taker | undefined {
+    const there = this.#takers.filter(({run}) => run.isThere);
+    this.#next = (this.#next + 1) % Math.max(1, there.length);
+    return there[this.#next];
+  }
+}

@@ -1,0 +1,114 @@
+import {sessionTaken} from '../session/refusals.ts';
+import type {
+  EndedPage,
+  EndedSession,
+  EndOutcome,
+  EndPage,
+  EndReason,
+  FormerId,
+  ListedPage,
+  ListPage,
+  NewSession,
+  Renewal,
+  SessionRecord,
+  SessionStore,
+  StoreListener,
+  Written,
+} from '../session/session-store.ts';
+import type {Link} from './link.ts';
+
+/** Sessions that the process holds which has started this one, so that they are there when this one has ended. */
+export class HeldStore implements SessionStore {
+  readonly #link: Pick<Link, 'ask' | 'tell' | 'hearEnds'>;
+  readonly #number: number;
+  readonly #listeners = new Set<StoreListener>();
+
+  /** `number` is which of the program's stores it is: the same each time that the program is started. */
+  constructor(
+    link: Pick<Link, 'ask' | 'tell' | 'hearEnds'>,
+    number: number,
+    limits: {readonly limit: number; readonly bytes: number},
+  ) {
+    this.#link = link;
+    this.#number = number;
+    link.tell({espalier: 'make', store: number, ...limits});
+    link.hearEnds(number, (key, reason) => {
+      for (const listener of this.#listeners) listener(key, reason);
+    });
+  }
+
+  create(session: NewSession): Promise<SessionRecord> {
+    return this.#ask('create', session);
+  }
+
+  find(uid: string, isSeen: boolean): Promise<SessionRecord | FormerId | undefined> {
+    return this.#ask('find', uid, isSeen);
+  }
+
+  touch(key: string, asOf?: number): Promise<SessionRecord | undefined> {
+    return this.#ask('touch', key, asOf);
+  }
+
+  write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Promise<Written> {
+    return this.#ask('write', key, name, expected, text, asOf);
+  }
+
+  renew(key: string, renewal: Renewal): Promise<SessionRecord | FormerId | undefined> {
+    return this.#ask('renew', key, renewal);
+  }
+
+  setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Promise<SessionRecord | undefined> {
+    return this.#ask('setIdleTimeout', key, idleTimeout, asOf);
+  }
+
+  end(key: string, reason: EndReason, asOf?: number): Promise<boolean> {
+    return this.#ask('end', key, reason, asOf);
+  }
+
+  list(user: string, page: ListPage): Promise<ListedPage> {
+    return this.#ask('list', user, page);
+  }
+
+  endAll(user: string, reason: EndReason, page: EndPage & {readonly except?: string}): Promise<EndedPage> {
+    return this.#ask('endAll', user, reason, page);
+  }
+
+  endEveryone(reason: EndReason, page: EndPage): Promise<EndedPage> {
+    return this.#ask('endEveryone', reason, page);
+  }
+
+  onEnd(listener: StoreListener): () => void {
+    // One that is given twice is told twice.
+    const own: StoreListener = (key, reason) => listener(key, reason);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  keepEnds(): Promise<void> {
+    return this.#ask('keepEnds');
+  }
+
+  takeEnds(count: number, lease: number): Promise<readonly EndedSession[]> {
+    return this.#ask('takeEnds', count, lease);
+  }
+
+  settleEnd(key: string, outcome: EndOutcome): Promise<void> {
+    return this.#ask('settleEnd', key, outcome);
+  }
+
+  releaseEnds(most: number): Promise<number> {
+    return this.#ask('releaseEnds', most);
+  }
+
+  close(): void {
+    this.#listeners.clear();
+  }
+
+  async #ask<T>(method: string, ...args: readonly unknown[]): Promise<T> {
+    try {
+      return (await this.#link.ask({espalier: 'call', store: this.#number, method, args})) as T;
+    } catch (error) {
+      throw (error as {code?: string}).code === 'SESSION_TAKEN' ? sessionTaken() : error;
+    }
+  }
+}
