@@ -1,0 +1,92 @@
+// Makes the files of a new site, and what may be done with them next.
+import {spawnSync} from 'node:child_process';
+import {cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync} from 'node:fs';
+import {basename, join, resolve} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+/** What there is to begin with. */
+export const templates = {
+  minimal: 'one page with a session',
+  site: 'pages, forms, files, and error pages of its own',
+  api: 'JSON with checked input, OpenAPI and CORS',
+  auth: 'accounts: passwords, passkeys, devices, e-mail links',
+};
+
+/** Why a site could not be made, for the person who asked. */
+export class Refusal extends Error {}
+
+// npm leaves out files that are called so when it packs.
+const renamed = {_gitignore: '.gitignore', _dockerignore: '.dockerignore'};
+
+/** Why no site can be made in a folder of this name; nothing where one can. */
+export function faultOf(name) {
+  const folder = resolve(name);
+  if (packageName(folder) === '') return `${JSON.stringify(name)} has no letter or digit to name a package by.`;
+  if (existsSync(folder) && readdirSync(folder).some(file => file !== '.git')) {
+    return `${folder} is there already, and not empty. Give another name.`;
+  }
+  return undefined;
+}
+
+/** Makes the files of a site; gives the folder. Nothing that is there is written over. */
+export function make({name, template, espalier}) {
+  const fault = faultOf(name);
+  if (fault) throw new Refusal(fault);
+  const folder = resolve(name);
+  mkdirSync(folder, {recursive: true});
+  cpSync(fileURLToPath(new URL(`templates/${template}`, import.meta.url)), folder, {recursive: true});
+  cpSync(fileURLToPath(new URL('templates/common', import.meta.url)), folder, {recursive: true, force: false});
+  for (const [from, to] of Object.entries(renamed)) renameSync(join(folder, from), join(folder, to));
+  fill(folder, {name: packageName(folder), espalier});
+  return folder;
+}
+
+/** Puts names where a template has `{{name}}`. */
+function fill(folder, values) {
+  for (const entry of readdirSync(folder, {withFileTypes: true, recursive: true})) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const text = readFileSync(file, 'utf8');
+    const filled = text.replace(/\{\{(name|espalier)\}\}/g, (_all, key) => values[key]);
+    if (filled !== text) writeFileSync(file, filled);
+  }
+}
+
+/** A name that npm takes, and that a cookie may have. */
+function packageName(folder) {
+  return basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 60);
+}
+
+/** The package manager that this was run by. */
+export function packageManager() {
+  return /^(pnpm|yarn|bun)\//.exec(process.env.npm_config_user_agent ?? '')?.[1] ?? 'npm';
+}
+
+/** Installs the packages. */
+export function install(folder) {
+  run(packageManager(), ['install'], folder);
+}
+
+/** Begins a git repository with one commit. */
+export function begin(folder) {
+  if (existsSync(join(folder, '.git'))) return;
+  run('git', ['init', '--quiet', '--initial-branch=main'], folder);
+  run('git', ['add', '--all'], folder);
+  const {status} = spawnSync('git', ['commit', '--quiet', '--message', 'Begin'], {cwd: folder, stdio: 'ignore'});
+  if (status !== 0) process.stderr.write('git has made no commit: tell it your name and address first, and commit.\n');
+}
+
+function run(command, args, folder) {
+  const {status, error} = spawnSync(command, args, {
+    cwd: folder,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
+  if (status === 0) return;
+  const reason = error ? error.message : `it ended with code ${status}`;
+  throw new Refusal(`${command} ${args[0]} failed in ${folder}: ${reason}. The files are there.`);
+}

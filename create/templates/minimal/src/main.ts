@@ -1,0 +1,8 @@
+import {serve} from 'espalier';
+import {Home} from './home.ts';
+
+await serve(Home, {
+  trustProxy: process.env['TRUST_PROXY'] ?? false,
+  // Another name than those of other sites on this host.
+  sessions: {cookie: {name: '{{name}}'}},
+});

@@ -1,0 +1,117 @@
+import {execFile} from 'node:child_process';
+import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join, resolve} from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+
+const program = resolve('create/index.js');
+const templates = ['minimal', 'site', 'api', 'auth'];
+
+function folderOf(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-create-'));
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  return folder;
+}
+
+/** Runs it in a folder, without a terminal. */
+function create(cwd: string, ...args: readonly string[]): Promise<{code: number; stdout: string; stderr: string}> {
+  return new Promise(settle => {
+    const child = execFile(process.execPath, [program, ...args], {cwd}, (_error, stdout, stderr) =>
+      settle({code: child.exitCode!, stdout, stderr}),
+    );
+  });
+}
+
+const filesIn = (folder: string) =>
+  readdirSync(folder, {withFileTypes: true, recursive: true})
+    .filter(entry => entry.isFile())
+    .map(({parentPath, name}) => join(parentPath, name));
+
+for (const template of templates) {
+  test(`the template ${template} is made whole, by its name, and asks nothing where there is no terminal`, async t => {
+    const folder = folderOf(t);
+    const {code, stdout} = await create(folder, 'My Shop', '--template', template);
+    t.is(code, 0);
+    t.regex(stdout, /cd My Shop\n.*npm install\n.*npm run dev/s);
+    const site = join(folder, 'My Shop');
+    const {name, dependencies} = JSON.parse(readFileSync(join(site, 'package.json'), 'utf8')) as {
+      name: string;
+      dependencies: Record<string, string>;
+    };
+    t.is(name, 'my-shop');
+    t.regex(dependencies['espalier']!, /^\^\d/);
+    t.deepEqual(
+      filesIn(site).filter(file => readFileSync(file, 'utf8').includes('{{')),
+      [],
+    );
+    const wanted = [
+      '.gitignore',
+      '.dockerignore',
+      'AGENTS.md',
+      'Dockerfile',
+      'README.md',
+      'tsconfig.json',
+      'src/main.ts',
+    ];
+    for (const file of wanted) t.true(existsSync(join(site, file)), file);
+    t.true(filesIn(join(site, 'spec')).some(file => file.endsWith('.spec.ts')));
+    t.false(existsSync(join(site, 'node_modules')), 'Nothing is installed.');
+    t.false(existsSync(join(site, '.git')));
+  });
+}
+
+test('without a name and a template it makes a small site in my-site', async t => {
+  const folder = folderOf(t);
+  t.is((await create(folder)).code, 0);
+  t.regex(readFileSync(join(folder, 'my-site/src/home.ts'), 'utf8'), /Visit/);
+});
+
+test('nothing that is there is written over', async t => {
+  const folder = folderOf(t);
+  mkdirSync(join(folder, 'shop'));
+  writeFileSync(join(folder, 'shop/notes.txt'), 'mine');
+  const {code, stderr} = await create(folder, 'shop');
+  t.is(code, 1);
+  t.regex(stderr, /shop is there already, and not empty\. Give another name\.\n$/);
+  t.deepEqual(readdirSync(join(folder, 'shop')), ['notes.txt']);
+});
+
+test('an empty folder, and one with a git repository alone, may be the site', async t => {
+  const folder = folderOf(t);
+  mkdirSync(join(folder, 'shop/.git'), {recursive: true});
+  const {code, stdout} = await create(join(folder, 'shop'), '.');
+  t.is(code, 0);
+  t.notRegex(stdout, /cd /);
+  t.true(existsSync(join(folder, 'shop/src/main.ts')));
+});
+
+test('what is not understood is refused with code 2, and nothing is made', async t => {
+  const folder = folderOf(t);
+  for (const [args, said] of [
+    [['shop', '--template', 'blog'], /^There is no template "blog"\. There are: minimal, site, api, auth\.\n/],
+    [['shop', 'shed'], /^One name, please, and not shop, shed\.\n/],
+    [['--tempalte', 'site'], /--tempalte/],
+  ] as const) {
+    const {code, stderr} = await create(folder, ...args);
+    t.is(code, 2);
+    t.regex(stderr, said);
+    t.regex(stderr, /See: npm create espalier -- --help\n$/);
+  }
+  const {code, stderr} = await create(folder, '???');
+  t.is(code, 1);
+  t.is(stderr, '"???" has no letter or digit to name a package by.\n');
+  t.deepEqual(readdirSync(folder), []);
+});
+
+test('help and version are told', async t => {
+  const folder = folderOf(t);
+  const {version} = JSON.parse(readFileSync('create/package.json', 'utf8')) as {version: string};
+  t.is((await create(folder, '--version')).stdout, `${version}\n`);
+  const {stdout} = await create(folder, '--help');
+  for (const template of templates) t.regex(stdout, new RegExp(`^  ${template} `, 'm'));
+});
+
+test('create-espalier has the version of espalier, and makes sites for it', t => {
+  const versionIn = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as {version: string}).version;
+  t.is(versionIn('create/package.json'), versionIn('package.json'));
+});
