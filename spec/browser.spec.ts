@@ -372,7 +372,7 @@ test('an EventSource comes back after close() to the site that takes over, with 
     }
     @Resource()
     @Child('events', Events)
-    class Home {
+    class Talk {
       @Get()
       show() {
         return html`<!doctype html><script>
@@ -385,7 +385,7 @@ test('an EventSource comes back after close() to the site that takes over, with 
 </script>`;
       }
     }
-    return createSite(Home);
+    return createSite(Talk);
   };
   const first = sending('first', 2);
   const url = await first.listen({port: 0, host: '127.0.0.1'});
@@ -427,7 +427,7 @@ test('an EventSource of a visitor who has signed out ends, and the guard’s 401
   }
   @Resource()
   @Child('events', Events)
-  class Home {
+  class Talk {
     constructor(@inject(SessionService) private readonly sessions: SessionService) {}
     @Get()
     async show() {
@@ -439,7 +439,7 @@ test('an EventSource of a visitor who has signed out ends, and the guard’s 401
 </script>`;
     }
   }
-  const site = createSite(Home);
+  const site = createSite(Talk);
   t.teardown(() => site.close());
   const {page} = await browse(t);
   await page.goto(await site.listen({port: 0, host: 'localhost'}));

@@ -386,7 +386,7 @@ test('a folder that can’t be written to is an error of the site, and a folder 
 test('a disk that takes no more is an error of the site: nothing is left, and later uploads are saved', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'uploads-'));
   t.teardown(() => rmSync(folder, {recursive: true}));
-  const program = new URL('full-disk.js', import.meta.url).pathname;
+  const program = new URL('full-disk-process.js', import.meta.url).pathname;
   // As with a full disk it is the kernel that refuses to write: here more than 100 blocks to one file.
   const command = 'ulimit -f 100; exec "$0" "$@"';
   const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const;
