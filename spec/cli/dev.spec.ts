@@ -29,9 +29,9 @@ test('requests that come while the program starts anew wait for it, and none fai
   const url = await dev.url();
   const failures: unknown[] = [];
   let answered = 0;
-  let isOver = false;
+  const asked = {isOver: false};
   const ask = async () => {
-    while (!isOver) {
+    while (!asked.isOver) {
       try {
         const answer = await fetch(url);
         answered += 1;
@@ -47,7 +47,7 @@ test('requests that come while the program starts anew wait for it, and none fai
     dev.write('word.ts', `export const word = '${word}';`);
     await answers(url, new RegExp(word));
   }
-  isOver = true;
+  asked.isOver = true;
   await Promise.all(asking);
   t.deepEqual(failures, []);
   t.true(answered > 4);

@@ -18,7 +18,7 @@ test('the place of a failure is what the compiler says, Node, or the first place
   ];
   for (const [error, column] of cases) {
     const failure = failureOf(error);
-    t.like(failure, {file, line: 3, column}, error.stack!);
+    t.like(failure, {file, line: 3, column}, error.stack);
     t.regex(
       failure.frame,
       column ? /^ {2}1 \| one\n {2}2 \| two\n> 3 \| \tthree\(\n {4}\| \t {5}\^\n {2}4 \| four\n {2}5 \| five$/ : /> 3/,

@@ -23,10 +23,8 @@ test('what is imported or required is told of, with what is looked for in vain, 
     await import(${JSON.stringify(join(folder, 'shop.js'))});
     setTimeout(() => console.log(JSON.stringify(all)), 10);`;
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', program], {encoding: 'utf8'});
-  const all = (JSON.parse(printed) as string[])
-    .filter(path => path.startsWith(folder))
-    .map(path => path.slice(folder.length + 1));
-  for (const name of ['shop.js', 'a.js', 'b.cjs', 'none.js', 'none.ts']) t.true(all.includes(name), name);
+  const all = new Set(JSON.parse(printed) as string[]);
+  for (const name of ['shop.js', 'a.js', 'b.cjs', 'none.js', 'none.ts']) t.true(all.has(join(folder, name)), name);
 });
 
 test('of a package nobody looks for a file', t => {

@@ -1,7 +1,10 @@
 import {peer} from '../peer.ts';
 
 interface SelfSigned {
-  generate(attributes: readonly object[], options: object): Promise<{readonly private: string; readonly cert: string}>;
+  readonly generate: (
+    attributes: readonly object[],
+    options: object,
+  ) => Promise<{readonly private: string; readonly cert: string}>;
 }
 
 /** A key and a certificate of this machine, signed by itself, as PEM. Throws `PACKAGE_MISSING` without `selfsigned`. */

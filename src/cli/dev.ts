@@ -181,7 +181,7 @@ class Development implements RunListener {
   #change(paths: readonly string[]): void {
     const [path] = paths.map(one => relative(process.cwd(), one));
     print(paint('dim', `${path}${paths.length > 1 ? ` and ${paths.length - 1} more` : ''} changed.`));
-    if (paths.some(one => /\.json$/.test(one))) {
+    if (paths.some(one => one.endsWith('.json'))) {
       this.#spare?.kill();
       this.#spare = undefined;
     }

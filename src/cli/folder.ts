@@ -15,8 +15,8 @@ import {contentsOf, nameOf} from './scripts.ts';
 
 /** What a folder is served with: the package as the folder finds it. */
 export interface Package {
-  serve(Root: ResourceClass): Promise<Site>;
-  createSite(Root: ResourceClass): Site;
+  readonly serve: (Root: ResourceClass) => Promise<Site>;
+  readonly createSite: (Root: ResourceClass) => Site;
 }
 
 /** A script, and the class that it answers with, or why it has none. */

@@ -77,7 +77,7 @@ export class Link {
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
     this.#rest();
-    this.tell({...question, id} as Question);
+    this.tell({...question, id});
     return waiting.promise;
   }
 

@@ -205,7 +205,7 @@ class Service implements RunListener {
     this.#spare?.kill();
     this.#dropComing();
     this.#gate.closeAll();
-    await Promise.all([...this.#serving, ...this.#leaving].map(run => run.isOver || run.stop(patience)));
+    await Promise.all([...this.#serving, ...this.#leaving].map(async run => run.isOver || run.stop(patience)));
     this.#sessions.close();
     this.#ended.resolve(code);
   }
