@@ -32,7 +32,7 @@ async function answer(site, command, path) {
     }
     throw new Error(`${command} ended.`);
   } finally {
-    process.kill(-child.pid, 'SIGTERM');
+    process.kill(-Number(child.pid), 'SIGTERM');
     await once(child, 'close');
   }
 }

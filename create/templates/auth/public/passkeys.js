@@ -30,13 +30,11 @@ const isKnown = typeof PublicKeyCredential !== 'undefined' && 'parseCreationOpti
 
 for (const button of document.querySelectorAll('[data-passkey]')) {
   button.hidden = !isKnown;
-  button.addEventListener('click', async () => {
-    const place = document.querySelector('[data-passkey-error]');
-    try {
-      await ways[button.dataset.passkey]();
-    } catch (error) {
+  button.addEventListener('click', () => {
+    ways[button.dataset.passkey]().catch(error => {
+      const place = document.querySelector('[data-passkey-error]');
       place.hidden = false;
       place.textContent = error.message;
-    }
+    });
   });
 }

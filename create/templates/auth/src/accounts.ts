@@ -46,18 +46,18 @@ export class Accounts {
   }
 
   byId(id: string): Account | undefined {
-    return this.#one<Account>('SELECT * FROM account WHERE id = ?', id);
+    return this.#one('SELECT * FROM account WHERE id = ?', id) as Account | undefined;
   }
 
   byEmail(email: string): Account | undefined {
-    return this.#one<Account>('SELECT * FROM account WHERE email = ?', normal(email));
+    return this.#one('SELECT * FROM account WHERE email = ?', normal(email)) as Account | undefined;
   }
 
   /** Sets the password of the account with this address, which is made where there is none. */
   setPassword(email: string, password: string): Account {
     const sql = `INSERT INTO account (id, email, password) VALUES (?, ?, ?)
       ON CONFLICT (email) DO UPDATE SET password = excluded.password RETURNING *`;
-    return this.#one<Account>(sql, randomUUID(), normal(email), password)!;
+    return this.#one(sql, randomUUID(), normal(email), password) as Account;
   }
 
   /** A secret that shows, once and for half an hour, that somebody reads the mail of this address. */
@@ -76,13 +76,13 @@ export class Accounts {
   /** Whose link this is, while it may be used. */
   findLink(secret: string, now = Date.now()): string | undefined {
     const sql = 'SELECT email FROM link WHERE hash = ? AND expiresAt >= ?';
-    return this.#one<{email: string}>(sql, hashOf(secret), now)?.email;
+    return (this.#one(sql, hashOf(secret), now) as {email: string} | undefined)?.email;
   }
 
   /** Uses a link up, and all others of the same address. */
   useLink(secret: string, now = Date.now()): string | undefined {
     const sql = 'DELETE FROM link WHERE hash = ? AND expiresAt >= ? RETURNING email';
-    const email = this.#one<{email: string}>(sql, hashOf(secret), now)?.email;
+    const email = (this.#one(sql, hashOf(secret), now) as {email: string} | undefined)?.email;
     if (email !== undefined) this.#run('DELETE FROM link WHERE email = ?', email);
     return email;
   }
@@ -92,7 +92,7 @@ export class Accounts {
   }
 
   passkey(id: string): Passkey | undefined {
-    return this.#one<Passkey>('SELECT * FROM passkey WHERE id = ?', id);
+    return this.#one('SELECT * FROM passkey WHERE id = ?', id) as Passkey | undefined;
   }
 
   addPasskey({id, account, name, publicKey, counter}: Passkey): void {
@@ -113,8 +113,8 @@ export class Accounts {
     this.#database.close();
   }
 
-  #one<T>(sql: string, ...values: Values): T | undefined {
-    return this.#database.prepare(sql).get(...values) as T | undefined;
+  #one(sql: string, ...values: Values): unknown {
+    return this.#database.prepare(sql).get(...values);
   }
 
   #run(sql: string, ...values: Values): void {
