@@ -38,7 +38,9 @@ function said() {
     const {values, positionals} = parseArgs({options, allowPositionals: true, allowNegative: true});
     if (positionals.length > 1) throw new Error(`One name, please, and not ${positionals.join(', ')}.`);
     if (values.template !== undefined && !Object.hasOwn(templates, values.template)) {
-      throw new Error(`There is no template "${String(values.template)}". There are: ${Object.keys(templates).join(', ')}.`);
+      throw new Error(
+        `There is no template "${String(values.template)}". There are: ${Object.keys(templates).join(', ')}.`,
+      );
     }
     return {values, positionals};
   } catch (error) {
