@@ -23,6 +23,7 @@ import {sendFileDefaults} from '../src/builtin/send-file.ts';
 import {sseDefaults} from '../src/builtin/sse.ts';
 import {errorCodes} from '../src/errors.ts';
 import {listenDefaults} from '../src/http/server.ts';
+import {socketDefaults} from '../src/http/web-sockets.ts';
 import {siteDefaults} from '../src/site.ts';
 import {MemoryStore} from '../src/store/memory.ts';
 import {PostgresStore} from '../src/store/postgres.ts';
@@ -73,6 +74,7 @@ const builtins = {
   saveUploads: saveUploadsDefaults,
   sendFile: sendFileDefaults,
   sse: sseDefaults,
+  Socket: {...socketDefaults, origins: undefined, protocols: undefined},
 };
 
 const examples = globSync('examples/*.ts').toSorted();
@@ -228,6 +230,7 @@ test('every option that the types name stands in a table, and no other', t => {
       t.deepEqual(tables('builtin', name), optionsIn(file, type!).toSorted(), name);
     }
   }
+  t.deepEqual(tables('builtin', 'Socket'), optionsIn('src/http/web-sockets.ts', 'SocketOptions').toSorted());
   const input = ['InputSchemas', 'HandlerOptions'].flatMap(type => optionsIn('src/resource/input.ts', type));
   const resource = [...optionsIn('src/resource/declarations.ts', 'ResourceOptions'), ...input];
   t.deepEqual(tables('resource'), resource.toSorted());

@@ -15,7 +15,7 @@ const floors = [
   ['http', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['inject.ts'],
   ['container.ts'],
-  ['resource', 'session'],
+  ['resource', 'session', 'broadcast'],
   ['store', 'builtin'],
   ['site.ts'],
   ['serve.ts'],

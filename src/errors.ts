@@ -55,6 +55,7 @@ export const errorCodes = [
   'SITE_CLOSED',
   'TARGET_FAILED',
   'TARGET_LATE',
+  'SUBSCRIBER_TOO_SLOW',
   'USER_INVALID',
   'VERB_TAKEN',
 ] as const;

@@ -1,4 +1,5 @@
 export type {Awaitable} from './awaitable.ts';
+export {Broadcast} from './broadcast/broadcast.ts';
 export {Clock, systemClock} from './clock.ts';
 export {EspalierError, type ErrorCode} from './errors.ts';
 export type {CookieOptions} from './http/cookie.ts';
@@ -26,7 +27,7 @@ export {
 export {Child, literal, Resource} from './resource/resource.ts';
 export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put, Query} from './resource/verbs.ts';
-export {SiteTree, type ClassView, type HandlerView, type ResourceView} from './resource/tree-view.ts';
+export {SiteTree, type ClassView, type HandlerView, type ResourceView, type SocketView} from './resource/tree-view.ts';
 export {serve, type ServeOptions} from './serve.ts';
 export {SessionComponent, type ComponentClass, type ComponentOptions, type Fields} from './session/component.ts';
 export type {ComponentUpdate} from './session/component-update.ts';
@@ -63,6 +64,7 @@ export {
   type Site,
   type SiteError,
   type SiteOptions,
+  type UpgradeOptions,
 } from './site.ts';
 export type {EndTrace, StoreTrace} from './tracing.ts';
 export {use} from './use.ts';

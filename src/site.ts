@@ -1,8 +1,12 @@
 import {randomUUID} from 'node:crypto';
+import type {IncomingMessage} from 'node:http';
+import type {Duplex} from 'node:stream';
 import {Container, type ContainerModule} from 'inversify';
 import {isPromised, proceed, recovered, type Awaitable} from './awaitable.ts';
+import {Broadcast} from './broadcast/broadcast.ts';
+import {LocalBroadcast} from './broadcast/local.ts';
 import {warningsOfCors} from './builtin/cors.ts';
-import {csrfGuard, csrfKinds, type CsrfOptions} from './builtin/csrf.ts';
+import {csrfGuard, csrfKinds, socketGuard, type CsrfOptions} from './builtin/csrf.ts';
 import {documentsIn, isOpenApi, warningsOf, warningsOfOpenApi} from './builtin/open-api.ts';
 import {Clock, systemClock} from './clock.ts';
 import {commandLine, goNoFurther} from './command-line.ts';
@@ -19,6 +23,7 @@ import {dismiss} from './http/stream.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {knownCodings, type BodyCoding} from './http/unpack.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
+import {WebSockets, type SocketOptions} from './http/web-sockets.ts';
 import {Logger, report, warn} from './logger.ts';
 import {
   anything,
@@ -39,7 +44,7 @@ import {explain, rowsOf} from './resource/explain.ts';
 import {open} from './resource/gate.ts';
 import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
 import {render} from './resource/render.ts';
-import {Responder} from './resource/respond.ts';
+import {Responder, type SocketManner} from './resource/respond.ts';
 import {declaredPath, LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
 import {Tree} from './resource/tree.ts';
 import type {EndHandler} from './session/end-delivery.ts';
@@ -110,6 +115,16 @@ export interface SiteOptions {
   readonly drainTimeout?: number;
 }
 
+/** How a connection is taken that another server has accepted. */
+export interface UpgradeOptions {
+  /** Where the site hangs in that server's paths: `/app`. Default: nowhere, so that its paths are those of the requests. */
+  readonly mountPath?: string;
+}
+
+const upgradeKinds: Kinds<UpgradeOptions> = {
+  mountPath: kind('a path like "/app", without a slash at the end', value => /^(?:\/[^/?#]+)*$/.test(String(value))),
+};
+
 const containerModule = objectWith('a ContainerModule', 'load');
 
 /** What the values of `SiteOptions` may be. */
@@ -172,11 +187,11 @@ export function composeSite(
     for (const line of lines) warn(hold.container.get(Logger), line);
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, clock};
-    const refuseForged = guardOf(options, sessions);
+    const guards = guardsOf(options, sessions);
     const onError = errorHandlerOf(hold, options);
     const bounds = boundsOf(options);
     const made = {hold, tree, view, use, sessions, settings, clock};
-    return new Site({...made, ...bounds, refuseForged, onError, checksResults});
+    return new Site({...made, ...bounds, ...guards, onError, checksResults});
   } catch (error) {
     hold.abandon();
     throw error;
@@ -200,7 +215,7 @@ export function inspectSite(Root: ResourceClass, options: SiteOptions): Inspecti
   hold.attempt(() => refuseTaken(hold.container), undefined);
   const site = hold.attempt(() => growSite(Root, options, hold), undefined);
   if (!site) return {site, refusals: hold.refusals, warnings: []};
-  hold.attempt(() => guardOf(options, site.sessions), undefined);
+  hold.attempt(() => guardsOf(options, site.sessions), undefined);
   const written = hold.attempt(() => documentsIn(site.view.root, site.sessions.cookieName), []);
   return {site, refusals: hold.refusals, warnings: [...warningsOfCors(site.tree, site.use), ...warningsOf(written)]};
 }
@@ -225,7 +240,9 @@ function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer
   hold.inheritInjections();
   const sessions = hold.make(SessionService, 'SessionService', () => sessionsAlone(options));
   const use = makeMiddleware(hold, options);
-  const tree = new Tree(Root, (resource, trail) => hold.make(resource, trail), hold.attempt.bind(hold));
+  const make = (resource: ResourceClass, trail: string) => hold.make(resource, trail);
+  const openSockets = (socket: SocketOptions) => new WebSockets(socket, hold.container.get<Clock>(Clock));
+  const tree = new Tree(Root, make, openSockets, hold.attempt.bind(hold));
   const told = hold.instances(type => endMethodsOf(type).length > 0);
   tree.check((resource, trail) => {
     hold.attempt(() => hold.refuseUnmade(resource, trail), undefined);
@@ -235,12 +252,15 @@ function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer
   return {tree, view, use, sessions, told};
 }
 
-/** Throws for a request that a page of another site has forged: the browser has sent the visitor's cookie with it. */
-function guardOf({csrf = {}}: SiteOptions, sessions: SessionService): (request: Request) => void {
-  if (csrf === false) return () => undefined;
+/** Throw for what a page of another site has forged: where the browser has sent the visitor's cookie with it, and for sockets always. */
+function guardsOf({csrf = {}}: SiteOptions, sessions: SessionService): Pick<Parts, 'refuseForged' | 'refuseForeign'> {
+  if (csrf === false) return {refuseForged: () => undefined, refuseForeign: socketGuard({})};
   const refuse = csrfGuard('createSite() csrf', csrf);
-  return request => {
-    if (!isSafe(request.method) && sessions.isCarried(request)) refuse(request);
+  return {
+    refuseForged: request => {
+      if (!isSafe(request.method) && sessions.isCarried(request)) refuse(request);
+    },
+    refuseForeign: socketGuard(csrf),
   };
 }
 
@@ -297,6 +317,7 @@ interface Parts {
   readonly maxRequests: number;
   readonly clock: Clock;
   readonly refuseForged: (request: Request) => void;
+  readonly refuseForeign: SocketManner['refuseForeign'];
   readonly onError: ErrorHandler['handle'] | undefined;
   readonly checksResults: boolean;
 }
@@ -321,8 +342,13 @@ export class Site {
     const {clock, handlerTimeout} = parts;
     if (handlerTimeout !== undefined) this.#deadline = new TimeLimit(clock, handlerTimeout, tooLate);
     this.#server = new Server(
-      (message, outgoing, send) => this.#answer(new Request(message, parts.settings, outgoing), send),
+      (message, outgoing, send, asksForWebSocket) => {
+        const request = new Request(message, parts.settings, outgoing);
+        request.asksForWebSocket = asksForWebSocket;
+        this.#answer(request, send);
+      },
       error => report(this.#logger, 'A response could not be sent whole, or a server failed.', error),
+      () => parts.tree.hasSockets,
     );
     this.#responder = new Responder({
       tree: parts.tree,
@@ -337,6 +363,11 @@ export class Site {
       onFailure: (error, request) => void this.#reported(error, request),
       warn: message => warn(this.#logger, message),
       checksResults: parts.checksResults,
+      sockets: {
+        refuseForeign: parts.refuseForeign,
+        identify: request => parts.sessions.identify(request),
+        onFailure: (error, request) => this.#reported(error, request),
+      },
     });
   }
 
@@ -382,6 +413,23 @@ export class Site {
   get handler(): Listener {
     return this.#server.listener;
   }
+
+  /**
+   * The same for upgrades to WebSockets: `server.on('upgrade', site.upgrade)`. Whatever else is asked for gets an ordinary answer, the
+   * last one of its connection. Gives whether it takes the connection: one for a path that is not below `mountPath` it leaves alone.
+   */
+  readonly upgrade = (
+    message: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    options: UpgradeOptions = {},
+  ): boolean => {
+    checkOptions('site.upgrade()', options, upgradeKinds);
+    const {mountPath = ''} = options;
+    const isOurs = mountPath === '' || isBelow(mountPath, message.url);
+    if (isOurs) this.#server.upgrade(mountPath === '' ? message : moved(message, mountPath), socket, head);
+    return isOurs;
+  };
 
   /** Begin to listen; gives the URL. Rejects with `PORT_TAKEN`, `LISTEN_FAILED` or `SITE_CLOSED`. */
   async listen(options?: ListenOptions): Promise<string> {
@@ -527,7 +575,8 @@ export class Site {
     void proceed(settled, () => {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
-      if (response.stream) response.onStreamEnd = () => (request.isOver = true);
+      if (response.conversation) response.conversation.afterEnd(() => request.leave());
+      else if (response.stream) response.onStreamEnd = () => (request.isOver = true);
       else request.isOver = true;
       request.handOver(response);
       send(response);
@@ -573,6 +622,17 @@ function boundsOf({
   return {drainTimeout, handlerTimeout, maxRequests};
 }
 
+function isBelow(mountPath: string, url = '/'): boolean {
+  return url.startsWith(mountPath) && /^(?:[/?]|$)/.test(url.slice(mountPath.length));
+}
+
+/** As Express has it: what is left of the path, and beside it the whole. */
+function moved(message: IncomingMessage & {originalUrl?: string}, mountPath: string): IncomingMessage {
+  message.originalUrl ??= message.url!;
+  message.url = message.url!.slice(mountPath.length).replace(/^(?!\/)/, '/');
+  return message;
+}
+
 function limitsOf({bodyLimit, bodyCodings, trustProxy}: SiteOptions): Omit<RequestSettings, 'clock'> {
   return {
     bodyLimit: bodyLimit ?? siteDefaults.bodyLimit,
@@ -593,12 +653,20 @@ function refuseTaken(container: Container): void {
 function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOptions): void {
   const {container} = hold;
   const isStoreOurs = !container.isBound(SessionStore);
+  const isBroadcastOurs = !container.isBound(Broadcast);
   hold.attempt(() => hold.load(modules), undefined);
   if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
   if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions);
   hold.attempt(() => hold.refusePromised(SessionStore), undefined);
+  if (!container.isBound(Broadcast)) {
+    container
+      .bind<Broadcast>(Broadcast)
+      .toResolvedValue(() => new LocalBroadcast())
+      .inSingletonScope();
+  }
+  if (isBroadcastOurs) container.onDeactivation<Broadcast>(Broadcast, broadcast => broadcast.close());
   if (isStoreOurs) container.onDeactivation<SessionStore>(SessionStore, store => store.close() as Promise<void> | void);
   container
     .bind(SessionService)

@@ -3,6 +3,7 @@ import * as builtin from 'espalier/builtin';
 
 test('espalier/builtin gives these names, and no others', t => {
   t.deepEqual(Object.keys(builtin), [
+    'Socket',
     'accessLog',
     'basicAuth',
     'bearer',
@@ -22,9 +23,9 @@ test('espalier/builtin gives these names, and no others', t => {
     'requireSignIn',
     'returnPath',
     'sameSecret',
-    'sendFile',
-    'virtualHosts',
     'saveUploads',
+    'sendFile',
     'sse',
+    'virtualHosts',
   ]);
 });

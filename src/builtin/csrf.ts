@@ -58,6 +58,20 @@ export function csrfGuard(call: string, {origins, except}: CsrfOptions): (reques
   };
 }
 
+/**
+ * Gives a function that throws `CSRF_REFUSED` for a handshake of a WebSocket that a page of another origin has sent (CWE-1385). No
+ * browser asks a server before it opens one, and what the server says there the page can read. So neither `csrf: false` nor `except`
+ * lets it pass, which are for what a page can only send.
+ */
+export function socketGuard({origins}: CsrfOptions): (request: Request, more: readonly string[] | 'any') => void {
+  const trusted = new Set(origins ?? csrfDefaults.origins);
+  return (request, more) => {
+    const {origin = ''} = request.headers;
+    if (more === 'any' || isOwn(request) || trusted.has(origin) || more.includes(origin)) return;
+    throw new EspalierError('CSRF_REFUSED', 'A page of another site has sent this request.', {status: 403});
+  };
+}
+
 /** Whether a page of the request's own origin has sent it, or nobody's page. */
 function isOwn(request: Request): boolean {
   const {'sec-fetch-site': site, origin} = request.headers;

@@ -30,3 +30,5 @@ export {
   type UploadProgress,
 } from './save-uploads.ts';
 export {sse, type ServerSentEvent, type ServerSentEvents, type SseOptions} from './sse.ts';
+export {Socket} from '../resource/socket.ts';
+export type {SocketOptions} from '../http/web-sockets.ts';

@@ -108,6 +108,8 @@ export class Request {
   readonly arrivedAt: number;
   /** @internal The headers of the answer are settled. */
   isAnswered = false;
+  /** @internal It asks for a WebSocket, and its connection can be one. */
+  asksForWebSocket = false;
   /** @internal The answer is complete: handed over whole, or as a stream that has ended or was cut. */
   isOver = false;
 
@@ -395,11 +397,17 @@ export class Request {
   }
 
   /**
-   * Aborted when the client goes before it has the whole answer, when a closing site will not wait any longer, and, with a `TimeoutError`,
-   * when `handlerTimeout` is over.
+   * Aborted when the client goes before it has the whole answer, when a closing site will not wait any longer, when the WebSocket is
+   * closed that it has opened, by whomever, and, with a `TimeoutError`, when `handlerTimeout` is over.
    */
   get signal(): AbortSignal {
     return this.#endedBy.signal;
+  }
+
+  /** @internal Its WebSocket is closed: it is over, and whoever works for it may stop. */
+  leave(): void {
+    this.isOver = true;
+    this.abort(departure());
   }
 
   /** @internal Tell whoever answers it, by `signal`, that nobody waits for that any more. */
@@ -521,10 +529,14 @@ function enderOf(outgoing: Outgoing | undefined, given: AbortSignal | undefined)
   const follow = () => controller.abort(given?.reason);
   if (given?.aborted) follow();
   given?.addEventListener('abort', follow, {once: true});
-  const leave = () => controller.abort(new DOMException('The client has gone.', 'AbortError'));
+  const leave = () => controller.abort(departure());
   if (outgoing && hasLeft(outgoing)) leave();
   outgoing?.once('close', () => {
     if (hasLeft(outgoing)) leave();
   });
   return controller;
+}
+
+function departure(): DOMException {
+  return new DOMException('The client has gone.', 'AbortError');
 }

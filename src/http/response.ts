@@ -3,6 +3,7 @@ import createError from 'http-errors';
 import Negotiator from 'negotiator';
 import {checkOptions, optionInvalid} from '../options.ts';
 import {refuseUnmet, timeOf} from './conditions.ts';
+import type {Conversation} from './conversation.ts';
 import {cookieKinds, setCookieText, type CookieOptions} from './cookie.ts';
 import {isSafe} from './method.ts';
 import type {Request} from './request.ts';
@@ -22,6 +23,8 @@ export class Response {
   request: Request | undefined;
   /** @internal Whether the answer is compared with the conditions of the request before it goes out. */
   isConditional = false;
+  /** @internal What the connection goes over to: then the answer is a 101. */
+  conversation: Conversation | undefined;
   /** @internal This is for HEAD, so the headers speak of a body that is not sent. */
   isHead = false;
   /** @internal The method that returned what is to be the body, for errors: `Page.show()`. */
@@ -34,6 +37,7 @@ export class Response {
 
   /** The HTTP status. Default: 200, or 204 where there is no body. Throws a RangeError for what is no final status. */
   get status(): number {
+    if (this.conversation) return 101;
     return this.#status ?? (this.body === undefined ? 204 : 200);
   }
 
@@ -201,7 +205,7 @@ export class Response {
   headerList(): string[] {
     const length = this.#length();
     if (length !== undefined) this.#set('Content-Length', String(length));
-    else if (this.status === 204) this.removeHeader('Content-Length');
+    else if (this.status === 204 || this.status === 101) this.removeHeader('Content-Length');
     // There is nothing that it could be the type of.
     if (hasNoBody(this.status)) this.removeHeader('Content-Type');
     return this.#headers;
@@ -211,7 +215,7 @@ export class Response {
   // and to HEAD without a body, a handler may tell one; with a 204 or 304 there is none (RFC 9110, section 8.6).
   #length(): number | undefined {
     const {status, body} = this;
-    if (status === 204 || status === 304) return undefined;
+    if (status === 101 || status === 204 || status === 304) return undefined;
     if (status === 205) return 0;
     if (typeof body === 'string') return Buffer.byteLength(body);
     if (body instanceof Uint8Array) return body.byteLength;
@@ -247,6 +251,8 @@ export class Response {
    */
   fail(status: number): void {
     if (this.stream) dismiss(this.stream);
+    this.conversation?.abandon();
+    this.conversation = undefined;
     this.#status = status;
     this.body = undefined;
     for (let at = this.#headers.length - 2; at >= 0; at -= 2) {
@@ -320,7 +326,7 @@ export function isAdded(name: string): boolean {
 }
 
 function hasNoBody(status: number): boolean {
-  return status === 204 || status === 205 || status === 304;
+  return status === 101 || status === 204 || status === 205 || status === 304;
 }
 
 // Control characters are left for the header to refuse. A backslash would be a slash for browsers.

@@ -15,6 +15,7 @@ import {commandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
 import {checkOptions, kind, optionInvalid, optionsOf, required, secret, text, type Kinds} from '../options.ts';
+import type {Line} from './conversation.ts';
 import {listenError} from './listen-error.ts';
 import type {Outgoing} from './outgoing.ts';
 import type {Message} from './request.ts';
@@ -22,6 +23,8 @@ import type {Body, Response} from './response.ts';
 import {Pump} from './pump.ts';
 import {isWholeAnywhere, StreamCut, type Chunk} from './stream.ts';
 import {TurnEnd} from './turn-end.ts';
+import {lastAnswer, Upgrades} from './upgrades.ts';
+import {asksForWebSocket, hasBody} from './web-sockets.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -111,7 +114,12 @@ export const listenDefaults = {
 };
 
 /** Answers a message that has come in: hands the response over once, now or later. Throws only for a message that it can't begin with. */
-type Answer = (message: Message, outgoing: Outgoing, send: (response: Response) => void) => void;
+type Answer = (
+  message: Message,
+  outgoing: Outgoing,
+  send: (response: Response) => void,
+  asksForWebSocket: boolean,
+) => void;
 
 /** A listener for `node:http` and `node:http2` servers. */
 export type Listener = (
@@ -119,23 +127,32 @@ export type Listener = (
   answer: ServerResponse | Http2ServerResponse,
 ) => void;
 
+/** A listener for the event `upgrade` of a `node:http` server. */
+export type UpgradeListener = (message: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 /** The socket side of a site: takes messages in, writes answers out. The one file that opens sockets. */
 export class Server {
   readonly #answer: Answer;
   readonly #onBroken: (error: unknown) => void;
+  readonly #hasSockets: () => boolean;
   readonly #listening: NetServer[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #http2: Http2Connections[] = [];
   /** What ends the streams under way. */
   readonly #stops = new Set<() => void>();
+  readonly #upgrades = new Upgrades();
   readonly #turnEnd = new TurnEnd();
   #onEmpty: (() => void) | undefined;
   #closing = false;
 
-  /** `onBroken` hears of answers that could not be sent whole, and of servers that fail. */
-  constructor(answer: Answer, onBroken: (error: unknown) => void) {
+  /**
+   * `onBroken` hears of answers that could not be sent whole, and of servers that fail. `hasSockets` is whether anything is answered with
+   * WebSockets: otherwise nobody asks for them, as far as Node is concerned.
+   */
+  constructor(answer: Answer, onBroken: (error: unknown) => void, hasSockets: () => boolean = () => false) {
     this.#answer = answer;
     this.#onBroken = onBroken;
+    this.#hasSockets = hasSockets;
   }
 
   /** Takes requests from any Node server: `http.createServer(listener)`, `app.use(listener)`. */
@@ -146,7 +163,27 @@ export class Server {
   #take(message: Parameters<Listener>[0], out: ServerResponse, limits: Limits | undefined): void {
     if (isHttp1(out) && !out.socket) endWithConnection(out);
     try {
-      this.#answer(message as Message, out, response => this.#send(response, out, limits));
+      this.#answer(message as Message, out, response => this.#send(response, out, limits), false);
+    } catch (error) {
+      this.#breakOff(error, out);
+    }
+  }
+
+  /** Takes connections that ask for another protocol from any Node server: `server.on('upgrade', upgrade)`. */
+  readonly upgrade: UpgradeListener = (message, socket, head) => this.#takeUpgrade({message, socket, head}, undefined);
+
+  #takeUpgrade(line: Line, limits: Limits | undefined): void {
+    const {message, socket} = line;
+    // Node listens to it no more: a client that breaks off would end the process.
+    socket.on('error', () => socket.destroy());
+    const out = lastAnswer(line);
+    try {
+      // Node has stopped reading HTTP here: what would be the body is in `head`, and never comes by the message.
+      if (hasBody(message.headers)) return void out.writeHead(400, ['Content-Length', '0']).end();
+      message.push(null);
+      const send = (response: Response) => this.#send(response, out, limits);
+      const answer = (response: Response) => this.#upgrades.answer(response, line, send);
+      this.#answer(message as Message, socket, answer, asksForWebSocket(message));
     } catch (error) {
       this.#breakOff(error, out);
     }
@@ -211,7 +248,8 @@ export class Server {
   }
 
   #plainServer(limits: Limits): NetServer {
-    return limited(createHttpServer({...limits, optimizeEmptyRequests: true}, this.#ownListener(limits)), limits);
+    const options = {...limits, ...this.#upgrading, optimizeEmptyRequests: true};
+    return this.#withUpgrades(limited(createHttpServer(options, this.#ownListener(limits)), limits), limits);
   }
 
   #secureServer(tls: Tls, limits: Limits): NetServer {
@@ -219,11 +257,25 @@ export class Server {
     const settings = {maxConcurrentStreams, maxHeaderListSize};
     // Over HTTP/2 Node takes 0 for the least.
     const maxHeaderListPairs = maxHeadersCount || mostOfAnyLimit;
-    const options = {...limits, ...tls, allowHTTP1: true, settings, maxHeaderListPairs};
+    const options = {...limits, ...tls, ...this.#upgrading, allowHTTP1: true, settings, maxHeaderListPairs};
     const server = limited(createSecureServer(options, this.#ownListener(limits)), limits);
     const connections = new Http2Connections(limits);
     this.#http2.push(connections);
-    return server.on('session', (session: ServerHttp2Session) => connections.add(session));
+    server.on('session', (session: ServerHttp2Session) => connections.add(session));
+    return this.#withUpgrades(server, limits);
+  }
+
+  /** Node lets go of a connection for each of them, whatever is asked for, unless it is told for which; before 22.21 it can't be. */
+  get #upgrading() {
+    return {shouldUpgradeCallback: (message: IncomingMessage) => this.#hasSockets() && asksForWebSocket(message)};
+  }
+
+  #withUpgrades(server: NetServer, limits: Limits): NetServer {
+    const isAskedFirst = 'shouldUpgradeCallback' in server;
+    if (!isAskedFirst && !this.#hasSockets()) return server;
+    return server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#takeUpgrade({message, socket, head}, limits),
+    );
   }
 
   #ownListener(limits: Limits): Listener {
@@ -338,6 +390,7 @@ export class Server {
     const force = setTimeout(() => this.#cutOff(), drainTimeout);
     // Node ends the connections that have had an answer; browsers also open some ahead of any request.
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    closed.push(this.#upgrades.close(drainTimeout));
     // Of connections that somebody else has taken for a server, it knows nothing.
     if (this.#sockets.size > 0) closed.push(new Promise<void>(resolve => (this.#onEmpty = resolve)));
     await Promise.all(closed);

@@ -1,4 +1,5 @@
 import {noteIn, noteOn, type Decorated, type NoteKey} from '../decorator.ts';
+import type {SocketOptions} from '../http/web-sockets.ts';
 import type {Place} from '../place.ts';
 import type {HandlerOptions} from './input.ts';
 import type {MiddlewareClass} from './middleware.ts';
@@ -46,6 +47,13 @@ export interface HandlerDeclaration {
   readonly place: Place;
 }
 
+/** The method that takes WebSockets. */
+export interface SocketDeclaration {
+  readonly name: PropertyKey;
+  readonly options: SocketOptions;
+  readonly place: Place;
+}
+
 /** What the decorators wrote to one class. */
 export interface Declarations {
   options?: ResourceOptions;
@@ -55,6 +63,7 @@ export interface Declarations {
   readonly handlers: Map<Verb, HandlerDeclaration>;
   /** The resources that stand in its place, by the host that is asked for; where there are none, it stands there itself. */
   readonly hosts: Map<string, () => ResourceClass>;
+  socket?: SocketDeclaration;
   /** What stands before the resource, and all below it. */
   readonly middleware: MiddlewareClass[];
   /** What stands before one method, by its name. */
@@ -87,9 +96,11 @@ export function declarationsOf(target: Function): Declarations {
   const base = Object.getPrototypeOf(target) as Function | null;
   if (!base || base === Function.prototype) return own;
   const inherited = declarationsOf(base);
+  const socket = own.socket ?? inherited.socket;
   return {
     options: {leaf: own.options?.leaf ?? inherited.options?.leaf ?? false},
     ...(own.place && {place: own.place}),
+    ...(socket && {socket}),
     children: new Map([...inherited.children, ...own.children]),
     handlers: new Map([...inherited.handlers, ...own.handlers]),
     hosts: new Map([...inherited.hosts, ...own.hosts]),

@@ -1,6 +1,7 @@
 import {Readable} from 'node:stream';
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
+import {Conversation} from '../http/conversation.ts';
 import {Html} from '../http/html.ts';
 import type {Request} from '../http/request.ts';
 import {Response, type Body} from '../http/response.ts';
@@ -17,6 +18,7 @@ export function render(result: unknown, request: Request, response: Response): A
   const method = response.giver;
   if (typeof result === 'string') return fill(response, result, 'text/plain; charset=utf-8');
   if (result === undefined) return undefined;
+  if (result instanceof Conversation) return void (response.conversation = result);
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
   if (result instanceof globalThis.Response) return renderWeb(result, response, method);

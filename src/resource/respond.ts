@@ -1,15 +1,18 @@
 import createError from 'http-errors';
 import {proceed, type Awaitable} from '../awaitable.ts';
+import type {Conversation} from '../http/conversation.ts';
 import {isSafe} from '../http/method.ts';
 import {encodePath} from '../http/path.ts';
+import type {Problem} from '../http/problem.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
+import {refuseWrongHandshake, type SocketOptions} from '../http/web-sockets.ts';
 import {open, pass, Passage, titleOf, type Oversight} from './gate.ts';
 import type {Middleware} from './middleware.ts';
 import {render} from './render.ts';
 import {checkedResult} from './result.ts';
 import {nothingHere, Traversal, type Found} from './traverse.ts';
-import type {Handler, Node, Tree} from './tree.ts';
+import type {Handler, Node, SocketHandler, Tree} from './tree.ts';
 
 type Handle = (...given: unknown[]) => Awaitable<unknown>;
 
@@ -22,6 +25,17 @@ export interface Manner extends Oversight {
   readonly admit: (request: Request) => void;
   /** Told of what works, but not as it was probably meant. */
   readonly warn: (message: string) => void;
+  readonly sockets: SocketManner;
+}
+
+/** How a site takes WebSockets. */
+export interface SocketManner {
+  /** Throws what is to be answered to the page of another origin, unless that is one of these. */
+  readonly refuseForeign: (request: Request, origins: NonNullable<SocketOptions['origins']>) => void;
+  /** Have it known whose request it is: after the 101 it is too late. Throws, or rejects with, what is to be answered then. */
+  readonly identify: (request: Request) => Awaitable<unknown>;
+  /** Told of what fails after the 101; gives what the client may know of it. */
+  readonly onFailure: (error: unknown, request: Request) => Problem;
 }
 
 /** Fills in the responses of a site: walks the tree, calls the handler, renders what it returned. */
@@ -32,7 +46,7 @@ export class Responder {
 
   constructor(manner: Manner) {
     this.#manner = manner;
-    this.#traversal = new Traversal(manner.tree, arrive);
+    this.#traversal = new Traversal(manner.tree, (found, passage) => this.#arrive(found, passage));
   }
 
   /** Fill in the response to a request. Throws, or rejects with, what is to be answered as an error. */
@@ -69,7 +83,27 @@ export class Responder {
     const {request, response} = passage;
     this.#manner.admit(request);
     // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
-    return request.path === '*' ? answerUnhandled('OPTIONS', request, response) : this.#traversal.go(passage);
+    return request.path === '*'
+      ? answerUnhandled({allow: 'OPTIONS', socket: undefined}, request, response)
+      : this.#traversal.go(passage);
+  }
+
+  #arrive(found: Found, passage: Passage): Awaitable<unknown> {
+    const {socket} = found.node;
+    if (!socket || found.hasExcessSlash || !passage.request.asksForWebSocket) return arrive(found, passage);
+    this.#manner.sockets.refuseForeign(passage.request, socket.sockets.origins);
+    return pass(socket.middleware, passage, () => this.#open(found.instance, socket, passage));
+  }
+
+  /** What the connection goes over to, where that is what is answered in the end. */
+  #open(instance: object, handler: SocketHandler, {request, response}: Passage): Awaitable<Conversation> {
+    const {identify, onFailure} = this.#manner.sockets;
+    response.giver = handler.title;
+    refuseWrongHandshake(request.headers);
+    const handle = (socket: unknown) => (instance as Record<PropertyKey, Handle>)[handler.name]!(socket, request);
+    return proceed(identify(request), () =>
+      handler.sockets.converse({handle, onFailure: error => onFailure(error, request)}),
+    );
   }
 }
 
@@ -81,7 +115,7 @@ function arrive({node, instance, hasExcessSlash}: Found, passage: Passage): Awai
   if (node.acceptQuery !== undefined && (typeof handler !== 'object' || handler.verb === 'QUERY')) {
     response.setHeader('Accept-Query', node.acceptQuery);
   }
-  if (typeof handler !== 'object') return answerUnhandled(node.allow, request, response);
+  if (typeof handler !== 'object') return answerUnhandled(node, request, response);
   if (handler.middleware === open) return call(instance, handler, passage);
   return pass(handler.middleware, passage, () => call(instance, handler, passage));
 }
@@ -140,13 +174,19 @@ function refuseUntyped(request: Request, response: Response): void {
   throw createError(415, 'A QUERY has to say by Content-Type what its body is.', {headers});
 }
 
-function answerUnhandled(allow: string, request: Request, response: Response): void {
+function answerUnhandled({allow, socket}: Pick<Node, 'allow' | 'socket'>, request: Request, response: Response): void {
+  if (socket && (request.method === 'GET' || request.method === 'HEAD')) throw upgradeRequired();
   if (request.method !== 'OPTIONS') {
     throw createError(405, `This answers ${allow}, not ${request.method}.`, {headers: {Allow: allow}});
   }
   // RFC 9110, section 9.3.7: an answer to OPTIONS without content says so by its length, so it is no 204.
   response.status = 200;
   response.setHeader('Allow', allow);
+}
+
+/** RFC 9110, section 15.5.22. */
+function upgradeRequired(): Error {
+  return createError(426, 'There is a WebSocket here, and nothing else.', {headers: {Upgrade: 'websocket'}});
 }
 
 function redirectWithoutSlash(request: Request, response: Response): void {

@@ -4,10 +4,11 @@ import {EspalierError} from '../errors.ts';
 import {HostTable} from '../http/host-table.ts';
 import {patternSegment} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
+import type {SocketOptions} from '../http/web-sockets.ts';
 import type {ResourceClass, Verb} from './declarations.ts';
 import type {HandlerOptions} from './input.ts';
 import type {Middleware, MiddlewareClass} from './middleware.ts';
-import type {Branch, Handler, Node, Tree} from './tree.ts';
+import type {Branch, Handler, Node, SocketHandler, Tree} from './tree.ts';
 
 /** A class, and where it was declared. */
 export interface ClassView<T> {
@@ -29,6 +30,18 @@ export interface HandlerView {
   readonly middleware: readonly ClassView<MiddlewareClass>[];
 }
 
+/** A method that takes WebSockets, as the tree declares it. */
+export interface SocketView {
+  /** Its class and name: `Rooms.chat()`. */
+  readonly method: string;
+  /** Where it was declared, `src/rooms.ts:12`, if that is known. */
+  readonly place: string | undefined;
+  /** As they were declared. */
+  readonly options: SocketOptions;
+  /** What stands before it alone, the first one asked first. */
+  readonly middleware: readonly ClassView<MiddlewareClass>[];
+}
+
 /** A resource of the tree, as it is declared. */
 export interface ResourceView extends ClassView<ResourceClass> {
   /** The way to it, `/people/:name`; `/` is the root. A colon first, a slash and a percent sign of a literal segment are encoded. */
@@ -43,6 +56,8 @@ export interface ResourceView extends ClassView<ResourceClass> {
   /** What stands before it and all below it, the first one asked first. Before the root that of the site comes first. */
   readonly middleware: readonly ClassView<MiddlewareClass>[];
   readonly handlers: readonly HandlerView[];
+  /** The method that takes its WebSockets; nothing where none does. */
+  readonly socket: SocketView | undefined;
   /** By their segments in alphabetical order, the capture last; where hosts stand in its place, these. */
   readonly children: readonly ResourceView[];
   /** Whether it stands above itself, as a folder in folders: then its children are not shown again. */
@@ -180,6 +195,7 @@ function viewOfBranch({node, method}: Branch, at: Position, above: readonly Node
     madeBy: method?.title,
     middleware: node.middleware.map(viewOfMiddleware),
     handlers: [...node.handlers].flatMap(([verb, handler]) => (handler.verb === verb ? [viewOfHandler(handler)] : [])),
+    socket: node.socket && viewOfSocket(node.socket),
     children: isRepeated ? [] : childrenOf(node, at, [...above, node]),
     isRepeated,
   };
@@ -203,6 +219,10 @@ function childrenOf(
 /** A handler as data. */
 export function viewOfHandler({verb, title, place, options, middleware}: Handler): HandlerView {
   return {verb, method: title, place: place?.toString(), options, middleware: middleware.map(viewOfMiddleware)};
+}
+
+function viewOfSocket({title, place, options, middleware}: SocketHandler): SocketView {
+  return {method: title, place: place.toString(), options, middleware: middleware.map(viewOfMiddleware)};
 }
 
 /** A middleware as data. */

@@ -1,9 +1,11 @@
 import type {Awaitable} from '../awaitable.ts';
+import {systemClock} from '../clock.ts';
 import {classOf} from '../container.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {bodyTypes} from '../http/body.ts';
 import {HostTable} from '../http/host-table.ts';
 import type {Request} from '../http/request.ts';
+import {WebSockets, type SocketOptions} from '../http/web-sockets.ts';
 import type {Place} from '../place.ts';
 import {
   declarationsOf,
@@ -12,6 +14,7 @@ import {
   type Declarations,
   type ResourceClass,
   type HandlerDeclaration,
+  type SocketDeclaration,
   type Verb,
 } from './declarations.ts';
 import {open} from './gate.ts';
@@ -30,6 +33,8 @@ export interface Node {
   readonly middleware: readonly Middleware[];
   /** By verb; that of GET answers HEAD too, where nothing else does. */
   readonly handlers: ReadonlyMap<string, Handler>;
+  /** The method that takes WebSockets, where one does. */
+  readonly socket: SocketHandler | undefined;
   /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
   readonly allow: string;
   /** The value of `Accept-Query` (RFC 10008, section 3): the types that a QUERY may have; nothing where it answers none. */
@@ -64,6 +69,15 @@ export interface Handler extends Method {
   readonly middleware: readonly Middleware[];
 }
 
+/** A method that takes WebSockets. */
+export interface SocketHandler extends Method {
+  readonly options: SocketOptions;
+  readonly place: Place;
+  readonly sockets: WebSockets;
+  /** What stands before it alone. */
+  readonly middleware: readonly Middleware[];
+}
+
 /** The way from a resource to a child. */
 export interface Branch {
   readonly node: Node;
@@ -84,6 +98,8 @@ export type Resolve = (resource: ResourceClass, trail: string) => object;
 
 /** Do what may be refused: gives what it gives, or throws. Where refusals are collected, it gives the other in their place. */
 export type Attempt = <T>(act: () => T, otherwise: T) => T;
+/** Says how sockets with these options are taken. */
+export type OpenSockets = (options: SocketOptions) => WebSockets;
 
 /** Throws what speaks against a class that the tree leads to. */
 export type Check = (resource: ResourceClass, trail: string) => void;
@@ -95,17 +111,30 @@ export type Check = (resource: ResourceClass, trail: string) => void;
 export class Tree {
   readonly root: Branch;
   readonly #resolve: Resolve;
+  readonly #open: OpenSockets;
   readonly #planted: readonly Node[];
   // Weakly, for a method may define a class each time it is called.
   readonly #nodes = new WeakMap<ResourceClass, Node>();
   #check: Check = () => undefined;
+  #hasSockets = false;
 
-  constructor(Root: ResourceClass, resolve: Resolve, attempt: Attempt = act => act()) {
-    const growth = new Growth(resolve, this.#nodes, attempt);
+  constructor(
+    Root: ResourceClass,
+    resolve: Resolve,
+    openSockets: OpenSockets = options => new WebSockets(options, systemClock),
+    attempt: Attempt = act => act(),
+  ) {
+    const growth = new Growth(resolve, openSockets, this.#nodes, attempt);
     this.root = growth.fromRoot(Root);
     this.#resolve = resolve;
+    this.#open = openSockets;
     this.#planted = growth.nodes;
     this.#adopt(growth.nodes);
+  }
+
+  /** Whether a class in it takes WebSockets. */
+  get hasSockets(): boolean {
+    return this.#hasSockets;
   }
 
   /** Have each class checked: those that are there, and those that come later. */
@@ -126,7 +155,7 @@ export class Tree {
   }
 
   #grow(own: ResourceClass, declared: Node): Node {
-    const growth = new Growth(this.#resolve, this.#nodes, act => act());
+    const growth = new Growth(this.#resolve, this.#open, this.#nodes, act => act());
     const node = growth.fromSubclass(own, declared);
     for (const {resource, trail} of growth.nodes) this.#check(resource, trail);
     this.#adopt(growth.nodes);
@@ -135,12 +164,14 @@ export class Tree {
 
   #adopt(nodes: readonly Node[]): void {
     for (const node of nodes) this.#nodes.set(node.resource, node);
+    this.#hasSockets ||= nodes.some(({socket}) => socket !== undefined);
   }
 }
 
 /** A tree, or a part of one, while it grows: what fails to grow leaves nothing behind. */
 class Growth {
   readonly #resolve: Resolve;
+  readonly #openSockets: OpenSockets;
   readonly #known: WeakMap<ResourceClass, Node>;
   readonly #attempt: Attempt;
   readonly #nodes = new Map<ResourceClass, Node>();
@@ -148,8 +179,9 @@ class Growth {
   readonly #belowMethods: (() => void)[] = [];
   readonly #hung = new Set<ResourceClass>();
 
-  constructor(resolve: Resolve, known: WeakMap<ResourceClass, Node>, attempt: Attempt) {
+  constructor(resolve: Resolve, openSockets: OpenSockets, known: WeakMap<ResourceClass, Node>, attempt: Attempt) {
     this.#resolve = resolve;
+    this.#openSockets = openSockets;
     this.#known = known;
     this.#attempt = attempt;
   }
@@ -217,20 +249,30 @@ class Growth {
 
   #blank(resource: ResourceClass, trail: string, declarations: Declarations): Node {
     this.#attempt(() => refuseUnhandled(resource, declarations), undefined);
-    const {options, place, handlers, middleware, around} = declarations;
+    const {options, place, handlers, socket, middleware, around} = declarations;
+    const middlewareOf = (name: PropertyKey) => this.#makeMiddleware(around.get(name) ?? [], trail);
     return {
       resource,
       trail,
       place,
       leaf: options?.leaf ?? false,
       middleware: this.#makeMiddleware(middleware, trail),
-      handlers: handlersOf(resource, handlers, name => this.#makeMiddleware(around.get(name) ?? [], trail)),
-      allow: allowed(handlers),
+      handlers: handlersOf(resource, handlers, middlewareOf),
+      socket: socket && this.#socketOf(resource, socket, middlewareOf(socket.name)),
+      allow: allowed(handlers, socket),
       acceptQuery: queryTypes(handlers.get('QUERY')),
       literals: new Map(),
       capture: undefined,
       hosts: undefined,
     };
+  }
+
+  #socketOf(
+    owner: ResourceClass,
+    {name, options, place}: SocketDeclaration,
+    middleware: readonly Middleware[],
+  ): SocketHandler {
+    return {...methodOf(owner, name), options, place, sockets: this.#openSockets(options), middleware};
   }
 
   #makeMiddleware(classes: readonly MiddlewareClass[], trail: string): readonly Middleware[] {
@@ -303,8 +345,8 @@ function namedClass(child: ChildDeclaration, owner: ResourceClass): ResourceClas
 }
 
 /** Throws `DECORATOR_MISPLACED` for middleware on a method that nothing stands behind. */
-function refuseUnhandled({name: owner}: ResourceClass, {handlers, around}: Declarations): void {
-  const answering = new Set([...handlers.values()].map(handler => handler.name));
+function refuseUnhandled({name: owner}: ResourceClass, {handlers, socket, around}: Declarations): void {
+  const answering = new Set([...handlers.values(), ...(socket ? [socket] : [])].map(({name}) => name));
   const idle = [...around.keys()].find(name => !answering.has(name));
   if (idle === undefined) return;
   throw new EspalierError(
@@ -332,8 +374,10 @@ function methodOf({name: owner}: ResourceClass, name: PropertyKey): Method {
   return {name, title: `${owner}.${String(name)}()`};
 }
 
-function allowed(handlers: ReadonlyMap<Verb, unknown>): string {
+/** A WebSocket is asked for by GET. */
+function allowed(handlers: ReadonlyMap<Verb, unknown>, socket: SocketDeclaration | undefined): string {
   const verbs = new Set<Verb>(handlers.keys()).add('OPTIONS');
+  if (socket) verbs.add('GET');
   if (verbs.has('GET')) verbs.add('HEAD');
   return [...verbs].toSorted().join(', ');
 }

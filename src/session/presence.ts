@@ -1,4 +1,5 @@
 import {isPromised, proceed, type Awaitable} from '../awaitable.ts';
+import type {Conversation} from '../http/conversation.ts';
 import type {Response} from '../http/response.ts';
 import {isWholeAnywhere, StoppableStream} from '../http/stream.ts';
 import type {Flight} from './in-flight.ts';
@@ -13,30 +14,35 @@ const streamCheck = {least: 1000, most: 10_000};
 
 /**
  * A visitor's session while a request of theirs is answered: it does not become idle meanwhile, and an answer that is a
- * stream ends with it.
+ * stream ends with it. So does a WebSocket; there the visitor is seen when a message comes in.
  */
 export class Presence implements Flight {
   place = -1;
   readonly session: Session;
   readonly #parts: KeeperParts;
   /** The uid that the visitor came with: another one has not reached their browser yet. */
-  readonly #uid: string;
+  #uid: string;
+  /** By which id the session goes on when that one is over. */
+  #nextUid: string;
   /** Whether the session was counted as seen during this request. */
   #isSeen: boolean;
   #hasEnded = false;
   /** Whether the visitor goes on without the session. */
   #isLeft = false;
   #isChecking = false;
+  /** Whether a message has come in meanwhile. */
+  #isInput = false;
   #checkedAt = 0;
   #stopHearing: (() => void) | undefined;
-  /** End the answer that is being streamed, if one is. */
+  #conversation: Conversation | undefined;
+  /** End the answer that is being streamed, or the WebSocket, if there is one. */
   #stopStream: (() => void) | undefined;
   /** Let it go on although the session ends. */
   #releaseStream: (() => void) | undefined;
 
   constructor(session: Session, uid: string, isSeen: boolean, parts: KeeperParts) {
     this.session = session;
-    this.#uid = uid;
+    this.#uid = this.#nextUid = uid;
     this.#isSeen = isSeen;
     this.#parts = parts;
   }
@@ -79,13 +85,15 @@ export class Presence implements Flight {
     const isStreamDue =
       this.#stopStream !== undefined && this.#parts.clock.now() - this.#checkedAt >= this.#streamCheck;
     const isIdling = session.timeLeft <= session.idleTimeout / 2 && canLastLonger(session);
-    if (isStreamDue || (this.#isSeen && (isIdling || session.timeLeft === 0))) this.#check();
+    const isOver = session.timeLeft === 0;
+    if (isStreamDue || (this.#isHeld ? isIdling || isOver : isOver && this.#stopStream)) this.#check();
   }
 
   /** The headers go out; what is streamed after them ends with the session. */
   settle(response: Response): void {
     this.#stopHearing?.();
-    if (response.stream) this.#accompany(response.stream, response);
+    if (response.conversation) this.#attend(response.conversation);
+    else if (response.stream) this.#accompany(response.stream, response);
     else this.#finish();
   }
 
@@ -99,6 +107,29 @@ export class Presence implements Flight {
     this.#isLeft = true;
     this.#stopHearing?.();
     this.#parts.inFlight.remove(this);
+    // What its own handler has ended, or found to be over.
+    this.#conversation?.leave();
+  }
+
+  #attend(conversation: Conversation): void {
+    this.#conversation = conversation;
+    this.#stopStream = () => conversation.leave();
+    const stopHearing = this.#parts.listeners.add(this.session.key, this.#stopStream);
+    conversation.onInput = () => this.#see();
+    conversation.afterEnd(() => {
+      stopHearing();
+      this.#parts.inFlight.remove(this);
+    });
+    // It may have ended while the answer was made.
+    this.#check();
+  }
+
+  /** A message has come in. */
+  #see(): void {
+    this.#isInput = this.#isChecking;
+    if (this.#isChecking || this.#isWellSeen) return;
+    this.#isSeen = true;
+    this.#check(true);
   }
 
   #accompany(source: NonNullable<Response['stream']>, response: Response): void {
@@ -114,17 +145,27 @@ export class Presence implements Flight {
   // An answer that took long counts as being seen until it was there.
   #finish(): void {
     this.#parts.inFlight.remove(this);
-    const {session} = this;
-    if (this.#isLeft || !this.#isSeen || session.timeLeft >= session.idleTimeout - leastGain(session.idleTimeout))
-      return;
-    if (canLastLonger(session)) this.#check();
+    if (this.#isLeft || !this.#isHeld || this.#isWellSeen) return;
+    this.#check();
   }
 
-  #check(): void {
+  /** Whether the session does not become idle meanwhile. */
+  get #isHeld(): boolean {
+    return this.#isSeen && !this.#conversation;
+  }
+
+  /** Whether being seen now would gain nothing. */
+  get #isWellSeen(): boolean {
+    const {session} = this;
+    return session.timeLeft >= session.idleTimeout - leastGain(session.idleTimeout) || !canLastLonger(session);
+  }
+
+  /** `isSeen` is whether the visitor is seen by it. */
+  #check(isSeen = this.#isHeld): void {
     this.#isChecking = true;
     this.#checkedAt = this.#parts.clock.now();
     try {
-      const asked = this.#ask();
+      const asked = this.#ask(isSeen);
       if (!isPromised(asked)) return this.#hear(asked);
       // A store that is out of reach is asked again; until then its sessions are as good as any.
       asked.then(
@@ -136,15 +177,24 @@ export class Presence implements Flight {
     }
   }
 
-  #ask(): Awaitable<SessionRecord | undefined> {
+  #ask(isSeen: boolean): Awaitable<SessionRecord | undefined> {
     const {key, asOf} = this.session;
-    return this.#isSeen ? this.#parts.store.touch(key, asOf) : this.#find();
+    return isSeen ? this.#parts.store.touch(key, asOf) : this.#find();
   }
 
   #find(): Awaitable<SessionRecord | undefined> {
     return proceed(lookUp(this.#parts, this.#uid, false), found => {
-      return isLive(found) && (found.authenticatedAt ?? 0) === this.session.asOf ? found : undefined;
+      if (!isLive(found)) return this.#findNext();
+      this.#nextUid = found.uid;
+      return (found.authenticatedAt ?? 0) === this.session.asOf ? found : undefined;
     });
+  }
+
+  // The grace of an id begins when a later one has been seen, so that one can be looked for now, and not before.
+  #findNext(): Awaitable<SessionRecord | undefined> {
+    if (this.#nextUid === this.#uid) return undefined;
+    this.#uid = this.#nextUid;
+    return this.#find();
   }
 
   get #streamCheck(): number {
@@ -153,7 +203,9 @@ export class Presence implements Flight {
 
   #hear(record: SessionRecord | undefined): void {
     this.#isChecking = false;
-    if (this.session.lasts(record) || this.#isLeft) return;
+    const isAlive = this.session.lasts(record);
+    if (isAlive && this.#isInput) this.#see();
+    if (isAlive || this.#isLeft) return;
     this.#parts.inFlight.remove(this);
     this.#stopStream?.();
   }

@@ -246,6 +246,18 @@ export class SessionService {
     throw new EspalierError('SIGN_IN_REQUIRED', message, {status: 401, headers: challenge});
   }
 
+  /**
+   * @internal Have it known whose request this is, before the answer goes out: what goes on after that ends with their session. Where
+   * the request may have no session at all, it belongs to nobody.
+   */
+  async identify(request: Request): Promise<void> {
+    try {
+      await this.findSession(request);
+    } catch (error) {
+      if (!(error instanceof EspalierError && error.code === 'SESSION_INSECURE')) throw error;
+    }
+  }
+
   /** @internal Whether a request carries a cookie of these sessions, be it of one that has ended. */
   isCarried(request: Request): boolean {
     return this.#cookies.names.some(name => request.cookieValues(name).length > 0);

@@ -7,6 +7,7 @@ import {anything, checkOptions, type Kinds} from '../options.ts';
 import {peer} from '../peer.ts';
 import {SessionService} from '../session/session-service.ts';
 import type {Site} from '../site.ts';
+import {openSocket, type SocketInit, type TestSocket} from './test-socket.ts';
 
 /**
  * What a request says besides its method and path. A plain object or array as `json` is sent as JSON; `ip` is the address that it
@@ -91,6 +92,18 @@ export class Client {
     const response = await this.#site.fetch(request, {...(ip !== undefined && {ip})});
     for (const cookie of response.headers.getSetCookie()) await this.#keep(cookie, request.url);
     return response;
+  }
+
+  /**
+   * Open a WebSocket, as a page of this origin does, with the visitor's cookies. It needs no port. Rejects where it is not opened, with
+   * an error that has the `status` of the answer and its `headers`.
+   */
+  async socket(path: string, {headers, ...options}: SocketInit = {}): Promise<TestSocket> {
+    await this.#entered;
+    const url = new URL(path, this.#origin);
+    const cookie = await this.jar.getCookieString(url.href);
+    const all = {Origin: this.#origin, ...(cookie && {Cookie: cookie}), ...headers};
+    return openSocket(this.#site, {...options, url, headers: all, keep: each => this.#keep(each, url.href)});
   }
 
   // A cookie that a browser would refuse is dropped without a word, as a browser does.
