@@ -23,7 +23,7 @@ import {
   type Site,
   type SiteOptions,
 } from 'espalier';
-import {cors, openApi, requireSignIn, sse} from 'espalier/builtin';
+import {cors, openApi, requireSignIn, Socket, sse} from 'espalier/builtin';
 import {securityHeaders} from 'espalier/builtin/security-headers';
 import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
@@ -447,4 +447,48 @@ test('an EventSource of a visitor who has signed out ends, and the guard’s 401
   await site.container.get(SessionService).of('ada').expireAll();
   await page.waitForFunction('source.readyState === EventSource.CLOSED');
   t.deepEqual([await page.evaluate('said'), ended], [['hello'], ['ended']]);
+});
+
+@Resource()
+class SocketTalk {
+  constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+  @Get()
+  async show() {
+    await this.sessions.getSession();
+    return html`<title>Talk</title>`;
+  }
+  @Post()
+  async leave() {
+    await this.sessions.expire();
+  }
+  @Socket()
+  async talk(socket: WebSocket) {
+    const session = await this.sessions.findSession();
+    socket.addEventListener('message', ({data}) =>
+      socket.send(`${data} ${session === undefined ? 'nobody' : 'somebody'}`),
+    );
+  }
+}
+
+test('a WebSocket of a browser: it has the session, ends with it, and a page of another origin opens none', async t => {
+  const site = createSite(SocketTalk);
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0, host: '127.0.0.1'});
+  const {context, page} = await browse(t);
+  await page.goto(url);
+  const open = (address: string) =>
+    new Promise<string[]>(resolve => {
+      const heard: string[] = [];
+      const socket = new WebSocket(address);
+      socket.onopen = () => socket.send('hello');
+      socket.onmessage = ({data}) => {
+        heard.push(String(data));
+        void fetch('/', {method: 'POST'});
+      };
+      socket.onclose = ({code}) => resolve([...heard, String(code)]);
+    });
+  t.deepEqual(await page.evaluate(open, url.replace('http', 'ws')), ['hello somebody', '4401']);
+  const stranger = await context.newPage();
+  await stranger.goto('data:text/html,<title>Stranger</title>');
+  t.deepEqual(await stranger.evaluate(open, url.replace('http', 'ws')), ['1006']);
 });

@@ -287,3 +287,37 @@ test('a proxy that is trusted says that a visitor comes over TLS, here too', asy
   t.true(answered.headers['set-cookie'].some(cookie => /^__Host-Http-sid=.*Secure/.test(cookie)));
   client.terminate();
 });
+
+test('a stream of a visitor who was only looked for goes on too when the session is renewed elsewhere', async t => {
+  let go: (() => void) | undefined;
+  @Resource()
+  class Ticker {
+    constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+    @Get()
+    async enter(request: Request) {
+      await this.sessions.getSession();
+      if (request.query.has('renew')) await this.sessions.renew();
+      return 'in';
+    }
+    @Post()
+    async *tick() {
+      await this.sessions.peekSession();
+      yield 'begun ';
+      await new Promise<void>(resolve => (go = resolve));
+      yield 'ended';
+    }
+  }
+  const {visitor, clock} = testSite(Ticker);
+  const ada = visitor();
+  await ada.get('/');
+  const answer = await ada.post('/');
+  await ada.get('/?renew');
+  const read = answer.text();
+  for (let i = 0; i < 30; i += 1) {
+    clock.advance(5000);
+    await ada.get('/');
+  }
+  await until(() => go);
+  go!();
+  t.is(await read, 'begun ended');
+});

@@ -1,5 +1,8 @@
 /* oxlint-disable typescript/no-misused-promises -- the listeners of a socket may be async here */
+import {spawn} from 'node:child_process';
 import {once} from 'node:events';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {text} from 'node:stream/consumers';
 import test from 'ava';
 import {WebSocket} from 'ws';
 import {
@@ -348,4 +351,30 @@ test('a listener finds the session of whoever has opened the socket, without bei
   theirs.send('who am I?');
   t.is(await hers.next(), uid);
   t.is(await theirs.next(), 'nobody');
+});
+
+test('without the package ws createSite says how to install it, and a site without sockets needs none', async t => {
+  const folder = mkdtempSync('dist/without-ws-');
+  t.teardown(() => rmSync(folder, {recursive: true}));
+  // As if nothing were installed by that name.
+  writeFileSync(
+    `${folder}/hide.mjs`,
+    `import {registerHooks} from 'node:module';
+    registerHooks({resolve: (name, context, next) => next(name === 'ws' ? 'no-ws-here' : name, context)});`,
+  );
+  writeFileSync(
+    `${folder}/main.mjs`,
+    `import {createSite, Resource} from 'espalier';
+    import {Socket} from 'espalier/builtin';
+    class Quiet {}
+    Resource()(Quiet);
+    createSite(Quiet);
+    class Chat { chat() {} }
+    Socket()(Chat.prototype, 'chat', Object.getOwnPropertyDescriptor(Chat.prototype, 'chat'));
+    Resource()(Chat);
+    try { createSite(Chat); } catch (error) { process.stdout.write(error.message); }`,
+  );
+  const child = spawn(process.execPath, ['--import', `./${folder}/hide.mjs`, `${folder}/main.mjs`]);
+  const said = await text(child.stdout);
+  t.regex(said, /needs the package ws, which is not there\. Install it: npm install ws \[PACKAGE_MISSING\]$/);
 });
