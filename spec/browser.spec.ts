@@ -480,12 +480,12 @@ test('a WebSocket of a browser: it has the session, ends with it, and a page of 
     new Promise<string[]>(resolve => {
       const heard: string[] = [];
       const socket = new WebSocket(address);
-      socket.onopen = () => socket.send('hello');
-      socket.onmessage = ({data}) => {
+      socket.addEventListener('open', () => socket.send('hello'));
+      socket.addEventListener('message', ({data}) => {
         heard.push(String(data));
         void fetch('/', {method: 'POST'});
-      };
-      socket.onclose = ({code}) => resolve([...heard, String(code)]);
+      });
+      socket.addEventListener('close', ({code}) => resolve([...heard, String(code)]));
     });
   t.deepEqual(await page.evaluate(open, url.replace('http', 'ws')), ['hello somebody', '4401']);
   const stranger = await context.newPage();

@@ -63,9 +63,9 @@ class Chat {
   chat(socket: WebSocket) {
     socket.on('message', async data => {
       this.heard.push(String(data));
-      if (String(data) === 'begin') return answer(socket, () => this.sessions.getSession());
-      if (String(data) === 'renew') return answer(socket, () => this.sessions.renew());
-      if (String(data) === 'leave') return answer(socket, () => this.sessions.expire());
+      if (String(data) === 'begin') return reply(socket, () => this.sessions.getSession());
+      if (String(data) === 'renew') return reply(socket, () => this.sessions.renew());
+      if (String(data) === 'leave') return reply(socket, () => this.sessions.expire());
       const session = await this.sessions.findSession();
       await session?.update(Talk, talk => void talk.said.push(String(data)));
       socket.send(session?.get(Talk).said.join(' ') ?? 'nobody');
@@ -73,7 +73,7 @@ class Chat {
   }
 }
 
-async function answer(socket: WebSocket, act: () => Promise<unknown>) {
+async function reply(socket: WebSocket, act: () => Promise<unknown>) {
   try {
     await act();
     socket.send('done');
@@ -310,9 +310,9 @@ test('a stream of a visitor who was only looked for goes on too when the session
   const {visitor, clock} = testSite(Ticker);
   const ada = visitor();
   await ada.get('/');
-  const answer = await ada.post('/');
+  const stream = await ada.post('/');
   await ada.get('/?renew');
-  const read = answer.text();
+  const read = stream.text();
   for (let i = 0; i < 30; i += 1) {
     clock.advance(5000);
     await ada.get('/');
