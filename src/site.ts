@@ -606,12 +606,17 @@ export class Site {
   }
 }
 
+// By identity: what a handler throws may throw itself when it is looked at.
+const late = new WeakSet<object>();
+
 function tooLate(): EspalierError {
-  return new EspalierError('HANDLER_TIMEOUT', 'The answer takes too long.', {status: 503});
+  const error = new EspalierError('HANDLER_TIMEOUT', 'The answer takes too long.', {status: 503});
+  late.add(error);
+  return error;
 }
 
 function isTooLate(error: unknown): boolean {
-  return error instanceof EspalierError && error.code === 'HANDLER_TIMEOUT';
+  return late.has(error as object);
 }
 
 function boundsOf({
