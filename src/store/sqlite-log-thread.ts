@@ -2,10 +2,10 @@
 // sees it without waiting.
 import {parentPort, workerData} from 'node:worker_threads';
 import {open} from './sqlite-database.ts';
-import {workIn} from './sqlite-log.ts';
+import {behind, workIn} from './sqlite-log.ts';
 
 /** How often it looks for a pause of those who write: once all is worked in, the log can begin anew. */
-const tries = 10;
+const tries = 3;
 /** How long it is from one try to the next, in milliseconds. */
 const pause = 10;
 
@@ -23,7 +23,7 @@ function tryToWorkIn(path: string): number {
       found = workIn(database);
     }
     database.close();
-    return found.pages;
+    return found.isDone ? found.pages : behind;
   } catch {
     // There is no file, or another one, or the disk is full: the store will notice.
     return 0;

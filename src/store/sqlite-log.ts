@@ -7,15 +7,14 @@ import {logOf} from './sqlite-database.ts';
 
 /** How many pages make a log long: as many as SQLite by itself lets come together. */
 const long = 1000;
-/** How many make it so long that the thread can't be waited for: those who write leave it no pause. */
-const veryLong = 4 * long;
 /** How many writes go by before the log is looked at. */
 const portion = 32;
 /** The first SQLite in which a thread may work a log in while another one writes: those before can damage the file. */
 const safe = [3, 51, 3] as const;
 
-/** What is in the place of a log's length while the thread works it in. */
+/** What is in the place of a log's length while the thread works it in, and where those who write left it no pause to do so. */
 export const atWork = -1;
+export const behind = -2;
 
 /**
  * Has SQLite's log worked into its file when it is long; whoever writes next begins it anew. It waits for the disk several times, so a
@@ -38,19 +37,21 @@ export class SqliteLog {
   /** Something was written. */
   grow(database: DatabaseSync): void {
     this.#writes += 1;
-    if (this.#writes % portion === 0) this.shorten(database);
+    if (this.#writes % portion === 0 || Atomics.load(this.#done, 0) === behind) this.shorten(database);
   }
 
   /** Have it worked in if it is long, whoever has made it so. Not to be called in a transaction. */
   shorten(database: DatabaseSync): void {
     const done = Atomics.load(this.#done, 0);
     if (done === atWork) return;
+    // What little was written since.
+    if (done === behind) return this.#workIn(database);
     const mark = markOf(this.#path);
     const limit = long + (mark === this.#mark ? done : 0);
     if (mark === '' || mark !== markOf(this.#path, limit)) return;
     this.#mark = mark;
     this.#thread ??= isSafe(database) ? this.#begin() : 'none';
-    if (this.#thread === 'none' || limit > veryLong) return this.#workIn(database);
+    if (this.#thread === 'none') return this.#workIn(database);
     this.#tell(atWork);
     this.#thread.postMessage(this.#path);
   }
@@ -85,6 +86,7 @@ export class SqliteLog {
   }
 
   #workIn(database: DatabaseSync): void {
+    this.#tell(0);
     try {
       this.#tell(workIn(database).pages);
     } catch {
