@@ -53,9 +53,9 @@ export const errorCodes = [
   'SIGN_IN_REQUIRED',
   'SITE_BUSY',
   'SITE_CLOSED',
+  'SUBSCRIBER_TOO_SLOW',
   'TARGET_FAILED',
   'TARGET_LATE',
-  'SUBSCRIBER_TOO_SLOW',
   'USER_INVALID',
   'VERB_TAKEN',
 ] as const;

@@ -32,7 +32,10 @@ export function toWebRequest(request: Request, path: string): globalThis.Request
   if (!URL.canParse(url)) throw createError(400, 'The Host of the request is no host.');
   const body = method !== 'GET' && method !== 'HEAD' && hasBody(request) ? bodyStream(request) : undefined;
   const init = {method, headers: endToEndHeaders(request), signal, ...(body && {body, duplex: 'half' as const})};
-  return new globalThis.Request(url, init);
+  const web = new globalThis.Request(url, init);
+  // Node forgets the signal of a request that nobody else holds: a handler that waits for nothing else would wait for ever.
+  signal.addEventListener('abort', () => void web.signal, {once: true});
+  return web;
 }
 
 /** The answer as a WHATWG `Response`. */

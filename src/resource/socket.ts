@@ -1,4 +1,4 @@
-import {decorating, onMethod, refuseBareCall} from '../decorator.ts';
+import {decorating, nothing, onMethod, refuseBareCall} from '../decorator.ts';
 import {EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import {socketKinds, type SocketOptions} from '../http/web-sockets.ts';
@@ -34,15 +34,16 @@ interface SocketDecorator {
  * Throws `VERB_TAKEN` for a second such method of a class. `createSite` throws `PACKAGE_MISSING` without `ws`.
  */
 export function Socket(options: SocketOptions = {}, ...rest: never[]): SocketDecorator {
-  decorating('@Socket()', () => checkArguments(options, rest));
+  if (!decorating('@Socket()', () => checkArguments(options, rest))) return nothing;
   const place = new Place();
-  return (target: object, context: unknown) =>
-    decorating('@Socket()', () => {
+  return (target: object, context: unknown) => {
+    void decorating('@Socket()', () => {
       const decorated = onMethod('@Socket()', target, context, place);
       const declarations = declarationsIn(decorated);
       if (declarations.socket) throw taken(decorated.owner, declarations.socket.name, decorated.name);
       declarations.socket = {name: decorated.name, options, place};
     });
+  };
 }
 
 function checkArguments(options: SocketOptions, rest: readonly unknown[]): void {
