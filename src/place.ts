@@ -16,12 +16,13 @@ export class Place {
   }
 }
 
-const ours = fileURLToPath(new URL('.', import.meta.url));
-// With source maps a stack tells of the sources, which are packed beside what was compiled.
-const sources = ours.replace(`${sep}dist${sep}src${sep}`, `${sep}src${sep}`);
+const compiled = fileURLToPath(new URL('.', import.meta.url));
+
+/** The folders of this package in a stack: with source maps it tells of the sources, which are packed beside what was compiled. */
+export const ownFolders = [compiled, compiled.replace(`${sep}dist${sep}src${sep}`, `${sep}src${sep}`)] as const;
 
 function isOurs(file: string): boolean {
-  return file.startsWith(ours) || file.startsWith(sources);
+  return ownFolders.some(folder => file.startsWith(folder));
 }
 
 /** File and line of a line in a stack. */

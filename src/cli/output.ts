@@ -1,5 +1,6 @@
 import {inspect, styleText} from 'node:util';
 import {EspalierError} from '../errors.ts';
+import {ownFolders} from '../place.ts';
 
 // Before a program that is looked at has its own go elsewhere.
 const write = process.stdout.write.bind(process.stdout);
@@ -51,12 +52,15 @@ export function textOf(error: unknown): string {
   return /ReferenceError: .* before initialization/.test(text) ? `${text}\n${tooEarly}` : text;
 }
 
-const ours = new URL('..', import.meta.url).pathname;
 const tooEarly =
   'It is declared further down, or its module imports this one. In @Child write a function: () => TheClass.';
 
 function isOfProgram(line: string): boolean {
-  return !line.includes('node:internal/') && !line.includes('/node_modules/') && !line.includes(ours);
+  return !line.includes('node:internal/') && !line.includes('/node_modules/') && !isOurs(line);
+}
+
+function isOurs(line: string): boolean {
+  return ownFolders.some(folder => line.includes(folder));
 }
 
 /** End the process with the exit code that a command gives, whatever is open. What it throws is printed, with code 1. */
