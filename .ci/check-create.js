@@ -46,14 +46,9 @@ function check(template, {espalier, create}) {
   console.log(
     `${template}: its specs, its check and its build pass, after ${Math.round((performance.now() - begun) / 1000)} s`,
   );
-  run(resolve('node_modules/.bin/prettier'), [
-    '--check',
-    '--config',
-    resolve('.prettierrc'),
-    site,
-    '--log-level',
-    'warn',
-  ]);
+  const written = [join(site, 'src'), join(site, 'spec')];
+  const settings = ['--config', resolve('.prettierrc.json'), '--log-level', 'warn'];
+  run(resolve('node_modules/.bin/prettier'), ['--check', ...settings, ...written]);
   return site;
 }
 

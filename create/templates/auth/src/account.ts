@@ -37,14 +37,14 @@ export class Devices {
   @Post()
   async endOthers(request: Request, response: Response) {
     const {user} = await this.sessions.requireSignIn({}, request);
-    await this.sessions.of(user).expireOthers();
+    await this.sessions.of(user!).expireOthers();
     response.redirect('/account');
   }
 
   @Child(':key', OneDevice)
   async find(key: string, request: Request) {
     const {user} = await this.sessions.requireSignIn({}, request);
-    const session = (await this.sessions.of(user).list()).find(each => each.key === key);
+    const session = (await this.sessions.of(user!).list()).find(each => each.key === key);
     return session && new OneDevice(session);
   }
 }
@@ -61,9 +61,9 @@ export class AccountPage {
   @Get()
   async show(request: Request) {
     const own = await this.sessions.requireSignIn({}, request);
-    const account = this.accounts.byId(own.user);
-    const devices = await this.sessions.of(own.user).list({components: [Device]});
-    const passkeys = this.accounts.passkeysOf(own.user);
+    const account = this.accounts.byId(own.user!);
+    const devices = await this.sessions.of(own.user!).list({components: [Device]});
+    const passkeys = this.accounts.passkeysOf(own.user!);
     return layout(
       'Your account',
       html`<p>${account?.email}</p>

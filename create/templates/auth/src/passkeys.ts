@@ -63,7 +63,7 @@ export class Registration extends WithChallenge {
   @Post()
   async begin(request: Request) {
     const {user} = await this.sessions.requireSignIn({}, request);
-    const account = this.accounts.byId(user)!;
+    const account = this.accounts.byId(user!)!;
     const options = await generateRegistrationOptions({
       rpName: '{{name}}',
       rpID,
@@ -94,7 +94,7 @@ export class RegistrationAnswer extends WithChallenge {
     if (!registrationInfo) throw createError(400, 'This passkey could not be checked.');
     const {id, publicKey, counter} = registrationInfo.credential;
     const name = `Added ${new Date().toISOString().slice(0, 10)}`;
-    this.accounts.addPasskey({id, account: user, name, publicKey, counter});
+    this.accounts.addPasskey({id, account: user!, name, publicKey, counter});
   }
 }
 
