@@ -10,6 +10,8 @@ function run(command, args, env = process.env) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+const isOurs = url => url.includes('/dist/src/');
+
 const lengths = new Map();
 
 /** The lengths of the lines of a file that is covered, as Node tells them in its map. */
@@ -32,7 +34,6 @@ function lengthsIn(url) {
  */
 function tidy(path) {
   const {result, 'source-map-cache': maps = {}, ...rest} = JSON.parse(readFileSync(path, 'utf8'));
-  const isOurs = url => url.includes('/dist/src/');
   const isAsCompiled = url =>
     url.startsWith('file:') && (!isOurs(url) || String(maps[url]?.lineLengths) === lengthsIn(url));
   const kept = Object.fromEntries(Object.entries(maps).filter(([url]) => isAsCompiled(url)));
