@@ -30,7 +30,7 @@ export class Attendant {
   #isStopped = false;
   readonly #guarded = new WeakMap<object, (event: unknown) => void>();
 
-  /** `maxBuffered` is how many bytes may wait for the client when something is sent. */
+  /** @internal `maxBuffered` is how many bytes may wait for the client when something is sent. */
   constructor(socket: WebSocket, hearer: Hearer, maxBuffered: number) {
     this.#socket = socket;
     this.#hearer = hearer;

@@ -24,9 +24,9 @@ export interface ConversationParts {
   readonly pingInterval: number;
   /** How many bytes may wait for the client when something is sent. */
   readonly maxBuffered: number;
-  /** Gives the socket when the connection has been switched over, with these headers; nothing where it can't be. */
+  /** @internal Gives the socket when the connection has been switched over, with these headers; nothing where it can't be. */
   readonly accept: (line: Line, headers: readonly string[]) => WebSocket | undefined;
-  /** Takes the socket over: calls the method. */
+  /** @internal Takes the socket over: calls the method. */
   readonly handle: (socket: WebSocket) => unknown;
   /** Told of what has failed; gives what the client may know of it. */
   readonly onFailure: (error: unknown) => Problem;

@@ -113,7 +113,7 @@ export class WebSockets {
     return this.#settings.origins;
   }
 
-  /** What an answer goes over to that `handle` takes. */
+  /** @internal What an answer goes over to that `handle` takes. */
   converse(parts: Pick<ConversationParts, 'handle' | 'onFailure'>): Conversation {
     const {pingInterval, maxBuffered} = this.#settings;
     const accept = (line: Line, headers: readonly string[]) => this.#accept(line, headers);

@@ -34,7 +34,7 @@ export class TestSocket {
   readonly #waiting: PromiseWithResolvers<SocketMessage>[] = [];
   #end: SocketEnd | undefined;
 
-  /** Used by `client.socket()`. */
+  /** @internal Used by `client.socket()`. */
   constructor(socket: Ws.WebSocket) {
     const {promise, resolve} = Promise.withResolvers<SocketEnd>();
     this.#socket = socket;
