@@ -12,6 +12,9 @@ export const templates = {
   auth: 'accounts: passwords, passkeys, devices, e-mail links',
 };
 
+/** What several templates begin with: pages have a style, and pages for errors. */
+const layers = {minimal: [], site: ['pages'], api: [], auth: ['pages']};
+
 /** Why a site could not be made, for the person who asked. */
 export class Refusal extends Error {}
 
@@ -34,8 +37,9 @@ export function make({name, template, espalier}) {
   if (fault) throw new Refusal(fault);
   const folder = resolve(name);
   mkdirSync(folder, {recursive: true});
-  cpSync(fileURLToPath(new URL(`templates/${template}`, import.meta.url)), folder, {recursive: true});
-  cpSync(fileURLToPath(new URL('templates/common', import.meta.url)), folder, {recursive: true, force: false});
+  for (const layer of ['common', ...layers[template], template]) {
+    cpSync(fileURLToPath(new URL(`templates/${layer}`, import.meta.url)), folder, {recursive: true});
+  }
   for (const [from, to] of Object.entries(renamed)) renameSync(join(folder, from), join(folder, to));
   fill(folder, {name: packageName(folder), espalier});
   return folder;
