@@ -9,11 +9,10 @@ import {listenDefaults} from '../http/server.ts';
 import {certificate} from './certificate.ts';
 import {tellFailure, type Failure} from './failure.ts';
 import {FailurePage} from './failure-page.ts';
-import {Gate} from './gate.ts';
+import {Kept} from './kept.ts';
 import {loaderFor} from './load.ts';
 import {paint, print} from './output.ts';
 import {Run, type Question, type RunListener} from './run.ts';
-import {faultOf, SessionKeeper} from './session-keeper.ts';
 import {tsconfigOf} from './tsconfig.ts';
 import {markOf, Watch} from './watch.ts';
 
@@ -46,8 +45,7 @@ interface Listen {
 class Development implements RunListener {
   readonly #path: string;
   readonly #listen: Listen;
-  readonly #gate = new Gate();
-  readonly #sessions = new SessionKeeper();
+  readonly #kept = new Kept();
   readonly #page = new FailurePage();
   readonly #watch: Watch;
   readonly #ended = Promise.withResolvers<number>();
@@ -77,19 +75,15 @@ class Development implements RunListener {
   }
 
   ask(run: Run, question: Question): void {
-    if (question.espalier === 'open') void this.#open(run, question);
-    else if (question.espalier === 'close') this.#gate.close(run, question.id);
-    else if (question.espalier === 'make') this.#sessions.make(run, question);
-    else if (question.espalier === 'call') void this.#sessions.answer(run, question);
-    else if (run !== this.#run) return;
+    if (this.#kept.answer(run, question)) return;
+    if (run !== this.#run) return;
     else if (question.espalier === 'loaded') this.#note(question.files);
     else if (question.espalier === 'listening') this.#greet(question.url, question.tree);
     else if (question.espalier === 'failed') this.#fail(question.failure, question.isPrinted);
   }
 
   end(run: Run, code: number | string): void {
-    this.#gate.leave(run);
-    this.#sessions.forget(run);
+    this.#kept.forget(run);
     if (run === this.#spare) this.#spare = undefined;
     if (run !== this.#run || run.isStopping || this.#isEnding) return;
     const told = typeof code === 'number' ? `with exit code ${code}` : `by ${code}`;
@@ -110,14 +104,6 @@ class Development implements RunListener {
     return new Run({...order, path: this.#path, listen: this.#listen}, this);
   }
 
-  async #open(run: Run, {id, address, port}: Extract<Question, {espalier: 'open'}>): Promise<void> {
-    try {
-      await this.#gate.open(run, id, address, port);
-    } catch (error) {
-      run.tell({espalier: 'done', id, fault: faultOf(error)});
-    }
-  }
-
   #note(files: readonly (readonly [string, string])[]): void {
     for (const [path, mark] of files) {
       this.#loaded.set(path, mark);
@@ -128,8 +114,8 @@ class Development implements RunListener {
   #greet(url: string, tree: string): void {
     this.#failure = undefined;
     this.#page.show(undefined);
-    this.#gate.divert();
-    this.#gate.tidy();
+    this.#kept.gate.divert();
+    this.#kept.gate.tidy();
     const time = Math.round(performance.now() - this.#begunAt);
     if (tree === this.#tree) print(paint('dim', `Listening on ${url} again after ${time} ms.`));
     else print(`${tree}\nListening on ${url} after ${time} ms.`);
@@ -164,14 +150,14 @@ class Development implements RunListener {
   async #showPage(): Promise<void> {
     const {tls, host = process.env['HOST'] ?? listenDefaults.host} = this.#listen;
     const page = tls ? createTlsServer(tls, this.#page.answer) : createServer(this.#page.answer);
-    this.#gate.divert((socket: Socket) => {
+    this.#kept.gate.divert((socket: Socket) => {
       page.emit('connection', socket);
       socket.resume();
     });
-    if (this.#gate.isOpen) return;
+    if (this.#kept.gate.isOpen) return;
     const port = this.#listen.port ?? Number(process.env['PORT'] ?? listenDefaults.port);
     try {
-      const opened = await this.#gate.openFor(host === 'localhost' ? '127.0.0.1' : host, port);
+      const opened = await this.#kept.gate.openFor(host === 'localhost' ? '127.0.0.1' : host, port);
       print(`The error is shown on ${tls ? 'https' : 'http'}://${host}:${opened}`);
     } catch {
       // Then it is in the terminal alone.
@@ -193,8 +179,8 @@ class Development implements RunListener {
     this.#isChanging = true;
     this.#begunAt = performance.now();
     const former = this.#run;
-    this.#gate.divert();
-    this.#gate.leave(former);
+    this.#kept.gate.divert();
+    this.#kept.gate.leave(former);
     if (!former.isOver) await former.stop(former.isStuck ? 0 : patience);
     this.#isChanging = false;
     if (this.#isEnding) return;
@@ -213,9 +199,9 @@ class Development implements RunListener {
     this.#isEnding = true;
     this.#watch.close();
     this.#spare?.kill();
-    this.#gate.closeAll();
+    this.#kept.gate.closeAll();
     if (!this.#run.isOver) await this.#run.stop(patienceAtEnd);
-    this.#sessions.close();
+    this.#kept.close();
     this.#ended.resolve(signal === 'SIGINT' ? 130 : 0);
   }
 }

@@ -2,12 +2,11 @@ import {readFileSync, realpathSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {EspalierError} from '../errors.ts';
 import {tellFailure} from './failure.ts';
-import {Gate} from './gate.ts';
+import {Kept} from './kept.ts';
 import {loaderFor, type Loader} from './load.ts';
 import {print} from './output.ts';
 import {Run, type Order, type Question, type RunListener} from './run.ts';
 import {FolderWatch} from './scripts.ts';
-import {faultOf, SessionKeeper} from './session-keeper.ts';
 import {Watch} from './watch.ts';
 
 /** What `espalier serve` is asked for. */
@@ -57,8 +56,7 @@ function loaderOfFolder(path: string): Loader {
 class Service implements RunListener {
   readonly #order: Order;
   readonly #workers: number;
-  readonly #gate = new Gate();
-  readonly #sessions = new SessionKeeper();
+  readonly #kept = new Kept();
   readonly #ended = Promise.withResolvers<number>();
   readonly #watch: Watch;
   #folder: FolderWatch | undefined;
@@ -88,19 +86,15 @@ class Service implements RunListener {
   }
 
   ask(run: Run, question: Question): void {
-    if (question.espalier === 'open') void this.#open(run, question);
-    else if (question.espalier === 'close') this.#gate.close(run, question.id);
-    else if (question.espalier === 'make') this.#sessions.make(run, question);
-    else if (question.espalier === 'call') void this.#sessions.answer(run, question);
-    else if (question.espalier === 'loaded') this.#note(run, question.files);
+    if (this.#kept.answer(run, question)) return;
+    if (question.espalier === 'loaded') this.#note(run, question.files);
     else if (question.espalier === 'listening') this.#begin(run, question.url);
     else if (question.espalier === 'failed' && !question.isPrinted)
       process.stderr.write(`${tellFailure(question.failure)}\n`);
   }
 
   end(run: Run, code: number | string): void {
-    this.#gate.leave(run);
-    this.#sessions.forget(run);
+    this.#kept.forget(run);
     this.#leaving.delete(run);
     if (run === this.#spare) this.#spare = undefined;
     if (run.isStopping || this.#isEnding) return;
@@ -138,14 +132,6 @@ class Service implements RunListener {
     this.#ready = new Set();
   }
 
-  async #open(run: Run, {id, address, port}: Extract<Question, {espalier: 'open'}>): Promise<void> {
-    try {
-      await this.#gate.open(run, id, address, port);
-    } catch (error) {
-      run.tell({espalier: 'done', id, fault: faultOf(error)});
-    }
-  }
-
   #note(run: Run, files: readonly (readonly [string, string])[]): void {
     if (!this.#order.isFolder || run.isStopping) return;
     for (const [path, mark] of files) {
@@ -162,14 +148,14 @@ class Service implements RunListener {
     this.#serving = this.#ready;
     this.#ready = new Set();
     for (const each of former) this.#retire(each);
-    this.#gate.tidy();
+    this.#kept.gate.tidy();
     this.#watch.keep(this.#loaded);
     if (this.#order.isFolder) this.#spare ??= new Run(this.#order, this);
     if (former.size === 0) print(`Listening on ${url}`);
   }
 
   #retire(run: Run): void {
-    this.#gate.leave(run);
+    this.#kept.gate.leave(run);
     this.#leaving.add(run);
     void run.stop(patience);
   }
@@ -204,9 +190,9 @@ class Service implements RunListener {
     this.#folder?.close();
     this.#spare?.kill();
     this.#dropComing();
-    this.#gate.closeAll();
+    this.#kept.gate.closeAll();
     await Promise.all([...this.#serving, ...this.#leaving].map(async run => run.isOver || run.stop(patience)));
-    this.#sessions.close();
+    this.#kept.close();
     this.#ended.resolve(code);
   }
 }
