@@ -1,9 +1,9 @@
 // Runs the specs, and tells what of src/ they cover. What stands behind the command goes to ava.
 import {spawnSync} from 'node:child_process';
 import {readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
+import {join, resolve} from 'node:path';
 
-const folder = 'coverage/tmp';
+const folder = resolve('coverage/tmp');
 
 function run(command, args, env = process.env) {
   const {status} = spawnSync(join('node_modules/.bin', command), args, {stdio: 'inherit', env});

@@ -69,8 +69,8 @@ test('a decorator on what it is not for is refused by the name of the member, in
   const method = () => {};
   const on = (context: object) => () => onMethod('@Get()', method, {name: 'show', metadata: {}, ...context}, place);
   refused(() => onMethod('@Get()', Base, 'show', place), 'the static method Base.show. Put it on an instance method.');
-  refused(on({kind: 'method', static: true}), 'the static method show. Put it on a public one of instances.');
-  refused(on({kind: 'method', private: true}), 'the private method show. Put it on a public one of instances.');
+  refused(on({kind: 'method', static: true}), 'the static method show. Put it on a public instance method.');
+  refused(on({kind: 'method', private: true}), 'the private method show. Put it on a public instance method.');
   refused(on({kind: 'getter'}), 'the getter show, which is no method. Put it on a method.');
   refused(on({kind: 'class'}), 'a class. Put it on a method.');
   refused(() => onClass('@Get()', method, {kind: 'method', name: 'show'}), 'a method. Put it on a class.');

@@ -122,7 +122,7 @@ export function onMember(
   const name = context.name!;
   const kept = context.static ? 'static' : context.private ? 'private' : undefined;
   if (kept)
-    throw misplaced(decorator, `the ${kept} ${context.kind} ${String(name)}. Put it on a public one of instances`);
+    throw misplaced(decorator, `the ${kept} ${context.kind} ${String(name)}. Put it on a public instance ${context.kind}`);
   return {notes: bagOf(decorator, context), name};
 }
 

@@ -181,14 +181,13 @@ export function composeSite(
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
-    const {tree, view, use, sessions, told} = growSite(Root, options, hold);
+    const {tree, view, use, sessions, told, onError} = growSite(Root, options, hold);
     sessions.deliverEnds(told.flatMap(endHandlersOf));
     const lines = [...warningsOfCors(tree, use), ...warningsOfOpenApi(hold.instances(isOpenApi))];
     for (const line of lines) warn(hold.container.get(Logger), line);
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, clock};
     const guards = guardsOf(options, sessions);
-    const onError = errorHandlerOf(hold, options);
     const bounds = boundsOf(options);
     const made = {hold, tree, view, use, sessions, settings, clock};
     return new Site({...made, ...bounds, ...guards, onError, checksResults});
@@ -229,6 +228,7 @@ interface GrownSite {
   readonly sessions: SessionService;
   /** What is told of the ends of sessions. */
   readonly told: readonly object[];
+  readonly onError: Parts['onError'];
 }
 
 function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer): GrownSite {
@@ -249,7 +249,8 @@ function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer
     hold.attempt(() => refuseUntold(resource, told), undefined);
   });
   view.grow(tree, use);
-  return {tree, view, use, sessions, told};
+  const onError = hold.attempt(() => errorHandlerOf(hold, options), undefined);
+  return {tree, view, use, sessions, told, onError};
 }
 
 /** Throw for what a page of another site has forged: where the browser has sent the visitor's cookie with it, and for sockets always. */

@@ -18,6 +18,7 @@ class Mailer {}
 @injectable() class Mid { constructor(@inject('cfg') readonly cfg: string, @inject(Mailer) readonly mailer: Mailer) {} }
 @injectable() class Doubled { constructor(@inject('twice') readonly twice: string) {} }
 class Bare {}
+@injectable() class ErrorPages { constructor(@inject('words') readonly words: string) {} handle() {} }
 @Resource() class Loop {}
 Child('loop', () => Loop)(Loop);
 @Resource() @Child('gone', () => undefined as never) class Page {
@@ -34,7 +35,7 @@ class Shop {
   @Use(class X { handle() {} }) other() {}
 }
 await serve(Shop, {
-  use: [Bare], prot: 1, port: 'x', sessions: {idelTimeout: 3, cookie: {prefix: 1}}, csrf: {trust: 1},
+  use: [Bare], onError: ErrorPages, prot: 1, port: 'x', sessions: {idelTimeout: 3, cookie: {prefix: 1}}, csrf: {trust: 1},
   modules: [new ContainerModule(({bind}) => {
     bind(Mid).toSelf();
     bind(Doubled).toSelf();
@@ -68,6 +69,7 @@ test('all that boot would refuse is told at once, each in the words of boot, wit
     /^The class of the child "gone" of Page is undefined\./,
     /^Shop → "bare" Bare: Bare is in the tree but has no @Resource\(\)\./,
     /^Shop is the root and has a child "": no request can reach it/,
+    /^onError → ErrorPages → words: nothing is bound to words\./,
   ];
   for (const pattern of expected)
     t.true(

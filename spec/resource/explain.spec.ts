@@ -12,6 +12,7 @@ import {
   type Request,
   type Response,
 } from 'espalier';
+import {Socket, virtualHosts} from 'espalier/builtin';
 import {explain} from '../../src/resource/explain.ts';
 import {inspectSite} from '../../src/site.ts';
 
@@ -82,7 +83,16 @@ class People {
 class Bare {}
 
 @Resource()
+class Talk {
+  @Socket() talk() {}
+  @Post() say(_request: Request, response: Response) {
+    by(response, 'Talk.say()');
+  }
+}
+
+@Resource()
 @Child('people', People)
+@Child('talk', Talk)
 @Child('files', Files)
 @Child('__proto__', Slash)
 @Child('bare', Bare)
@@ -103,7 +113,7 @@ function* drawn(): Generator<number> {
 
 // prettier-ignore
 const segments = [
-  'people', 'people', 'people', 'files', 'bare', 'new', 'friend', 'nothing', 'ada', '__proto__', 'peopel',
+  'people', 'people', 'people', 'files', 'talk', 'bare', 'new', 'friend', 'nothing', 'ada', '__proto__', 'peopel',
   '', '', 'a%2Fb', 'pe%6Fple', 'caf%C3%A9', '%', '..', '%2e', '%00',
 ];
 const methods = ['GET', 'GET', 'HEAD', 'POST', 'QUERY', 'OPTIONS', 'DELETE'];
@@ -151,7 +161,7 @@ test('what is explained is what is answered: on hundreds of paths, with each met
   }
   t.deepEqual(
     [...statuses].toSorted((less, more) => less - more),
-    [200, 201, 308, 400, 404, 405, 414],
+    [200, 201, 308, 400, 404, 405, 414, 426],
   );
 });
 
@@ -173,7 +183,7 @@ test('it says what each segment was taken for, where the class is, and which met
 test('where nothing takes a segment, it names what there is, and the nearest', t => {
   t.is(
     explain(inspected, 'GET', '/peopel').answer.reason,
-    'Nothing takes "peopel": Home has no child for it. It has "bare", "__proto__", "files", "people". Did you mean "people"?',
+    'Nothing takes "peopel": Home has no child for it. It has "bare", "__proto__", "files", "talk", "people". Did you mean "people"?',
   );
   t.is(explain(inspected, 'GET', '/bare/x').answer.reason, 'Nothing takes "x": Bare has no children.');
   t.is(explain(inspected, 'GET', '//people').answer.reason, 'A path has an empty segment at its end only.');
@@ -181,4 +191,28 @@ test('where nothing takes a segment, it names what there is, and the nearest', t
 
 test('a leaf has the rest of the path', t => {
   t.deepEqual(explain(inspected, 'GET', '/files/a%2Fb/c').postpath, ['a/b', 'c']);
+});
+
+test('where hosts have trees of their own, the host of a URL says which one is walked', async t => {
+  const Hosts = virtualHosts({'ada.example': Person, 'talk.example': Talk});
+  const hosted = createSite(Hosts, {csrf: false});
+  const seen = inspectSite(Hosts, {}).site!;
+  for (const [host, path] of [
+    ['ada.example', '/'],
+    ['ada.example', '/friend/friend/'],
+    ['ada.example', '/enemy'],
+    ['talk.example', '/'],
+    ['nowhere.example', '/'],
+  ] as const) {
+    const explained = explain(seen, 'GET', `http://${host}${path}`);
+    const answer = await hosted.handle({url: path, headers: {host}});
+    t.deepEqual(
+      [explained.answer.status, explained.answer.handler?.method],
+      [answer.status === 204 ? 200 : answer.status, answer.header('X-By')],
+      `${host}${path}`,
+    );
+  }
+  const [, step] = explain(seen, 'GET', 'http://ada.example/').steps;
+  t.like(step, {by: 'the host ada.example', resource: 'Person'});
+  t.regex(explain(seen, 'GET', '/').answer.reason, /^No host is named: give the whole URL\. /);
 });

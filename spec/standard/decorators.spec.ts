@@ -250,7 +250,7 @@ test('what can not stand is refused, with the place of the class where its name 
   };
   t.throws(fixed, {
     code: 'DECORATOR_MISPLACED',
-    message: '@Get() stands on the static method show. Put it on a public one of instances. [DECORATOR_MISPLACED]',
+    message: '@Get() stands on the static method show. Put it on a public instance method. [DECORATOR_MISPLACED]',
   });
   const undefinedToken = () => {
     @Resource()

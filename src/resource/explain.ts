@@ -167,6 +167,7 @@ function answerAt(end: End | undefined, method: string): Answer {
     slash: {status: 308, reason: `${noChild}, but answers ${method} without it.`},
     nothing: {status: 404, reason: `${noChild}, and no redirect is made for ${method}.`},
     allow: {status: 200, reason: 'OPTIONS is answered by what is allowed.', headers: {Allow}},
+    upgrade: {status: 426, reason: `${name} takes WebSockets, and no ${method}.`, headers: {Upgrade: 'websocket'}},
     refusal: {status: 405, reason: `${name} answers ${Allow}, not ${method}.`, headers: {Allow}},
   };
   return answers[reply];

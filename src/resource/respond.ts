@@ -84,7 +84,7 @@ export class Responder {
     this.#manner.admit(request);
     // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
     return request.path === '*'
-      ? answerUnhandled({allow: 'OPTIONS', socket: undefined}, request, response)
+      ? answerUnhandled('OPTIONS', request, response)
       : this.#traversal.go(passage);
   }
 
@@ -112,26 +112,29 @@ function arrive({node, instance, hasExcessSlash}: Found, passage: Passage): Awai
   const handler = replyAt(node, hasExcessSlash, request.method);
   if (handler === 'slash') return redirectWithoutSlash(request, response);
   if (handler === 'nothing') throw nothingHere();
+  if (handler === 'upgrade') throw upgradeRequired();
   if (node.acceptQuery !== undefined && (typeof handler !== 'object' || handler.verb === 'QUERY')) {
     response.setHeader('Accept-Query', node.acceptQuery);
   }
-  if (typeof handler !== 'object') return answerUnhandled(node, request, response);
+  if (typeof handler !== 'object') return answerUnhandled(node.allow, request, response);
   if (handler.middleware === open) return call(instance, handler, passage);
   return pass(handler.middleware, passage, () => call(instance, handler, passage));
 }
 
 /**
  * What answers a method at a resource: its handler; the redirect to the path without its slash; nothing, since it is not there; what
- * is allowed, for OPTIONS; or the refusal of the method.
+ * is allowed, for OPTIONS; that it wants a WebSocket; or the refusal of the method.
  */
 export function replyAt(
   node: Node,
   hasExcessSlash: boolean,
   method: string,
-): Handler | 'slash' | 'nothing' | 'allow' | 'refusal' {
+): Handler | 'slash' | 'nothing' | 'allow' | 'upgrade' | 'refusal' {
   const handler = node.handlers.get(method) ?? node.handlers.get('*');
   if (hasExcessSlash) return handler && isSafe(method) ? 'slash' : 'nothing';
-  return handler ?? (method === 'OPTIONS' ? 'allow' : 'refusal');
+  if (handler) return handler;
+  if (method === 'OPTIONS') return 'allow';
+  return node.socket && (method === 'GET' || method === 'HEAD') ? 'upgrade' : 'refusal';
 }
 
 function call(instance: object, handler: Handler, passage: Passage): Awaitable<unknown> {
@@ -174,8 +177,7 @@ function refuseUntyped(request: Request, response: Response): void {
   throw createError(415, 'A QUERY has to say by Content-Type what its body is.', {headers});
 }
 
-function answerUnhandled({allow, socket}: Pick<Node, 'allow' | 'socket'>, request: Request, response: Response): void {
-  if (socket && (request.method === 'GET' || request.method === 'HEAD')) throw upgradeRequired();
+function answerUnhandled(allow: string, request: Request, response: Response): void {
   if (request.method !== 'OPTIONS') {
     throw createError(405, `This answers ${allow}, not ${request.method}.`, {headers: {Allow: allow}});
   }
