@@ -4,6 +4,7 @@ import {connect as connectHttp2} from 'node:http2';
 import {connect, type Socket} from 'node:net';
 import {text} from 'node:stream/consumers';
 import {setImmediate as turn} from 'node:timers/promises';
+import {gzipSync} from 'node:zlib';
 import test, {type ExecutionContext} from 'ava';
 import {
   Child,
@@ -318,6 +319,46 @@ test('what a middleware has read of the body is there for the handler', async t 
   class Home {}
   const answer = await testSite(Home).site.handle({method: 'POST', url: '/api', body: 'a body'});
   t.is(await bodyOf(answer), 'got a body');
+});
+
+/** Has the body read, or begun to be, before anybody else gets it. */
+class BeforeHand implements Middleware {
+  async handle(request: Request, _response: unknown, next: Next) {
+    if (request.headers['x-how'] === 'whole') await request.bytes();
+    else await request.stream().next();
+    return next();
+  }
+}
+
+test('a compressed body that a middleware has read is handed on unpacked, without a word of how it came', async t => {
+  const said: Fetch = async request => {
+    const [coding, length] = ['content-encoding', 'content-length'].map(name => request.headers.get(name));
+    return new WebResponse(`${coding} ${length} ${await request.text()}`);
+  };
+  @Resource()
+  @Use(BeforeHand)
+  @Child('api', mount(said))
+  class Home {}
+  const {site} = testSite(Home, {bodyCodings: ['gzip']});
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0});
+  const send = (body: Uint8Array<ArrayBuffer>, headers: Record<string, string>) =>
+    fetch(`${url}/api`, {method: 'POST', body, headers: {'x-how': 'whole', ...headers}});
+  t.is(await (await send(gzipSync('a body'), {'content-encoding': 'gzip'})).text(), 'null null a body');
+  t.is(await (await send(Buffer.from('a body'), {})).text(), 'null 6 a body');
+});
+
+test('a body that somebody has begun to stream is handed on to nobody, and told so at once', async t => {
+  @Resource()
+  @Use(BeforeHand)
+  @Child('api', mount(async request => new WebResponse(await request.text())))
+  class Home {}
+  const {site, log} = testSite(Home);
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0});
+  const answer = await fetch(`${url}/api`, {method: 'POST', body: 'a body'});
+  t.is(answer.status, 500);
+  t.like(log[0]!.error, {code: 'BODY_TAKEN'});
 });
 
 test('a GET with a body has none for the handler, and the connection goes on', async t => {

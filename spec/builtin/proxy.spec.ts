@@ -8,6 +8,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {setImmediate as turn} from 'node:timers/promises';
+import {gzipSync} from 'node:zlib';
 import test, {type ExecutionContext} from 'ava';
 import express from 'express';
 import {
@@ -20,6 +21,8 @@ import {
   inject,
   type Middleware,
   type SiteOptions,
+  type Next,
+  type Request,
 } from 'espalier';
 import * as builtin from 'espalier/builtin/proxy';
 import {proxy, type ProxyOptions} from 'espalier/builtin/proxy';
@@ -99,11 +102,11 @@ async function proxied(t: ExecutionContext, url: string, options: ProxyOptions =
     clock,
     log,
     url: own,
-    ask: (path: string, init: RequestOptions = {}, body = '') => exchange(own + path, init, body),
+    ask: (path: string, init: RequestOptions = {}, body: string | Buffer = '') => exchange(own + path, init, body),
   };
 }
 
-async function exchange(url: string, init: RequestOptions, body: string) {
+async function exchange(url: string, init: RequestOptions, body: string | Buffer) {
   const request = ask(url, {agent: false, ...init});
   request.end(body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -532,6 +535,23 @@ test('of a target that tells early hints and trailers the answer goes out withou
   const {status, headers, body} = await askFor('/old');
   t.is(`${status} ${body}`, '200 OK');
   t.is(headers['link'] ?? headers['trailer'], undefined);
+});
+
+test('a compressed body that a middleware has read goes on unpacked and in chunks: its length was another', async t => {
+  class Reads implements Middleware {
+    async handle(request: Request, _response: unknown, next: Next) {
+      await request.bytes();
+      return next();
+    }
+  }
+  const {url, heard} = await telling(t);
+  const {ask: send} = await proxied(t, url, {}, {use: [Reads], bodyCodings: ['gzip']});
+  const headers = {'content-encoding': 'gzip'};
+  const {status} = await send('/old', {method: 'POST', headers}, gzipSync('a body'));
+  t.is(status, 200);
+  t.regex(heard[0]!, /^transfer-encoding: chunked\r$/im);
+  t.notRegex(heard[0]!, /^content-(?:length|encoding):/im);
+  t.regex(heard[0]!, /\r\n\r\n6\r\na body\r\n0\r\n\r\n$/);
 });
 
 test('a body in a transfer coding beside chunked is a 501, and not handed on as what it is not', async t => {

@@ -4,7 +4,7 @@ import createError from 'http-errors';
 import type * as Library from 'httpxy';
 import {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import {bodyStream, endToEndHeaders, hasBody, rest, whole} from '../http/hand-on.ts';
+import {bodyStream, endToEndHeaders, hasBody, lengthOf, rest, whole} from '../http/hand-on.ts';
 import {isSafe} from '../http/method.ts';
 import type {Request} from '../http/request.ts';
 import {isOfConnection, Response} from '../http/response.ts';
@@ -265,9 +265,9 @@ class Client {
 }
 
 /** How long the body is, as it was sent, or else in chunks. A length that no parser has checked is not believed. */
-function framing({message, headers}: Request): Record<string, string> {
-  const length = message.httpVersion === undefined ? undefined : headers['content-length'];
-  return length === undefined || headers['transfer-encoding'] !== undefined
+function framing(request: Request): Record<string, string> {
+  const length = lengthOf(request);
+  return length === undefined || request.headers['transfer-encoding'] !== undefined
     ? {'transfer-encoding': 'chunked'}
     : {'content-length': length};
 }

@@ -11,12 +11,20 @@ export interface ReadingLimits {
   readonly codings: readonly BodyCoding[];
 }
 
+/** A body that is read as a whole, or being so. */
+export interface WholeBody {
+  readonly bytes: Promise<Buffer<ArrayBuffer>>;
+  /** Whether it was compressed, and these bytes are not. */
+  readonly isUnpacked: boolean;
+}
+
 /** The body of one message, which one reader can have: whole, and then it is kept, or as it comes. */
 export class BodyReader {
   readonly #message: Arriving;
   readonly #headers: IncomingHttpHeaders;
   #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
   #isTaken = false;
+  #isUnpacked = false;
   #arrival: Arrival | undefined;
 
   constructor(message: Arriving, headers: IncomingHttpHeaders) {
@@ -33,9 +41,10 @@ export class BodyReader {
     return (this.#bytes ??= this.#gather(limits));
   }
 
-  /** The whole body, where somebody has asked for it. */
-  get whole(): Promise<Buffer<ArrayBuffer>> | undefined {
-    return this.#bytes;
+  /** The whole body, where somebody has asked for it. Throws `BODY_TAKEN` where it is streamed. */
+  get whole(): WholeBody | undefined {
+    if (this.#isTaken) throw taken('The body is read as a stream already');
+    return this.#bytes && {bytes: this.#bytes, isUnpacked: this.#isUnpacked};
   }
 
   /** The body as it comes. Throws, now or while it is read, what `bytes` does, and `BODY_TAKEN` for a second reader. */
@@ -55,6 +64,7 @@ export class BodyReader {
   // An iterator for all of it would cost a small body a tenth of its time.
   async #gather(limits: ReadingLimits): Promise<Buffer<ArrayBuffer>> {
     const opened = this.#open(limits);
+    this.#isUnpacked = opened?.coding !== undefined;
     const chunks: Buffer<ArrayBuffer>[] = [];
     if (opened?.coding) for await (const bytes of piecesOf(opened)) chunks.push(bytes);
     else if (opened) await takeAll(opened, chunks);

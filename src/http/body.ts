@@ -4,6 +4,14 @@ import createError from 'http-errors';
 import {parseJson} from './json.ts';
 import {partsOf} from './multipart.ts';
 
+/** Whether the headers of a request over HTTP/1.1 say that a body comes (RFC 9112, section 6.3). */
+export function announcesBody({
+  'content-length': length = '0',
+  'transfer-encoding': encoding,
+}: IncomingHttpHeaders): boolean {
+  return encoding !== undefined || !/^0+$/.test(length);
+}
+
 /** The body as text in the charset its type names, UTF-8 unless it names one. Throws a 400 for bytes that are no such text. */
 export function decodeText(bytes: Uint8Array, headers: IncomingHttpHeaders): string {
   const charset = contentType(headers).parameters['charset'] ?? 'utf-8';

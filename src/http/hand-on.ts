@@ -1,4 +1,5 @@
 import createError from 'http-errors';
+import {announcesBody} from './body.ts';
 import type {Message, Request} from './request.ts';
 import {isOfConnection} from './response.ts';
 
@@ -22,39 +23,47 @@ function inUrl(text: string): string {
 
 /**
  * The headers of a request that are for whoever answers it in the end: not those of the connection, by name or as `Connection` lists
- * them (RFC 9110, section 7.6.1), and no `Expect`, which Node has answered.
+ * them (RFC 9110, section 7.6.1), no `Expect`, which Node has answered, and nothing of how a body came that has been unpacked.
  */
-export function endToEndHeaders({headers}: Request): [name: string, value: string][] {
+export function endToEndHeaders(request: Request): [name: string, value: string][] {
+  const {headers} = request;
+  const isUnpacked = request.wholeBody?.isUnpacked === true;
   const ofConnection = new Set((headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
   return Object.entries(headers).flatMap(([name, value]) => {
     if (value === undefined || name.startsWith(':') || name === 'expect') return [];
     if (isOfConnection(name) || ofConnection.has(name)) return [];
+    if (isUnpacked && (name === 'content-encoding' || name === 'content-length')) return [];
     return [value].flat().map((each): [string, string] => [name, each]);
   });
 }
 
 /** Whether a request has a body, be it an empty one. */
 export function hasBody({message, headers}: Request): boolean {
-  if (headers['transfer-encoding'] !== undefined) return true;
-  if (message.httpVersion?.startsWith('1.')) return Number(headers['content-length'] ?? 0) > 0;
+  if (message.httpVersion?.startsWith('1.')) return announcesBody(headers);
   return message.stream?.endAfterHeaders !== true;
+}
+
+/** The length that a body is handed on with; nothing where that has to show when it ends. */
+export function lengthOf(request: Request): string | undefined {
+  const {message, headers, wholeBody} = request;
+  return message.httpVersion === undefined || wholeBody?.isUnpacked ? undefined : headers['content-length'];
 }
 
 /**
  * The body of a request as it comes, no faster than it is taken, or what has been read of it already. When the request has been
  * answered the rest is thrown away, so that a client that sends on does not wait for ever. Fails with a 400 where it ends early.
- * Throws a 501 for another transfer coding than `chunked` (RFC 9112, section 6.1): the body would be handed on as what it is not.
+ * Throws `BODY_TAKEN` where somebody reads it as a stream already, and a 501 for another transfer coding than `chunked` (RFC 9112, section 6.1): the body would be handed on as what it is not.
  * `heed` hears whether the client is waited for.
  */
 export function bodyStream(
   request: Request,
   heed: (isClientAwaited: boolean) => void = () => undefined,
 ): ReadableStream<Uint8Array> {
-  const {message, bodyRead, headers} = request;
+  const {message, wholeBody, headers} = request;
   if (!/^chunked$/i.test(headers['transfer-encoding'] ?? 'chunked')) {
     throw createError(501, 'No transfer coding but "chunked" is known here.');
   }
-  if (bodyRead) return fromBytes(bodyRead);
+  if (wholeBody) return fromBytes(wholeBody.bytes);
   if (!message.readable && !message.readableAborted) {
     throw new Error('The body has been read already, by somebody else.');
   }

@@ -3,7 +3,7 @@ import {Readable} from 'node:stream';
 import {parseCookie} from 'cookie';
 import {proceed, recovered, type Awaitable} from '../awaitable.ts';
 import {systemClock, type Clock} from '../clock.ts';
-import {BodyReader, type ReadingLimits} from './body-reader.ts';
+import {BodyReader, type ReadingLimits, type WholeBody} from './body-reader.ts';
 import {decodeBody, decodeForm, decodeJson, decodeText, fieldLimit} from './body.ts';
 import {answerConditions} from './conditions.ts';
 import {cookieValues} from './cookie.ts';
@@ -369,8 +369,8 @@ export class Request {
     return this.#message;
   }
 
-  /** @internal The body, where it has been read by one of the methods below, or is being read. */
-  get bodyRead(): Promise<Buffer<ArrayBuffer>> | undefined {
+  /** @internal The body, where it has been read as a whole, or is being read. Throws `BODY_TAKEN` where it is read as a stream. */
+  get wholeBody(): WholeBody | undefined {
     return this.#body?.whole;
   }
 

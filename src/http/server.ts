@@ -11,6 +11,7 @@ import {
 import type {AddressInfo, Server as NetServer, Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
 import {createSecureContext, Server as TlsServer} from 'node:tls';
+import {announcesBody} from './body.ts';
 import {commandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
 import {Http2Connections} from './http2-connections.ts';
@@ -24,7 +25,7 @@ import {Pump} from './pump.ts';
 import {isWholeAnywhere, StreamCut, type Chunk} from './stream.ts';
 import {TurnEnd} from './turn-end.ts';
 import {lastAnswer, Upgrades} from './upgrades.ts';
-import {asksForWebSocket, hasBody} from './web-sockets.ts';
+import {asksForWebSocket} from './web-sockets.ts';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -179,7 +180,7 @@ export class Server {
     const out = lastAnswer(line);
     try {
       // Node has stopped reading HTTP here: what would be the body is in `head`, and never comes by the message.
-      if (hasBody(message.headers)) return void out.writeHead(400, ['Content-Length', '0']).end();
+      if (announcesBody(message.headers)) return void out.writeHead(400, ['Content-Length', '0']).end();
       message.push(null);
       const send = (response: Response) => this.#send(response, out, limits);
       const answer = (response: Response) => this.#upgrades.answer(response, line, send);

@@ -4,6 +4,7 @@ import type * as Ws from 'ws';
 import type {Clock} from '../clock.ts';
 import {checkOptions, count, flag, kind, type Kinds} from '../options.ts';
 import {peer} from '../peer.ts';
+import {announcesBody} from './body.ts';
 import {Conversation, type ConversationParts, type Line} from './conversation.ts';
 import {isOrigin} from './origin.ts';
 
@@ -139,12 +140,7 @@ function given(options: SocketOptions): Partial<SocketOptions> {
 /** Whether a request asks for a WebSocket by HTTP/1.1. One with a body does not: its bytes would be taken for messages. */
 export function asksForWebSocket({method, headers}: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
   if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
-  return !hasBody(headers);
-}
-
-/** Whether a request has a body (RFC 9112, section 6.3). */
-export function hasBody({'content-length': length = '0', 'transfer-encoding': encoding}: IncomingHttpHeaders): boolean {
-  return encoding !== undefined || !/^0+$/.test(length);
+  return !announcesBody(headers);
 }
 
 /** Throws what is to be answered to an opening handshake that is none (RFC 6455, section 4.2). */
