@@ -35,6 +35,7 @@ import {
   type SiteError,
   type SiteOptions,
 } from 'espalier';
+import {virtualHosts} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
 import {until} from './until.ts';
@@ -807,3 +808,38 @@ test.serial('in development a 404 and a 405 show how the request came there; oth
   t.regex(explanation.rows[0]!.join(' '), /^\/ Shop the root spec\/site\.spec\.ts:\d+$/);
   t.regex(refused!, /<tr><td>\/<\/td><td>Shop<\/td><td>the root<\/td><td>spec\/site\.spec\.ts:\d+<\/td><\/tr>/);
 });
+
+test.serial(
+  'in development the explanation of a host starts from its tree, and says where the classes alone do not decide',
+  async t => {
+    @Resource()
+    class Person {
+      @Get() show() {
+        return 'a person';
+      }
+    }
+    @Resource()
+    class Shop {
+      @Child(':id', Person)
+      find() {
+        return undefined;
+      }
+    }
+    const {visitor} = testSite(virtualHosts({'shop.example': Shop}));
+    setCommandLine({isDevelopment: true});
+    t.teardown(() => Reflect.deleteProperty(globalThis, Symbol.for('espalier.command-line')));
+    const explained = async (path: string) => {
+      const answer = await visitor().get(path, {headers: {host: 'shop.example'}});
+      const {explanation} = (await answer.json()) as {explanation: {rows: string[][]; reason: string}};
+      return [explanation.reason, explanation.rows[1]!.slice(1, 3).join(' ')];
+    };
+    t.deepEqual(await explained('/a/b'), [
+      'Nothing takes "b": Person has no children.',
+      'Shop by the host shop.example',
+    ]);
+    t.deepEqual(await explained('/a'), [
+      'By the classes alone this would be a 200: a method with @Child gave nothing, or middleware or the handler has decided.',
+      'Shop by the host shop.example',
+    ]);
+  },
+);

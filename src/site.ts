@@ -551,8 +551,11 @@ export class Site {
   /** In development, what is not there and what is not allowed is explained. */
   #explained(problem: Problem, request: Request): Problem {
     if (!commandLine().isDevelopment || (problem.status !== 404 && problem.status !== 405)) return problem;
-    const explanation = explain(this.#parts, request.method, request.path + request.search);
-    return {...problem, explanation: {rows: rowsOf(explanation), reason: explanation.answer.reason}};
+    const host = request.host === undefined || request.path === '*' ? '' : `http://${request.host}`;
+    const explanation = explain(this.#parts, request.method, host + request.path + request.search);
+    const {status, reason} = explanation.answer;
+    const isSame = status === problem.status;
+    return {...problem, explanation: {rows: rowsOf(explanation), reason: isSame ? reason : decidedOnTheWay(status)}};
   }
 
   /** The problem that an error stands for. An unexpected error is told to the log alone, an outage once and not for each request. */
@@ -605,6 +608,11 @@ export class Site {
     await promise;
     clearTimeout(timer);
   }
+}
+
+/** Why an answer is not the one that the classes alone tell of. */
+function decidedOnTheWay(status: number): string {
+  return `By the classes alone this would be a ${status}: a method with @Child gave nothing, or middleware or the handler has decided.`;
 }
 
 // By identity: what a handler throws may throw itself when it is looked at.

@@ -46,3 +46,39 @@ test('--json gives the tree as data: classes by their names, schemas by the part
     middleware: ['Log'],
   });
 });
+
+const hosts = `
+  import {Child, Get, Resource, Use} from 'espalier';
+  import {Socket, virtualHosts} from 'espalier/builtin';
+  class Log { handle(request, response, next) { return next(); } }
+  class Talk { talk() {} }
+  Use(Log)(Talk.prototype, 'talk', Object.getOwnPropertyDescriptor(Talk.prototype, 'talk'));
+  Socket()(Talk.prototype, 'talk', Object.getOwnPropertyDescriptor(Talk.prototype, 'talk'));
+  Resource()(Talk);
+  class Shop { show() { return 'shop'; } }
+  Get()(Shop.prototype, 'show', Object.getOwnPropertyDescriptor(Shop.prototype, 'show'));
+  Child('talk', Talk)(Shop);
+  Resource()(Shop);
+  export default virtualHosts({'shop.example': Shop, 'talk.example': Talk});`;
+
+test('a method of WebSockets stands among the verbs, and hosts by their names', async t => {
+  const {stdout} = await espalier(['tree', 'hosts.js'], project(t, {'hosts.js': hosts}));
+  t.deepEqual(
+    stdout
+      .split('\n')
+      .map(line => line.trimEnd())
+      .slice(2, 5),
+    [
+      '├─ shop.example  Shop          GET                  hosts.js:12',
+      '│  └─ talk       Talk          SOCKET  SOCKET: Log  hosts.js:8',
+      '└─ talk.example  Talk          SOCKET  SOCKET: Log  hosts.js:8',
+    ],
+  );
+  t.regex(stdout, /\n4 resources, 1 handler, 2 sockets\n$/);
+});
+
+test('--json tells the host of each resource, and its method of WebSockets', async t => {
+  const {stdout} = await espalier(['tree', 'hosts.js', '--json'], project(t, {'hosts.js': hosts}));
+  const {children} = JSON.parse(stdout) as {children: object[]};
+  t.like(children[1], {host: 'talk.example', name: 'Talk', socket: {method: 'Talk.talk()', middleware: ['Log']}});
+});

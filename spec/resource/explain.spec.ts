@@ -12,7 +12,7 @@ import {
   type Request,
   type Response,
 } from 'espalier';
-import {Socket, virtualHosts} from 'espalier/builtin';
+import {mount, Socket, virtualHosts} from 'espalier/builtin';
 import {explain} from '../../src/resource/explain.ts';
 import {inspectSite} from '../../src/site.ts';
 
@@ -215,4 +215,14 @@ test('where hosts have trees of their own, the host of a URL says which one is w
   const [, step] = explain(seen, 'GET', 'http://ada.example/').steps;
   t.like(step, {by: 'the host ada.example', resource: 'Person'});
   t.regex(explain(seen, 'GET', '/').answer.reason, /^No host is named: give the whole URL\. /);
+});
+
+test('a method that stands for any verb answers as itself, and HEAD alone is answered as GET', t => {
+  const Elsewhere = mount(() => new globalThis.Response('elsewhere'));
+  const seen = inspectSite(Elsewhere, {}).site!;
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    t.regex(explain(seen, method, '/a/b').answer.reason, /^Served\w*\S* answers\.$|answers\.$/);
+    t.notRegex(explain(seen, method, '/a/b').answer.reason, /as the one for GET/);
+  }
+  t.regex(explain(inspected, 'HEAD', '/people/a').answer.reason, /as the one for GET, and its body is left out/);
 });

@@ -14,26 +14,29 @@ export async function tree(file: string, {json}: {readonly json?: true}): Promis
 /** How much there is in a tree. */
 export function countsOf(root: ResourceView): string {
   const all = resourcesOf(root);
-  return `${counted(all.length, 'resource')}, ${counted(all.flatMap(each => each.handlers).length, 'handler')}`;
+  const sockets = all.filter(each => each.socket).length;
+  const handlers = counted(all.flatMap(each => each.handlers).length, 'handler');
+  return `${counted(all.length, 'resource')}, ${handlers}${sockets > 0 ? `, ${counted(sockets, 'socket')}` : ''}`;
 }
 
 const headings = ['path', 'class', 'verbs', 'middleware', 'source'];
 
-function rowsOf(resource: ResourceView, lead: string, below: string): string[][] {
+function rowsOf(resource: ResourceView, lead: string, below: string, above?: ResourceView): string[][] {
   const {children} = resource;
   const rows = children.flatMap((child, at) => {
     const isLast = at === children.length - 1;
-    return rowsOf(child, `${below}${isLast ? '└─ ' : '├─ '}`, `${below}${isLast ? '   ' : '│  '}`);
+    return rowsOf(child, `${below}${isLast ? '└─ ' : '├─ '}`, `${below}${isLast ? '   ' : '│  '}`, resource);
   });
   return [
-    [lead + nameOf(resource), classOf(resource), verbsOf(resource), gatesOf(resource), placeOf(resource)],
+    [lead + nameOf(resource, above), classOf(resource), verbsOf(resource), gatesOf(resource), placeOf(resource)],
     ...rows,
   ];
 }
 
-/** The last segment of a pattern; the whole for the root. */
-function nameOf({pattern, isLeaf}: ResourceView): string {
-  const name = pattern === '/' ? '/' : pattern.slice(pattern.lastIndexOf('/') + 1) || '""';
+/** The last segment of a pattern; the whole for the root, and the host where several stand in one place. */
+function nameOf({pattern, host, isLeaf}: ResourceView, above?: ResourceView): string {
+  const isHost = above?.pattern === pattern;
+  const name = isHost ? `${host}` : pattern === '/' ? '/' : pattern.slice(pattern.lastIndexOf('/') + 1) || '""';
   return isLeaf ? `${name}/*`.replace('//', '/') : name;
 }
 
@@ -41,10 +44,11 @@ function classOf({name, madeBy, isRepeated}: ResourceView): string {
   return `${name}${madeBy === undefined ? '' : ` by ${madeBy}`}${isRepeated ? ' again' : ''}`;
 }
 
-function verbsOf({handlers}: ResourceView): string {
-  return handlers
-    .map(handler => `${handler.verb}${inputOf(handler).length > 0 ? `(${inputOf(handler).join(', ')})` : ''}`)
-    .join(' ');
+function verbsOf({handlers, socket}: ResourceView): string {
+  const verbs = handlers.map(
+    handler => `${handler.verb}${inputOf(handler).length > 0 ? `(${inputOf(handler).join(', ')})` : ''}`,
+  );
+  return [...verbs, ...(socket ? ['SOCKET'] : [])].join(' ');
 }
 
 /** The parts of its input that a handler declares. */
@@ -52,8 +56,8 @@ export function inputOf({options}: HandlerView): string[] {
   return (['params', 'query', 'headers', 'body'] as const).filter(part => options[part]);
 }
 
-function gatesOf({middleware, handlers}: ResourceView): string {
-  const own = handlers
+function gatesOf({middleware, handlers, socket}: ResourceView): string {
+  const own = [...handlers, ...(socket ? [{verb: 'SOCKET', ...socket}] : [])]
     .filter(handler => handler.middleware.length > 0)
     .map(handler => `${handler.verb}: ${namesOf(handler.middleware).join(', ')}`);
   return [namesOf(middleware).join(', '), ...own].filter(text => text !== '').join('; ');
@@ -78,9 +82,10 @@ function resourcesOf(resource: ResourceView): ResourceView[] {
 }
 
 /** A resource without what JSON has no words for: classes have their names, schemas the parts that they are of. */
-function plain({type: _type, middleware, handlers, children, ...rest}: ResourceView): object {
+function plain({type: _type, middleware, handlers, socket, children, ...rest}: ResourceView): object {
   return {
     ...rest,
+    ...(socket && {socket: {...socket, middleware: namesOf(socket.middleware)}}),
     middleware: namesOf(middleware),
     handlers: handlers.map(plainHandler),
     children: children.map(plain),

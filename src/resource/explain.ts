@@ -11,7 +11,7 @@ import type {Branch, Node, Tree} from './tree.ts';
 export interface Step {
   /** What was taken of the path, decoded; nothing for the root. */
   readonly segment: string | undefined;
-  /** As what it was taken: `"people"`, or `:name`. */
+  /** As what it was taken: `"people"`, or `:name`; where hosts stand in one place, the host that was asked for. */
   readonly by: string | undefined;
   /** The capture that would have taken the segment, had not a literal. */
   readonly over: string | undefined;
@@ -178,7 +178,8 @@ function handled(
   handler: HandlerView,
   method: string,
 ) {
-  const asGet = verb === method ? '' : ', as the one for GET, and its body is left out';
+  const isAsGet = method === 'HEAD' && verb === 'GET';
+  const asGet = isAsGet ? ', as the one for GET, and its body is left out' : '';
   return {status: options.status ?? 200, reason: `${handler.method} answers${asGet}.`, handler};
 }
 
@@ -195,7 +196,7 @@ export function rowsOf({use, steps, answer: {handler}}: Explanation): string[][]
 
 function rowOf({segment, by, over, resource, place, madeBy}: Step): string[] {
   const way = `by ${by}${over === undefined ? '' : `, which comes before ${over}`}`;
-  const how = [segment === undefined ? 'the root' : way, ...(madeBy === undefined ? [] : [`made by ${madeBy}`])];
+  const how = [by === undefined ? 'the root' : way, ...(madeBy === undefined ? [] : [`made by ${madeBy}`])];
   return [segment === undefined ? '/' : JSON.stringify(segment), resource, how.join(', '), place ?? ''];
 }
 
