@@ -1,5 +1,8 @@
 import {existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {once} from 'node:events';
+import {connect} from 'node:net';
 import {join} from 'node:path';
+import {text as textOf} from 'node:stream/consumers';
 import test from 'ava';
 import {until} from '../until.ts';
 import {project} from './project.ts';
@@ -53,6 +56,18 @@ test('requests that come while the program starts anew wait for it, and none fai
   t.true(answered > 4);
 });
 
+test('a connection that was opened ahead of any request outlives a change, and is answered by the new program', async t => {
+  const dev = new Running(t, ['dev', 'shop.ts'], project(t, counting));
+  const url = new URL(await dev.url());
+  const socket = connect(Number(url.port), url.hostname);
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  dev.write('word.ts', `export const word = 'two';`);
+  await answers(url.href, /two/);
+  socket.write(`GET / HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`);
+  t.regex(await textOf(socket), /two 1$/);
+});
+
 test('the end of a session is told once, in whichever process it was begun', async t => {
   const dev = new Running(t, ['dev', 'shop.ts'], project(t, counting));
   const url = await dev.url();
@@ -78,6 +93,7 @@ test('what does not compile is told in the terminal and on the page, with file, 
   );
   t.is((await fetch(url)).status, 500);
   const waiting = fetch(url, {method: 'HEAD', headers: {'Espalier-Dev': 'wait'}});
+  t.is((await fetch(url)).status, 500, 'it is there by now');
   dev.write('word.ts', `export const word = 'mended';`);
   t.is((await waiting).status, 204, 'the page learns that something has changed');
   t.regex(await answers(url, /mended/), /^mended/);

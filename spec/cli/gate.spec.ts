@@ -30,6 +30,7 @@ const portOf = ({told}: {told: object[]}) => (told.at(-1) as {value: number}).va
 /** What comes from a port, when it comes. */
 async function ask(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1');
+  socket.write('?');
   let text = '';
   socket.on('data', data => (text += data.toString()));
   await once(socket, 'end');

@@ -1,6 +1,17 @@
 import {createServer, type AddressInfo, type Server, type Socket} from 'node:net';
 import type {Run} from './run.ts';
 
+/** A connection, and the first bytes that have come over it. */
+interface Connection {
+  readonly socket: Socket;
+  readonly head: Uint8Array;
+}
+
+type Take = (socket: Socket, port: number) => void;
+
+/** How long a connection may bring nothing, in milliseconds. */
+const silence = 60_000;
+
 /** Who takes connections: a server of a run, by its number there. */
 interface Taker {
   readonly run: Run;
@@ -9,11 +20,11 @@ interface Taker {
 
 /**
  * The ports that programs listen on. They are opened here and stay open while one run follows another: what comes meanwhile waits.
- * A connection is handed over as it has come, so the program knows its client, and speaks TLS or HTTP/2 with it by itself.
+ * A connection is handed over with the first bytes that it has brought, so the program knows its client, and speaks TLS or HTTP/2 with it by itself.
  */
 export class Gate {
   readonly #ports = new Map<string, Port>();
-  #elsewhere: ((socket: Socket, port: number) => void) | undefined;
+  #elsewhere: Take | undefined;
 
   /** Whether any port is open. */
   get isOpen(): boolean {
@@ -54,7 +65,7 @@ export class Gate {
   }
 
   /** From now on `take` gets what nobody else takes, and what waits; without it, that waits. */
-  divert(take?: (socket: Socket, port: number) => void): void {
+  divert(take?: Take): void {
     this.#elsewhere = take;
     for (const port of this.#ports.values()) port.divert(take);
   }
@@ -78,13 +89,15 @@ class Port {
   readonly number: number;
   readonly #address: string;
   readonly #server: Server;
-  readonly #waiting = new Set<Socket>();
+  readonly #silent = new Set<Socket>();
+  readonly #waiting = new Set<Connection>();
   #takers: readonly Taker[] = [];
   #next = 0;
-  #elsewhere: ((socket: Socket, port: number) => void) | undefined;
+  #elsewhere: Take | undefined;
 
-  static async open(wanted: string, address: string, port: number, elsewhere: Port['divertTo']): Promise<Port> {
-    const server = createServer({pauseOnConnect: true, noDelay: true});
+  static async open(wanted: string, address: string, port: number, elsewhere: Take | undefined): Promise<Port> {
+    // One read at a time: what follows the first bytes stays with the system.
+    const server = createServer({pauseOnConnect: true, noDelay: true, highWaterMark: 1});
     const {promise, resolve, reject} = Promise.withResolvers<void>();
     server.once('error', reject).listen({port, host: address}, resolve);
     await promise;
@@ -99,10 +112,10 @@ class Port {
     this.#address = address;
     this.#server = server;
     this.number = (server.address() as AddressInfo).port;
-    server.on('connection', (socket: Socket) => this.#come(socket));
+    server.on('connection', (socket: Socket) => this.#open(socket));
   }
 
-  get divertTo(): ((socket: Socket, port: number) => void) | undefined {
+  get divertTo(): Take | undefined {
     return this.#elsewhere;
   }
 
@@ -127,33 +140,47 @@ class Port {
     this.#takers = this.#takers.filter(taker => !goes(taker));
   }
 
-  divert(take: Port['divertTo']): void {
+  divert(take: Take | undefined): void {
     this.#elsewhere = take;
     this.#release();
   }
 
   close(): void {
     this.#server.close();
-    for (const socket of this.#waiting) socket.destroy();
+    for (const socket of this.#silent) socket.destroy();
+    for (const {socket} of this.#waiting) socket.destroy();
     this.#waiting.clear();
   }
 
   #release(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const socket of waiting) this.#come(socket);
+    for (const connection of waiting) this.#come(connection);
   }
 
-  #come(socket: Socket): void {
-    const taker = this.#takerOfNext();
-    if (taker) taker.run.tell({espalier: 'connection', id: taker.id}, socket);
-    else if (this.#elsewhere) this.#elsewhere(socket, this.number);
-    else this.#wait(socket);
-  }
-
-  #wait(socket: Socket): void {
+  /** Wait for its first bytes: browsers open connections ahead of any request, and a program that ends would cut those off. */
+  #open(socket: Socket): void {
+    this.#silent.add(socket);
+    socket.setTimeout(silence, () => socket.destroy());
+    socket.once('close', () => this.#silent.delete(socket));
     socket.on('error', () => undefined);
-    this.#waiting.add(socket);
+    socket.once('readable', () => {
+      this.#silent.delete(socket);
+      socket.setTimeout(0);
+      // What else comes is for the program; read here it would be lost.
+      socket._read = () => undefined;
+      const head = socket.read() as Buffer | null;
+      if (head === null) socket.destroy();
+      else this.#come({socket, head});
+    });
+  }
+
+  #come(connection: Connection): void {
+    const taker = this.#takerOfNext();
+    const {socket, head} = connection;
+    if (taker) taker.run.tell({espalier: 'connection', id: taker.id, head}, socket);
+    else if (this.#elsewhere) this.#elsewhere(restored(connection), this.number);
+    else this.#waiting.add(connection);
   }
 
   /** Each in turn. */
@@ -162,4 +189,11 @@ class Port {
     this.#next = (this.#next + 1) % Math.max(1, there.length);
     return there[this.#next];
   }
+}
+
+/** The socket as it was before its first bytes were read. */
+function restored({socket, head}: Connection): Socket {
+  Reflect.deleteProperty(socket, '_read');
+  socket.unshift(head);
+  return socket;
 }

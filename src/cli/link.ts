@@ -1,6 +1,5 @@
 import type {EventEmitter} from 'node:events';
-import type {Socket} from 'node:net';
-import {setTimeout} from 'node:timers/promises';
+import {Socket} from 'node:net';
 import type {EndReason} from '../session/session-store.ts';
 import type {Answer, Fault, Question} from './run.ts';
 
@@ -10,21 +9,11 @@ type EndListener = (key: string, reason: EndReason) => void;
 /** The question without what is the link's own. */
 type Asked = Omit<Extract<Question, {espalier: 'open'}>, 'id'> | Omit<Extract<Question, {espalier: 'call'}>, 'id'>;
 
-/** How long the request of a connection that has just come may be on its way, in milliseconds. */
-const arrival = 100;
-
-type Coming = readonly [Socket, {readonly at: number; readonly isTls: boolean}];
-
-const isComing = ([{bytesRead}, {at, isTls}]: Coming): boolean =>
-  (bytesRead === 0 || isTls) && performance.now() - at < arrival;
-
 /** The way from a program to the process that has started it. It keeps the process alive as long as it brings connections. */
 export class Link {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #servers = new Map<number, EventEmitter>();
   readonly #ends = new Map<number, EndListener>();
-  /** The connections, when each has come, and whether it is to begin with TLS. */
-  readonly #sockets = new Map<Socket, {readonly at: number; readonly isTls: boolean}>();
   #count = 0;
   #isAwaited = true;
 
@@ -81,19 +70,11 @@ export class Link {
     return waiting.promise;
   }
 
-  /**
-   * Resolves when the connections that have come so far have sent what they came with, so that it is known as a request: a tenth of a
-   * second after the last of them at the latest, for browsers also open some ahead of any request.
-   */
-  async settled(): Promise<void> {
-    while (this.#sockets.entries().some(isComing)) await setTimeout(5);
-  }
-
   #hear(answer: Answer, socket: Socket | undefined): void {
     if (answer.espalier === 'done') this.#done(answer);
     else if (answer.espalier === 'ended') this.#ends.get(answer.store)?.(answer.key, answer.reason);
     else if (answer.espalier === 'ping') this.tell({espalier: 'pong'});
-    else if (answer.espalier === 'connection' && socket) this.#take(answer.id, socket);
+    else if (answer.espalier === 'connection' && socket) this.#take(answer.id, socket, answer.head);
   }
 
   #done({id, value, fault}: Extract<Answer, {espalier: 'done'}>): void {
@@ -104,11 +85,11 @@ export class Link {
     else waiting?.resolve(value);
   }
 
-  #take(id: number, socket: Socket): void {
+  #take(id: number, socket: Socket, head: Uint8Array): void {
     const server = this.#servers.get(id);
     if (!server) return void socket.destroy();
-    this.#sockets.set(socket, {at: performance.now(), isTls: 'setSecureContext' in server});
-    socket.once('close', () => this.#sockets.delete(socket));
+    socket.unshift(head);
+    countHead(socket, head.byteLength);
     server.emit('connection', socket);
   }
 
@@ -116,6 +97,12 @@ export class Link {
     if (this.#isAwaited || this.#servers.size + this.#waiting.size > 0) process.channel?.ref();
     else process.channel?.unref();
   }
+}
+
+/** A server that closes ends the connections that have brought nothing yet. */
+function countHead(socket: Socket, head: number): void {
+  const read = Object.getOwnPropertyDescriptor(Socket.prototype, 'bytesRead')!;
+  Object.defineProperty(socket, 'bytesRead', {get: () => head + (read.get!.call(socket) as number)});
 }
 
 function errorOf({message, code}: Fault): Error {

@@ -26,7 +26,7 @@ let isEnding = false;
 process.on('message', (answer: Answer) => {
   if (answer.espalier === 'prepare') own = prepare(answer.order);
   else if (answer.espalier === 'start') void start().catch(fail);
-  else if (answer.espalier === 'stop') void link.settled().then(stop);
+  else if (answer.espalier === 'stop') stop();
 });
 process.on('disconnect', () => {
   setTimeout(() => process.exit(), 1000).unref();

@@ -43,7 +43,7 @@ export type Question =
 export type Answer =
   | {readonly espalier: 'prepare'; readonly order: Order}
   | {readonly espalier: 'start'}
-  | {readonly espalier: 'connection'; readonly id: number}
+  | {readonly espalier: 'connection'; readonly id: number; readonly head: Uint8Array}
   | {readonly espalier: 'done'; readonly id: number; readonly value?: unknown; readonly fault?: Fault}
   | {readonly espalier: 'ended'; readonly store: number; readonly key: string; readonly reason: EndReason}
   | {readonly espalier: 'stop'}
