@@ -1,5 +1,6 @@
 import {once} from 'node:events';
 import {connect, type Socket} from 'node:net';
+import type {Duplex} from 'node:stream';
 import type {ExecutionContext} from 'ava';
 import type {ListenOptions} from 'espalier';
 
@@ -43,7 +44,7 @@ export function dial(t: ExecutionContext, url: string): Socket {
 }
 
 /** What comes back until the connection is closed, or so much that it fits. */
-export async function answerOf(client: Socket, enough = /^$/): Promise<string> {
+export async function answerOf(client: Duplex, enough = /^$/): Promise<string> {
   let text = '';
   for await (const chunk of client as AsyncIterable<Buffer>) {
     text += chunk.toString('latin1');

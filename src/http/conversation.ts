@@ -95,11 +95,6 @@ export class Conversation implements Hearer {
     this.#end();
   }
 
-  /** End it without a farewell. */
-  terminate(): void {
-    this.#socket?.terminate();
-  }
-
   get isDeaf(): boolean {
     return this.#isDeaf;
   }

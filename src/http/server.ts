@@ -175,18 +175,24 @@ export class Server {
 
   #takeUpgrade(line: Line, limits: Limits | undefined): void {
     const {message, socket} = line;
-    // Node listens to it no more: a client that breaks off would end the process.
-    socket.on('error', () => socket.destroy());
-    const out = lastAnswer(line);
-    try {
+    const send = (response: Response) => this.#send(response, lastAnswer(line), limits);
+    const answer = (response: Response) => this.#orDestroy(socket, () => this.#upgrades.answer(response, line, send));
+    const take = () => {
       // Node has stopped reading HTTP here: what would be the body is in `head`, and never comes by the message.
-      if (announcesBody(message.headers)) return void out.writeHead(400, ['Content-Length', '0']).end();
+      if (announcesBody(message.headers)) return void lastAnswer(line).writeHead(400, ['Content-Length', '0']).end();
       message.push(null);
-      const send = (response: Response) => this.#send(response, out, limits);
-      const answer = (response: Response) => this.#upgrades.answer(response, line, send);
       this.#answer(message as Message, socket, answer, asksForWebSocket(message));
+    };
+    this.#upgrades.take(line, () => this.#orDestroy(socket, take));
+  }
+
+  /** Who has let go of the connection hears of no failure, and would not survive it. */
+  #orDestroy(socket: Duplex, act: () => void): void {
+    try {
+      act();
     } catch (error) {
-      this.#breakOff(error, out);
+      socket.destroy();
+      this.#onBroken(error);
     }
   }
 
@@ -249,7 +255,7 @@ export class Server {
   }
 
   #plainServer(limits: Limits): NetServer {
-    const options = {...limits, ...this.#upgrading, optimizeEmptyRequests: true};
+    const options = {...limits, optimizeEmptyRequests: true};
     return this.#withUpgrades(limited(createHttpServer(options, this.#ownListener(limits)), limits), limits);
   }
 
@@ -258,7 +264,7 @@ export class Server {
     const settings = {maxConcurrentStreams, maxHeaderListSize};
     // Over HTTP/2 Node takes 0 for the least.
     const maxHeaderListPairs = maxHeadersCount || mostOfAnyLimit;
-    const options = {...limits, ...tls, ...this.#upgrading, allowHTTP1: true, settings, maxHeaderListPairs};
+    const options = {...limits, ...tls, allowHTTP1: true, settings, maxHeaderListPairs};
     const server = limited(createSecureServer(options, this.#ownListener(limits)), limits);
     const connections = new Http2Connections(limits);
     this.#http2.push(connections);
@@ -267,13 +273,11 @@ export class Server {
   }
 
   /** Node lets go of a connection for each of them, whatever is asked for, unless it is told for which; before 22.21 it can't be. */
-  get #upgrading() {
-    return {shouldUpgradeCallback: (message: IncomingMessage) => this.#hasSockets() && asksForWebSocket(message)};
-  }
-
-  #withUpgrades(server: NetServer, limits: Limits): NetServer {
-    const isAskedFirst = 'shouldUpgradeCallback' in server;
-    if (!isAskedFirst && !this.#hasSockets()) return server;
+  #withUpgrades(server: NetServer & {shouldUpgradeCallback?: unknown}, limits: Limits): NetServer {
+    // Not by an option, which only the server of plain HTTP takes.
+    if ('shouldUpgradeCallback' in server)
+      server.shouldUpgradeCallback = (message: IncomingMessage) => this.#hasSockets() && asksForWebSocket(message);
+    else if (!this.#hasSockets()) return server;
     return server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#takeUpgrade({message, socket, head}, limits),
     );
