@@ -105,6 +105,25 @@ test('a handshake with a body opens no socket: its bytes are none of its message
   t.is(site.container.get(Chat).opened, 0);
 });
 
+for (const where of ['a site that listens', 'another server'] as const) {
+  test(`a handshake by HTTP/1.0 opens no socket in ${where}: before 1.1 there is no Upgrade`, async t => {
+    const {site} = testSite(Root);
+    const url =
+      where === 'another server'
+        ? (await outer(t, createServer(site.handler).on('upgrade', site.upgrade))).replace('ws', 'http')
+        : await listening(t, site);
+    for (const [path, answer] of [
+      ['/chat', /^HTTP\/1\.1 426 /],
+      ['/', /^HTTP\/1\.1 200 [^]*the root$/],
+    ] as const) {
+      const client = dial(t, url);
+      client.write(handshake({}, path).replace('HTTP/1.1', 'HTTP/1.0'));
+      t.regex(await answerOf(client), answer);
+    }
+    t.is(site.container.get(Chat).opened, 0);
+  });
+}
+
 test('clients that vanish at every stage harm nobody', async t => {
   const gates: (() => void)[] = [];
   class Slow implements Middleware {

@@ -123,12 +123,13 @@ test('what is small when it is packed counts as it is unpacked', async t => {
 
 test('a request asks for a WebSocket by GET, without a body', t => {
   const headers = {upgrade: 'WebSocket'};
-  t.true(asksForWebSocket({method: 'GET', headers}));
-  t.true(asksForWebSocket({method: 'GET', headers: {...headers, 'content-length': '0'}}));
-  t.false(asksForWebSocket({method: 'POST', headers}));
-  t.false(asksForWebSocket({method: 'GET', headers: {upgrade: 'h2c'}}));
-  t.false(asksForWebSocket({method: 'GET', headers: {...headers, 'content-length': '5'}}));
-  t.false(asksForWebSocket({method: 'GET', headers: {...headers, 'transfer-encoding': 'chunked'}}));
+  t.true(asksForWebSocket({httpVersion: '1.1', method: 'GET', headers}));
+  t.false(asksForWebSocket({httpVersion: '1.0', method: 'GET', headers}));
+  t.true(asksForWebSocket({httpVersion: '1.1', method: 'GET', headers: {...headers, 'content-length': '0'}}));
+  t.false(asksForWebSocket({httpVersion: '1.1', method: 'POST', headers}));
+  t.false(asksForWebSocket({httpVersion: '1.1', method: 'GET', headers: {upgrade: 'h2c'}}));
+  t.false(asksForWebSocket({httpVersion: '1.1', method: 'GET', headers: {...headers, 'content-length': '5'}}));
+  t.false(asksForWebSocket({httpVersion: '1.1', method: 'GET', headers: {...headers, 'transfer-encoding': 'chunked'}}));
 });
 
 test('an option that is undefined is as good as not given', t => {

@@ -137,9 +137,16 @@ function given(options: SocketOptions): Partial<SocketOptions> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** Whether a request asks for a WebSocket by HTTP/1.1. One with a body does not: its bytes would be taken for messages. */
-export function asksForWebSocket({method, headers}: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
-  if (method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
+/**
+ * Whether a request asks for a WebSocket. One with a body does not: its bytes would be taken for messages. Nor does one of HTTP/1.0,
+ * where `Upgrade` is ignored (RFC 9110, section 7.8).
+ */
+export function asksForWebSocket({
+  httpVersion,
+  method,
+  headers,
+}: Pick<IncomingMessage, 'httpVersion' | 'method' | 'headers'>): boolean {
+  if (Number(httpVersion) < 1.1 || method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
   return !announcesBody(headers);
 }
 
