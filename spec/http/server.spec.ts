@@ -671,6 +671,19 @@ test('an answer that names another protocol does so over HTTP/1.1, and over HTTP
   t.deepEqual(broken, []);
 });
 
+test('an answer that names another protocol is the last one of its connection where its client wants that', async t => {
+  const {server} = served(t, response => {
+    response.status = 426;
+    response.setHeader('Upgrade', 'websocket');
+    response.body = 'no';
+  });
+  const url = await server.listen({port: 0, host: '127.0.0.1', keepAliveTimeout: 0});
+  for (const request of ['GET / HTTP/1.0\r\n\r\n', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n']) {
+    const answer = await textOf(await said(url, request));
+    t.regex(answer, /^HTTP\/1\.1 426 [^]*Connection: Upgrade\r\nConnection: close\r\n[^]*no$/);
+  }
+});
+
 test('more headers than HTTP/2 can carry are a 500, and the connection goes on', async t => {
   const {server, broken} = served(t, (response, {path}) => {
     if (path === '/large') for (let i = 0; i < 7; i += 1) response.setHeader(`X-${i}`, 'x'.repeat(10_000));

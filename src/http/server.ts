@@ -336,13 +336,16 @@ export class Server {
 
   #headers(response: Response, out: ServerResponse): string[] {
     const headers = response.headerList();
-    return isHttp1(out) ? this.#http1Headers(headers, response) : http2Headers(headers, out);
+    return isHttp1(out) ? this.#http1Headers(headers, response, out) : http2Headers(headers, out);
   }
 
-  #http1Headers(headers: string[], response: Response): string[] {
+  #http1Headers(headers: string[], response: Response, out: ServerResponse): string[] {
+    const hasUpgrade = response.header('Upgrade') !== undefined;
     // RFC 9110, section 7.8: who sends `Upgrade` says so in `Connection`.
-    if (response.header('Upgrade') !== undefined) headers.push('Connection', 'Upgrade');
-    return this.#closing ? [...headers, 'Connection', 'close'] : headers;
+    if (hasUpgrade) headers.push('Connection', 'Upgrade');
+    // Where we give a `Connection`, Node looks there alone for whether this is the last answer.
+    const isLast = this.#closing || (hasUpgrade && !out.shouldKeepAlive);
+    return isLast ? [...headers, 'Connection', 'close'] : headers;
   }
 
   /** Answer what could not be begun. Whoever mounts us may have set what Node refuses. */
