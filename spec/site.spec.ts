@@ -716,6 +716,21 @@ test('more requests than maxRequests are a 503 that says when to come back, and 
   );
 });
 
+test('a refusal does not count for maxRequests, however long onError takes for it', async t => {
+  const answers: (() => void)[] = [];
+  const onError = () => new Promise(resolve => answers.push(() => resolve('too much')));
+  const {tested, release, begun} = bounded({maxRequests: 2, onError});
+  const under = [1, 2].map(() => tested.handle({url: '/slow', headers: {host: 'x'}}));
+  await until(() => begun() === 2);
+  const refused = [1, 2, 3].map(() => tested.handle({headers: {host: 'x'}}));
+  await until(() => answers.length === 3);
+  release();
+  await Promise.all(under);
+  t.is((await tested.handle({headers: {host: 'x'}})).status, 200);
+  for (const answer of answers) answer();
+  for (const {status, body} of await Promise.all(refused)) t.deepEqual([status, body], [503, 'too much']);
+});
+
 test('a stream that has begun does not count for maxRequests', async t => {
   const {tested, release} = bounded({maxRequests: 1});
   const response = await tested.fetch(new globalThis.Request('http://x/', {method: 'POST'}));

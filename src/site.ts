@@ -332,6 +332,8 @@ export class Site {
   readonly #deadline: TimeLimit | undefined;
   readonly #overload: OutageLog;
   #answering = 0;
+  /** Of those that are answered the ones that are no refusal for want of room. */
+  readonly #admitted = new Set<Request>();
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -477,7 +479,7 @@ export class Site {
     const finish = () => this.#finish(request, response, send);
     const fail = (error: unknown) => proceed(this.#fail(error, request, response), finish);
     try {
-      this.#refuseWhenBusy();
+      this.#admit(request);
       const responded = this.#responder.respond(request, response);
       if (isPromised(responded)) {
         const giveUp = (error: unknown) => this.#giveUp(error, responded, request, response, send);
@@ -518,9 +520,12 @@ export class Site {
     }
   }
 
-  #refuseWhenBusy(): void {
+  #admit(request: Request): void {
     const {maxRequests} = this.#parts;
-    if (this.#answering <= maxRequests) return this.#overload.recover('The site takes all requests again.');
+    if (this.#admitted.size < maxRequests) {
+      this.#admitted.add(request);
+      return this.#overload.recover('The site takes all requests again.');
+    }
     const error = new EspalierError('SITE_BUSY', 'The site has too much to do. Come back in a moment.', {
       status: 503,
       headers: {'Retry-After': '1'},
@@ -577,6 +582,7 @@ export class Site {
       error => this.#fail(error, request, response),
     );
     void proceed(settled, () => {
+      this.#admitted.delete(request);
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
       if (response.conversation) response.conversation.afterEnd(() => request.leave());
