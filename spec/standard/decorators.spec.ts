@@ -26,7 +26,9 @@ import {
   type Response,
   type SessionEnd,
 } from 'espalier';
+import {Socket} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
+import type {WebSocket} from 'ws';
 import {z} from 'zod';
 
 // All in here is compiled without `experimentalDecorators`, as TC39 has decorators.
@@ -297,6 +299,42 @@ test('the compiler refuses the same as with experimentalDecorators', t => {
     code: 'DECORATOR_MISPLACED',
     message: /^@Get\(\) stands on the field text, which is no method\./,
   });
+});
+
+test('a method takes WebSockets without experimentalDecorators, in a class that extends another too', async t => {
+  class Talk {
+    @Socket({protocols: ['talk']})
+    talk(socket: WebSocket, request: Request) {
+      socket.send(`${this.greeting} ${request.query.get('name')}`);
+    }
+    protected readonly greeting: string = 'Hello';
+  }
+  @Resource()
+  class Politely extends Talk {
+    protected override readonly greeting = 'Good day';
+  }
+  const socket = await testSite(Politely).visitor().socket('/?name=Ada');
+  t.is(await socket.next(), 'Good day Ada');
+  t.like(await socket.close(1000), {code: 1000});
+  const twice = () => {
+    class Page {
+      @Socket()
+      one(_socket: WebSocket) {}
+      @Socket()
+      other(_socket: WebSocket) {}
+    }
+    return Page;
+  };
+  t.throws(twice, {code: 'VERB_TAKEN', message: /two methods for WebSockets: one\(\) and other\(\)/});
+  const wrong = () => {
+    class Page {
+      // @ts-expect-error A method that takes sockets gets one first.
+      @Socket()
+      wrong(_name: string) {}
+    }
+    return Page;
+  };
+  t.notThrows(wrong);
 });
 
 /** As a compiler with `experimentalDecorators` calls decorators: when the class is there. */
