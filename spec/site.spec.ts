@@ -1,6 +1,6 @@
 import {createServer, request as httpRequest} from 'node:http';
 import {connect as connectHttp2} from 'node:http2';
-import {connect, type AddressInfo} from 'node:net';
+import {connect, type AddressInfo, type Socket} from 'node:net';
 import {once} from 'node:events';
 import {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
@@ -38,6 +38,7 @@ import {
 import {virtualHosts} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
+import {dial, listening} from './http/raw-socket.ts';
 import {until} from './until.ts';
 import {setCommandLine} from '../src/command-line.ts';
 
@@ -385,9 +386,9 @@ test('options that can not be meant are refused with their name', t => {
 
 test('a site that is closed while it begins to listen listens nowhere', async t => {
   const hasty = site();
-  const listening = t.throwsAsync(hasty.listen({port: 0}), {code: 'SITE_CLOSED'});
+  const refused = t.throwsAsync(hasty.listen({port: 0}), {code: 'SITE_CLOSED'});
   await hasty.close();
-  await listening;
+  await refused;
 });
 
 test('what a system refuses is LISTEN_FAILED: a host that is none, a certificate that is none', async t => {
@@ -678,6 +679,70 @@ test('of a handler that is late a stream is given back, an error is told, and th
     late.map(({message}) => message),
     ['PATCH /slow failed when its time was over.'],
   );
+});
+
+test('an upload that is too large, for a handler that is late, holds up no other request of its connection', async t => {
+  for (const read of [
+    (request: Request) => request.bytes(),
+    async (request: Request) => {
+      for await (const _ of request.stream());
+    },
+  ]) {
+    const asked = Promise.withResolvers<void>();
+    @Resource()
+    class Root {
+      @Post()
+      async take(request: Request) {
+        asked.resolve();
+        await read(request);
+      }
+      @Get()
+      show() {
+        return 'next';
+      }
+    }
+    const {site: tested, clock} = testSite(Root, {handlerTimeout: 1000, bodyLimit: 1000});
+    const client = dial(t, await listening(t, tested));
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+    await asked.promise;
+    clock.advance(1000);
+    t.regex(await answerTo(client, /503[^]*\}$/), /^HTTP\/1\.1 503 /);
+    for (let i = 0; i < 20; i += 1) client.write(`ea60\r\n${'x'.repeat(60_000)}\r\n`);
+    client.write('0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    t.regex(await answerTo(client, /next$/), /^HTTP\/1\.1 200 [^]*next$/);
+  }
+});
+
+/** What comes back until it fits. */
+async function answerTo(client: Socket, enough: RegExp): Promise<string> {
+  let come = '';
+  while (!enough.test(come)) come += String(((await once(client, 'data')) as [Buffer])[0]);
+  return come;
+}
+
+test('a body that is cut off by the answer is not taken for whole', async t => {
+  const asked = Promise.withResolvers<void>();
+  const read = Promise.withResolvers<unknown>();
+  @Resource()
+  class Root {
+    @Post()
+    async take(request: Request) {
+      asked.resolve();
+      const pieces: Buffer[] = [];
+      try {
+        for await (const each of request.stream()) pieces.push(each);
+        read.resolve(Buffer.concat(pieces).toString());
+      } catch (error) {
+        read.resolve(error);
+      }
+    }
+  }
+  const {site: tested, clock} = testSite(Root, {handlerTimeout: 1000});
+  const client = dial(t, await listening(t, tested));
+  client.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+  await asked.promise;
+  clock.advance(1000);
+  t.like(await read.promise, {status: 400, message: 'The body ends before it is whole.'});
 });
 
 test('a stream that has begun goes on when handlerTimeout is over', async t => {

@@ -16,7 +16,17 @@ import {connect} from 'node:net';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {createError, Post, Resource, type ListenOptions, type Request, type Response, type SiteOptions} from 'espalier';
+import {
+  createError,
+  Post,
+  Resource,
+  type ListenOptions,
+  type Middleware,
+  type Next,
+  type Request,
+  type Response,
+  type SiteOptions,
+} from 'espalier';
 import {saveUploads, type SavedUploads, type SaveUploadsOptions, type UploadProgress} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
@@ -24,13 +34,15 @@ import {until} from '../until.ts';
 
 interface Saving {
   readonly options?: SaveUploadsOptions;
+  /** Waited for before anything is read. */
+  readonly before?: () => Promise<unknown>;
   readonly answer?: (uploads: SavedUploads, request: Request, response: Response) => unknown;
   readonly site?: SiteOptions;
   readonly listen?: ListenOptions;
 }
 
 /** A site that saves what is posted in a folder of its own, which is not there yet, listening. */
-async function saving(t: ExecutionContext, {options, answer, ...more}: Saving = {}) {
+async function saving(t: ExecutionContext, {options, answer, before, ...more}: Saving = {}) {
   const above = mkdtempSync(join(tmpdir(), 'uploads-'));
   t.teardown(() => rmSync(above, {recursive: true, force: true}));
   const folder = join(above, 'folder');
@@ -39,12 +51,13 @@ async function saving(t: ExecutionContext, {options, answer, ...more}: Saving = 
   class Root {
     @Post()
     async save(request: Request, response: Response) {
+      await before?.();
       const uploads = await saveUploads(request, folder, options);
       if (answer) return answer(uploads, request, response);
       return uploads.files.map(({path, ...file}) => ({...file, content: readFileSync(path, 'latin1')}));
     }
   }
-  const {site, log} = testSite(Root, {drainTimeout: 1, ...more.site});
+  const {site, log, clock} = testSite(Root, {drainTimeout: 1, ...more.site});
   const url = await site.listen({port: 0, host: '127.0.0.1', ...more.listen});
   t.teardown(() => site.close());
   const left = () => {
@@ -54,7 +67,7 @@ async function saving(t: ExecutionContext, {options, answer, ...more}: Saving = 
       return [];
     }
   };
-  return {site, log, url, folder, left};
+  return {site, log, clock, url, folder, left};
 }
 
 /** The files in this folder that this process has open. */
@@ -265,6 +278,34 @@ for (const [what, answer] of Object.entries(failing)) {
     t.deepEqual(world.left(), [], 'before the answer is there');
   });
 }
+
+test('nothing is left of an upload whose time was over before it was saved', async t => {
+  for (const size of [1, 1000, 100_000]) {
+    let pass = () => undefined as void;
+    const world = await saving(t, {options: {onProgress: () => pass()}, site: {handlerTimeout: 1000}});
+    pass = () => world.clock.advance(1000);
+    t.is((await fetch(world.url, {method: 'POST', body: form(['up', file('x'.repeat(size))])})).status, 503);
+    await gone(t, world);
+  }
+});
+
+test('nothing is saved of an upload when its request was answered before it was read', async t => {
+  const answered = Promise.withResolvers<void>();
+  const failed = Promise.withResolvers<unknown>();
+  class Early implements Middleware {
+    handle(_request: Request, _response: Response, next: Next) {
+      next().catch(failed.resolve);
+      return 'early';
+    }
+  }
+  const world = await saving(t, {before: () => answered.promise, site: {use: [Early]}});
+  const headers = {'content-type': 'multipart/form-data; boundary=B'};
+  const answer = await world.site.handle({method: 'POST', headers, body: `${begin}x\r\n--B--`});
+  t.is(answer.body, 'early');
+  answered.resolve();
+  t.like(await failed.promise, {status: 400});
+  await gone(t, world);
+});
 
 test('a file that the handler has moved elsewhere is its own, whatever is answered', async t => {
   let kept = '';

@@ -69,12 +69,12 @@ export class Arrival implements AsyncIterableIterator<Buffer<ArrayBuffer>> {
     return this;
   }
 
-  /** Read no further, whoever waits for more: as if this were the end. The message can be read by others then. */
-  stop(): void {
+  /** Read no further. The message can be read by others then. Whoever waits for more gets what this fails with, or the end. */
+  stop(failure?: Error): void {
     // Once: each time Node would stop what flows for others by then.
     this.#forget?.();
     this.#forget = undefined;
-    this.#end(undefined);
+    this.#end(this.#isOver ? undefined : failure);
   }
 
   #listen(): void {

@@ -55,9 +55,9 @@ export class BodyReader {
     return piecesOf(this.#open(limits));
   }
 
-  /** Nobody reads it any more: what is still to come is thrown away. */
+  /** It is not kept for anybody any more: what is still to come is thrown away, and who reads it does not take that for the end. */
   release(): void {
-    this.#arrival?.stop();
+    this.#arrival?.stop(endsEarly());
     this.#message.resume();
   }
 
@@ -66,8 +66,14 @@ export class BodyReader {
     const opened = this.#open(limits);
     this.#isUnpacked = opened?.coding !== undefined;
     const chunks: Buffer<ArrayBuffer>[] = [];
-    if (opened?.coding) for await (const bytes of piecesOf(opened)) chunks.push(bytes);
-    else if (opened) await takeAll(opened, chunks);
+    try {
+      if (opened?.coding) for await (const bytes of piecesOf(opened)) chunks.push(bytes);
+      else if (opened) await takeAll(opened, chunks);
+    } catch (error) {
+      // Where it has been answered already, nobody else would: a client that sends on would wait for ever.
+      this.release();
+      throw error;
+    }
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   }
 

@@ -43,6 +43,18 @@ export function watchEnd(response: Response, outgoing: Outgoing | undefined, tel
   });
 }
 
+/** The same for an answer that is on its way already, of which nobody has counted the bytes. */
+export function watchLate(response: Response, outgoing: Outgoing | undefined, tell: (end: AnswerEnd) => void): void {
+  const end = () => tell({bytes: 0, isWhole: false});
+  if (outgoing && !(outgoing.stream ?? outgoing).destroyed) return void outgoing.once('close', end);
+  if (outgoing || !response.stream || response.request?.isOver) return end();
+  const {onStreamEnd} = response;
+  response.onStreamEnd = () => {
+    onStreamEnd?.();
+    end();
+  };
+}
+
 function sizeOf(body: Body | undefined): number {
   return typeof body === 'string' || body instanceof Uint8Array ? Buffer.byteLength(body) : 0;
 }

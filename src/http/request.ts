@@ -10,7 +10,7 @@ import {cookieValues} from './cookie.ts';
 import {FormParts, type FormPart} from './form-parts.ts';
 import {hostOf, refuseWrongHost} from './host.ts';
 import {anything, checkOptions, count, flag, kind, object, objectWith, text, type Kinds} from '../options.ts';
-import {hasLeft, watchEnd, type AnswerEnd, type Outgoing} from './outgoing.ts';
+import {hasLeft, watchEnd, watchLate, type AnswerEnd, type Outgoing} from './outgoing.ts';
 import {decodePath, patternSegment, splitTarget} from './path.ts';
 import type {RequestKey} from './request-key.ts';
 import type {Response} from './response.ts';
@@ -127,6 +127,7 @@ export class Request {
   #values: unknown[] | undefined;
   #settlers: ((response: Response) => Awaitable<void>)[] | undefined;
   #listeners: ((response: Response, end: AnswerEnd) => void)[] | undefined;
+  #answer: Response | undefined;
   #walked = 0;
   /** Name, segment, name, segment, … */
   #captured: string[] | undefined;
@@ -228,18 +229,26 @@ export class Request {
     return undefined;
   }
 
-  /** @internal Have this called when the answer has gone out, or goes out no further. It must not fail. */
+  /**
+   * @internal Have this called when the answer has gone out, or goes out no further: at once, where it has. It must not fail. Whoever
+   * asks for it first when the answer is on its way is not told how much of a stream went out.
+   */
   afterAnswer(tell: (response: Response, end: AnswerEnd) => void): void {
+    const isFirst = this.#listeners === undefined;
     (this.#listeners ??= []).push(tell);
+    if (isFirst && this.#answer) watchLate(this.#answer, this.#outgoing, end => this.#tellEnd(end));
   }
 
   /** @internal The answer is about to go out. */
   handOver(response: Response): void {
-    const listeners = this.#listeners;
-    if (!listeners) return;
-    watchEnd(response, this.#outgoing, end => {
-      for (const tell of listeners) tell(response, end);
-    });
+    this.#answer = response;
+    if (this.#listeners) watchEnd(response, this.#outgoing, end => this.#tellEnd(end));
+  }
+
+  #tellEnd(end: AnswerEnd): void {
+    const listeners = this.#listeners!;
+    this.#listeners = undefined;
+    for (const tell of listeners) tell(this.#answer!, end);
   }
 
   /** Every segment of the path, decoded. Throws a 400 for a path that can't be decoded. */
