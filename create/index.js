@@ -65,9 +65,16 @@ const bold = text => styleText('bold', text);
 function tellNext(folder, {template, install: isInstalled}) {
   const run = packageManager();
   const way = relative('', folder);
-  const steps = [...(way ? [`cd ${way}`] : []), ...(isInstalled ? [] : [`${run} install`]), `${run} run dev`];
+  const steps = [...(way ? [`cd ${quoted(way)}`] : []), ...(isInstalled ? [] : [`${run} install`]), `${run} run dev`];
   process.stdout.write(`\nMade ${bold(way || '.')} from the template ${template}. Next:\n\n`);
   process.stdout.write(`${steps.map(step => `  ${bold(step)}\n`).join('')}\n`);
+}
+
+/** A path as a shell takes it, whatever is in it. */
+function quoted(path) {
+  const safe = path.startsWith('-') ? `./${path}` : path;
+  if (/^[\w.,:@%+=/\\-]+$/.test(safe)) return safe;
+  return process.platform === 'win32' ? `"${safe}"` : `'${safe.replaceAll("'", `'\\''`)}'`;
 }
 
 const command = said();

@@ -1,6 +1,6 @@
 // Makes the files of a new site, and what may be done with them next.
 import {spawnSync} from 'node:child_process';
-import {cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync} from 'node:fs';
+import {cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync} from 'node:fs';
 import {basename, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
@@ -25,35 +25,56 @@ const renamed = {_gitignore: '.gitignore', _dockerignore: '.dockerignore'};
 export function faultOf(name) {
   const folder = resolve(name);
   if (packageName(folder) === '') return `${JSON.stringify(name)} has no letter or digit to name a package by.`;
-  if (existsSync(folder) && readdirSync(folder).some(file => file !== '.git')) {
-    return `${folder} is there already, and not empty. Give another name.`;
-  }
-  return undefined;
+  const there = lstatSync(folder, {throwIfNoEntry: false});
+  if (!there) return undefined;
+  if (there.isSymbolicLink()) return `${folder} is a link. Give another name, or the folder that it leads to.`;
+  if (!there.isDirectory()) return `${folder} is there already, and is no folder. Give another name.`;
+  return readdirSync(folder).some(file => file !== '.git')
+    ? `${folder} is there already, and not empty. Give another name.`
+    : undefined;
 }
 
 /** Makes the files of a site; gives the folder. Nothing that is there is written over. */
-export function make({name, template, espalier}) {
-  const fault = faultOf(name);
-  if (fault) throw new Refusal(fault);
-  const folder = resolve(name);
+export function make(wish) {
+  const folder = resolve(wish.name);
+  try {
+    const fault = faultOf(wish.name);
+    if (fault) throw new Refusal(fault);
+    write(folder, wish);
+    return folder;
+  } catch (error) {
+    // What the system refuses: a disk that is full, a folder above that is a file or of somebody else.
+    if (error.syscall === undefined) throw error;
+    throw new Refusal(`${folder} could not be made: ${error.message}.`);
+  }
+}
+
+function write(folder, {template, espalier}) {
   mkdirSync(folder, {recursive: true});
   for (const layer of ['common', ...layers[template], template]) {
     cpSync(fileURLToPath(new URL(`templates/${layer}`, import.meta.url)), folder, {recursive: true});
   }
   for (const [from, to] of Object.entries(renamed)) renameSync(join(folder, from), join(folder, to));
-  fill(folder, {name: packageName(folder), espalier});
-  return folder;
+  nameIn(folder, packageName(folder));
+  depend(join(folder, 'package.json'), espalier);
 }
 
-/** Puts names where a template has `{{name}}`. */
-function fill(folder, values) {
+/** Puts the name of the site where a template has `{{name}}`. */
+function nameIn(folder, name) {
   for (const entry of readdirSync(folder, {withFileTypes: true, recursive: true})) {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath, entry.name);
     const text = readFileSync(file, 'utf8');
-    const filled = text.replace(/\{\{(name|espalier)\}\}/g, (_all, key) => values[key]);
-    if (filled !== text) writeFileSync(file, filled);
+    const named = text.replaceAll('{{name}}', name);
+    if (named !== text) writeFileSync(file, named);
   }
+}
+
+/** Says which Espalier the site is for. */
+function depend(file, espalier) {
+  const manifest = JSON.parse(readFileSync(file, 'utf8'));
+  manifest.dependencies.espalier = espalier;
+  writeFileSync(file, `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
 /** A name that npm takes, and that a cookie may have. */

@@ -1,5 +1,14 @@
-import {execFile} from 'node:child_process';
-import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {execFile, execFileSync} from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -32,7 +41,7 @@ for (const template of templates) {
     const folder = folderOf(t);
     const {code, stdout} = await create(folder, 'My Shop', '--template', template);
     t.is(code, 0);
-    t.regex(stdout, /cd My Shop\n.*npm install\n.*npm run dev/s);
+    t.regex(stdout, /cd 'My Shop'\n.*npm install\n.*npm run dev/s);
     const site = join(folder, 'My Shop');
     const {name, dependencies} = JSON.parse(readFileSync(join(site, 'package.json'), 'utf8')) as {
       name: string;
@@ -74,6 +83,44 @@ test('nothing that is there is written over', async t => {
   t.is(code, 1);
   t.regex(stderr, /shop is there already, and not empty\. Give another name\.\n$/);
   t.deepEqual(readdirSync(join(folder, 'shop')), ['notes.txt']);
+});
+
+test('a place where no folder can be made is refused in a sentence', async t => {
+  const folder = folderOf(t);
+  writeFileSync(join(folder, 'file'), 'mine');
+  symlinkSync('nowhere', join(folder, 'dangling'));
+  mkdirSync(join(folder, 'empty'));
+  symlinkSync('empty', join(folder, 'link'));
+  for (const [name, said] of [
+    ['file', /^\/\S+\/file is there already, and is no folder\. Give another name\.\n$/],
+    ['dangling', /^\/\S+\/dangling is a link\. Give another name, or the folder that it leads to\.\n$/],
+    ['link', /^\/\S+\/link is a link\. Give another name, or the folder that it leads to\.\n$/],
+    ['file/below', /^\/\S+\/below could not be made: ENOTDIR: [^\n]+\.\n$/],
+  ] as const) {
+    const {code, stderr} = await create(folder, name);
+    t.is(code, 1, name);
+    t.regex(stderr, said);
+  }
+  t.is(readFileSync(join(folder, 'file'), 'utf8'), 'mine');
+  t.deepEqual(readdirSync(join(folder, 'empty')), []);
+});
+
+test('whatever is given as the version of Espalier, package.json is JSON and says so', async t => {
+  const folder = folderOf(t);
+  const espalier = '1","x": "file:a b\\c';
+  t.is((await create(folder, 'shop', '--espalier', espalier)).code, 0);
+  const {dependencies} = JSON.parse(readFileSync(join(folder, 'shop/package.json'), 'utf8')) as {dependencies: object};
+  t.deepEqual(dependencies, {espalier});
+});
+
+test('the command that leads into the folder can be pasted, whatever the folder is called', async t => {
+  const folder = folderOf(t);
+  for (const name of ["Ada's shop", 'a $(touch b) "c"', './-x', 'plain']) {
+    const {stdout} = await create(folder, name);
+    const [, cd] = /^ *(cd .+)$/m.exec(stdout)!;
+    t.is(execFileSync('sh', ['-c', `${cd} && pwd`], {cwd: folder, encoding: 'utf8'}), `${resolve(folder, name)}\n`);
+  }
+  t.false(existsSync(join(folder, 'b')));
 });
 
 test('an empty folder, and one with a git repository alone, may be the site', async t => {
