@@ -27,6 +27,8 @@ import {cors, openApi, requireSignIn, Socket, sse} from 'espalier/builtin';
 import {securityHeaders} from 'espalier/builtin/security-headers';
 import {TestClock} from 'espalier/testing';
 import {selfSigned} from './certificate.ts';
+import {project} from './cli/project.ts';
+import {counting, Running} from './cli/running.ts';
 import {until} from './until.ts';
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -73,6 +75,26 @@ test('the seed in a browser: the id stays over a reload, and is a new one after 
   await page.goBack();
   t.regex(await shown(), /^Your session id is: [\w-]{43}$/);
   t.not(await shown(), first);
+});
+
+test('in development a browser is shown the mistake, and the site by itself when it is mended, with the session of before', async t => {
+  const dev = new Running(t, ['dev', 'shop.ts'], project(t, counting));
+  const {page} = await browse(t);
+  await page.goto(await dev.url());
+  await page.locator('text=one 1').waitFor();
+  dev.write('word.ts', `export const word = 'two`);
+  await dev.prints(/Unterminated string literal/);
+  await page.reload();
+  t.is(await page.title(), 'The program does not run');
+  t.regex(await page.locator('body').innerText(), /word\.ts:1:\d+\s+> 1 \| export const word = 'two/);
+  const refused: string[] = [];
+  page.on('console', message => refused.push(message.text()));
+  dev.write('word.ts', `export const word = 'two';`);
+  await page.locator('text=two 2').waitFor();
+  t.deepEqual(
+    refused.filter(text => text.includes('Content Security Policy')),
+    [],
+  );
 });
 
 @Resource()
