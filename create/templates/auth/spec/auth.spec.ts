@@ -3,6 +3,7 @@ import test from 'node:test';
 import {ContainerModule} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {Accounts} from '../src/accounts.ts';
+import {errorPage} from '../src/errors.ts';
 import {Home} from '../src/home.ts';
 import {Mailer, type Mail} from '../src/mail.ts';
 import {remembered} from '../src/sign-in.ts';
@@ -15,7 +16,7 @@ function newSite() {
     bind(Accounts).toConstantValue(new Accounts(':memory:'));
     bind(Mailer).toConstantValue({send: async (mail: Mail) => void mails.push(mail)});
   });
-  const site = testSite(Home, {modules: [services]});
+  const site = testSite(Home, {modules: [services], onError: errorPage});
   return {...site, mails};
 }
 
@@ -71,6 +72,15 @@ test('somebody signs in with the password, and out', async () => {
   assert.equal((await visitor.get('/account')).status, 200);
   await visitor.post('/sign-out', form({}));
   assert.equal((await visitor.get('/account', {redirect: 'manual'})).status, 401);
+});
+
+test('a browser is told that the password is wrong', async () => {
+  const {another} = await ada();
+  const answer = await another().post('/sign-in', {
+    ...form({email: 'ada@example.org', password: 'byron'}),
+    headers: {accept: 'text/html'},
+  });
+  assert.match(await answer.text(), /<p>The address or the password is wrong\.<\/p>/);
 });
 
 test('after some wrong passwords no more are tried', async () => {

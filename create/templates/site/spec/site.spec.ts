@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import {Get, Resource, createError} from 'espalier';
 import {testSite} from 'espalier/testing';
 import {errorPage} from '../src/errors.ts';
 import {Home} from '../src/home.ts';
@@ -35,5 +36,29 @@ test('a browser is shown a page for what is not there', async () => {
     .visitor()
     .get('/nowhere', {headers: {accept: 'text/html'}});
   assert.equal(answer.status, 404);
-  assert.match(await answer.text(), /There is nothing here\./);
+  assert.match(await answer.text(), /<p>There is nothing at this path\.<\/p>/);
+});
+
+@Resource()
+class Failing {
+  @Get()
+  show() {
+    const errors = [{in: 'body', pointer: '/size', detail: 'Too <small>.'}];
+    throw createError(422, 'That is no order.', {errors});
+  }
+}
+
+test('a browser is shown what createError was told to say, with each field', async () => {
+  const answer = await testSite(Failing, {onError: errorPage})
+    .visitor()
+    .get('/', {headers: {accept: 'text/html'}});
+  assert.match(await answer.text(), /<p>That is no order\.<\/p><ul><li>size: Too &lt;small&gt;\.<\/li><\/ul>/);
+});
+
+test('a browser is not shown the codes of Espalier', async () => {
+  const answer = await testSite(Home, {onError: errorPage})
+    .visitor()
+    .post('/guestbook', {headers: {accept: 'text/html', cookie: 'sid=x', origin: 'https://elsewhere.example'}});
+  assert.equal(answer.status, 403);
+  assert.match(await answer.text(), /<p>You may not do that\.<\/p>/);
 });
