@@ -69,6 +69,30 @@ for (const template of templates) {
   });
 }
 
+for (const template of templates) {
+  test(`the README of the template ${template} has a row for each environment variable that the site reads`, async t => {
+    const folder = folderOf(t);
+    await create(folder, 'shop', '--template', template);
+    const site = join(folder, 'shop');
+    const source = filesIn(join(site, 'src')).map(file => readFileSync(file, 'utf8'));
+    const [taken] = source.flatMap(text => /const \{(.+)\} = process\.env;/.exec(text)?.[1] ?? []);
+    const named = source.flatMap(text => [...text.matchAll(/process\.env\['(\w+)'\]/g)].map(([, name]) => name!));
+    const read = new Set([...named, ...(taken?.split(', ') ?? []), 'NODE_ENV', 'PORT', 'HOST']);
+    const rows = readFileSync(join(site, 'README.md'), 'utf8').match(/^\| `[A-Z].*?` \|/gm)!;
+    const told = rows.flatMap(row => row.match(/\w+/g)!);
+    t.deepEqual(told.toSorted(), [...read].toSorted());
+  });
+}
+
+test('the image lets the site write into one folder, which neither git nor another image takes along', async t => {
+  const folder = folderOf(t);
+  await create(folder, 'shop');
+  const linesOf = (file: string) => readFileSync(join(folder, 'shop', file), 'utf8').split('\n');
+  t.true(linesOf('Dockerfile').includes('RUN mkdir data && chown node data'));
+  t.true(linesOf('.gitignore').includes('data'));
+  t.true(linesOf('.dockerignore').includes('data'));
+});
+
 test('without a name and a template it makes a small site in my-site', async t => {
   const folder = folderOf(t);
   t.is((await create(folder)).code, 0);

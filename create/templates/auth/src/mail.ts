@@ -22,6 +22,10 @@ export class PrintingMailer implements Mailer {
 
 /** In production nothing may be printed: whoever reads the log could use the links. */
 export class NoMailer implements Mailer {
+  constructor() {
+    process.stderr.write('No mail can be sent, so nobody can sign up: bind a Mailer of your own in src/main.ts.\n');
+  }
+
   async send(): Promise<void> {
     throw new Error('No mail can be sent: bind a Mailer of your own in src/main.ts.');
   }

@@ -1,4 +1,3 @@
-import {join} from 'node:path';
 import {ContainerModule, SessionStore, serve} from 'espalier';
 import {accessLog} from 'espalier/builtin';
 import {securityHeaders} from 'espalier/builtin/security-headers';
@@ -7,14 +6,19 @@ import {Accounts} from './accounts.ts';
 import {errorPage} from './errors.ts';
 import {Home} from './home.ts';
 import {Mailer, NoMailer, PrintingMailer} from './mail.ts';
-import {settings} from './settings.ts';
+import {databasePath, settings} from './settings.ts';
 
 const services = new ContainerModule(({bind}) => {
   bind(Accounts)
-    .toConstantValue(new Accounts(join(settings.data, 'accounts.db')))
+    .toDynamicValue(() => new Accounts(databasePath('accounts.db')))
+    .inSingletonScope()
     .onDeactivation(accounts => accounts.close());
-  bind(SessionStore).toConstantValue(new SqliteStore({path: join(settings.data, 'sessions.db')}));
-  bind(Mailer).toConstantValue(settings.production ? new NoMailer() : new PrintingMailer());
+  bind(SessionStore)
+    .toDynamicValue(() => new SqliteStore({path: databasePath('sessions.db')}))
+    .inSingletonScope();
+  bind(Mailer)
+    .toDynamicValue(() => (settings.production ? new NoMailer() : new PrintingMailer()))
+    .inSingletonScope();
 });
 
 await serve(Home, {
@@ -23,5 +27,5 @@ await serve(Home, {
   modules: [services],
   trustProxy: settings.trustProxy,
   // Another name than those of other sites on this host.
-  sessions: {cookie: {name: '{{name}}'}},
+  sessions: {cookie: {name: '{{name}}'}, insecure: settings.insecure},
 });

@@ -9,5 +9,5 @@ await serve(Home, {
   onError: errorPage,
   trustProxy: process.env['TRUST_PROXY'] ?? false,
   // Another name than those of other sites on this host.
-  sessions: {cookie: {name: '{{name}}'}},
+  sessions: {cookie: {name: '{{name}}'}, insecure: process.env['INSECURE_HTTP'] === 'yes'},
 });
