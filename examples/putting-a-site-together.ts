@@ -21,7 +21,7 @@ async function api(request: globalThis.Request): Promise<globalThis.Response> {
 @Child('api', mount(api))
 @Child('old', proxy(oldUrl, {timeout: 10_000}))
 @Child('blog', redirectTo('https://blog.example.org', {below: true, status: 308}))
-@Child('health', health({checks: {old: () => fetch(oldUrl)}}))
+@Child('health', health({checks: {old: async () => (await fetch(oldUrl)).ok}}))
 class Shop {
   @Get()
   show() {

@@ -359,6 +359,40 @@ test('every link between pages leads somewhere', t => {
   }
 });
 
+/** What a heading is linked to by, as GitHub makes it. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\p{M} _-]/gu, '')
+    .replaceAll(' ', '-');
+
+const withoutBlocks = (page: string) => read(page).replaceAll(/^```[^]*?^```$/gm, '');
+
+test('every link to a section leads to a heading', t => {
+  const headings = (page: string) =>
+    [...withoutBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!));
+  for (const page of pages) {
+    for (const [, target, section] of read(page).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)) {
+      const there = target === '' ? page : new URL(target!, `file:///${page}`).pathname.slice(1);
+      t.true(headings(there).includes(section!), `${page} links to ${target}#${section}`);
+    }
+  }
+});
+
+test('no table of members or options has two rows for one of them', t => {
+  for (const page of pages) {
+    for (const [table] of withoutBlocks(page).matchAll(/^\| (?:member|option) \|.*(?:\n\|.*)*/gm)) {
+      const first: string[] = table.match(/^\| `[^|]+/gm) ?? [];
+      const doubled = first.filter((cell, at) => first.indexOf(cell) !== at);
+      t.deepEqual(doubled, [], page);
+    }
+  }
+});
+
+test('an empty line stands before every heading', t => {
+  for (const page of pages) t.notRegex(withoutBlocks(page), /[^\n]\n#{1,6} /, page);
+});
+
 /** Run a compiled example on a free port. */
 function run(example: string, environment: object): ChildProcess {
   const program = example.replace(/^/, 'dist/').replace(/\.ts$/, '.js');
