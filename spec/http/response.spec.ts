@@ -452,6 +452,14 @@ test('negotiate() refuses a name that is no type', t => {
   t.throws(() => new Response().negotiate({pdf: () => ''}), {code: 'OPTION_INVALID', message: /has no "pdf"/});
 });
 
+test('negotiate() refuses what is no function, also where another is chosen', t => {
+  const answers = {json: () => 7, html: '<p>8</p>'} as unknown as {json: () => unknown};
+  t.throws(() => new Response().negotiate(answers), {
+    code: 'OPTION_INVALID',
+    message: /^negotiate\(\): what stands for "html" is a string\. Give a function, .*: \{"html": \(\) => …\}\./,
+  });
+});
+
 test('a response of no site has no conditions, and is negotiated as for who takes anything', t => {
   const response = new Response();
   response.lastModified = 0;

@@ -1,6 +1,7 @@
 import {validateHeaderName, validateHeaderValue} from 'node:http';
 import createError from 'http-errors';
 import Negotiator from 'negotiator';
+import {describe} from '../errors.ts';
 import {checkOptions, optionInvalid} from '../options.ts';
 import {refuseUnmet, timeOf} from './conditions.ts';
 import type {Conversation} from './conversation.ts';
@@ -159,11 +160,12 @@ export class Response {
    * What the client takes most gladly, by its `Accept`; of what it takes as gladly the first. Each function gives what a handler may
    * return, and the one that is chosen is called. The names are `html`, `json`, `text` and `xml`, or types in full, as `'text/csv'`:
    * the answer has that type, unless the function sets another. Sets `Vary: Accept`. Throws a 406 where the client takes none of
-   * them (RFC 9110, section 12.5.1), and `OPTION_INVALID` for another name.
+   * them (RFC 9110, section 12.5.1), and `OPTION_INVALID` for another name, and for what is no function.
    */
   negotiate<T extends Readonly<Record<string, () => unknown>>>(answers: T): ReturnType<T[keyof T]> {
     const names = Object.keys(answers);
     const types = names.map(typeNamed);
+    for (const [name, answer] of Object.entries(answers)) refuseUncallable(name, answer);
     this.#vary('Accept');
     const type = new Negotiator(this.request ?? {headers: {}}).mediaType(types);
     if (type === undefined) {
@@ -318,6 +320,12 @@ function typeNamed(name: string): string {
   throw optionInvalid(
     `negotiate() has no "${name}". Its names are html, json, text and xml, or types in full, as "text/csv".`,
   );
+}
+
+function refuseUncallable(name: string, answer: unknown): void {
+  if (typeof answer === 'function') return;
+  const wayOut = `Give a function, which is called where that is chosen: {${JSON.stringify(name)}: () => …}.`;
+  throw optionInvalid(`negotiate(): what stands for "${name}" is ${describe(answer)}. ${wayOut}`);
 }
 
 /** Whether what is said by a header of this name stands beside what was said before. */
