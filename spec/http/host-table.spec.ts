@@ -51,7 +51,12 @@ test('an asterisk is for all below, however deep; the longest name wins, and a w
   t.is(hosts.find('b.example.org'), '*.example.org');
   t.is(hosts.find('example.org'), undefined);
   t.is(hosts.find('xexample.org'), undefined);
-  t.is(hosts.find('.example.org'), '*.example.org');
+});
+
+test('a host with an empty part is below nothing', t => {
+  const hosts = table('*.example.org');
+  for (const host of ['.example.org', 'a..example.org', '..example.org:80', 'a.example..org'])
+    t.is(hosts.find(host), undefined, host);
 });
 
 test('one asterisk alone is for all others, and for no host', t => {

@@ -3,6 +3,8 @@ import {hostnameOf} from './host.ts';
 
 /** A host name has no more characters (RFC 1035, section 2.3.4). */
 const longestName = 253;
+/** Between two dots, or before the first, a name has at least one character (RFC 1035, section 3.1). */
+const hasEmptyLabel = /^\.|\.\./;
 
 /** Things by the names of hosts: `shop.example.org`, `*.example.org` for all below it, `[::1]`, and `*` for all others. */
 export class HostTable<T> {
@@ -28,7 +30,8 @@ export class HostTable<T> {
   }
 
   #look(name: string): T | undefined {
-    if (this.#named.has(name) || this.#below.size === 0 || name.length > longestName) return this.#named.get(name);
+    const isNone = name.length > longestName || hasEmptyLabel.test(name);
+    if (this.#named.has(name) || this.#below.size === 0 || isNone) return this.#named.get(name);
     for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
       const found = this.#below.get(name.slice(dot + 1));
       if (found !== undefined) return found;
@@ -40,7 +43,7 @@ export class HostTable<T> {
 function nameIn(call: string, host: string, name: string): string {
   const bracketed = /^[\da-f:.]*:[\da-f:.]*:[\da-f:.]*$/i.test(name) ? `[${name}]` : name;
   const url = /[/?#@\\*\s]/.test(bracketed) ? null : URL.parse(`http://${bracketed}`);
-  if (url && !/:\d*$/.test(bracketed)) return hostnameOf(bracketed);
+  if (url && !/:\d*$/.test(bracketed) && !hasEmptyLabel.test(name)) return hostnameOf(bracketed);
   const wayOut =
     'Give a name like "shop.example.org", "*.example.org" or "[::1]", without a port, or "*" for all others.';
   throw optionInvalid(`${call}: ${JSON.stringify(host)} is no name of a host. ${wayOut}`);
