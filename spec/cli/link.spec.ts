@@ -20,7 +20,7 @@ test('a program that listens by itself is run too, and one whose port is taken i
   t.is(await (await fetch(url)).text(), 'home');
   const taken = new Running(t, ['serve', 'own.js', '--port', new URL(url).port], folder);
   t.is(await taken.ended(), 1);
-  t.regex(taken.output, /Port \d+ of 127\.0\.0\.1 is taken\. .* \[PORT_TAKEN\]/);
+  t.regex(taken.output, /Port \d+ of 127\.0\.0\.1 is taken\. .* another port \(--port 8081\)\. \[PORT_TAKEN\]/);
 });
 
 test('two sites of a program have a port each, and a program ends when its sites are closed', async t => {

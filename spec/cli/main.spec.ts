@@ -28,6 +28,7 @@ test('a command line that is wrong ends with code 2, says why, and prints nothin
     [['tree', '--jsn', 'x.ts'], /^error: unknown option '--jsn'\n\(Did you mean --json\?\)\n$/],
     [['tree', 'nowhere.ts'], /'nowhere\.ts' is invalid for argument 'file'\. There is no such file\.\n$/],
     [['tree', '.'], /There is no such file\.\n$/],
+    [['dev', '.'], /That is a folder\. To serve it, with its scripts: espalier serve \.\n$/],
   ];
   for (const [args, expected] of cases) {
     const {code, stdout, stderr} = await espalier(args);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync, readFileSync, statSync} from 'node:fs';
 import {styleText} from 'node:util';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import type {DevOptions} from './dev.ts';
@@ -37,6 +37,11 @@ function looking(name: string, description: string): Command {
     .option('--json', 'print plain data');
 }
 
+function runnable(path: string): string {
+  if (!statSync(path, {throwIfNoEntry: false})?.isDirectory()) return existing(path);
+  throw new InvalidArgumentError(`That is a folder. To serve it, with its scripts: espalier serve ${path}`);
+}
+
 function existing(path: string): string {
   if (isFile(path)) return path;
   throw new InvalidArgumentError('There is no such file.');
@@ -69,7 +74,7 @@ looking('openapi', 'print the OpenAPI document').action(async (file: string) => 
 program
   .command('dev')
   .description('run a program, and run it anew when one of its files changes')
-  .argument('<file>', 'a program that calls serve(), or exports its root class by default', existing)
+  .argument('<file>', 'a program that calls serve(), or exports its root class by default', runnable)
   .option('-p, --port <number>', 'listen on this port', portIn)
   .option('--host <name>', 'listen on this name or address')
   .option('--https', 'listen with TLS, by a certificate made for this time')

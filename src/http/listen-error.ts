@@ -1,3 +1,4 @@
+import {commandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
 
 /** What can be done about a system that refuses to listen. */
@@ -13,7 +14,8 @@ const waysOut: Readonly<Record<string, string>> = {
 /** The error for a port and host that can't be listened at. */
 export function listenError(cause: NodeJS.ErrnoException, port: number, host: string): EspalierError {
   if (cause.code === 'EADDRINUSE') {
-    const wayOut = 'Stop what listens there, or choose another port (PORT=8081).';
+    const another = commandLine().host ? '--port 8081' : 'PORT=8081';
+    const wayOut = `Stop what listens there, or choose another port (${another}).`;
     return new EspalierError('PORT_TAKEN', `Port ${port} of ${host} is taken. ${wayOut}`, {cause});
   }
   const reason = `Can't listen on port ${port} of ${host}: ${cause.message.replace(/\.$/, '')}.`;
