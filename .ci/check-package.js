@@ -1,8 +1,8 @@
 // What users would install, looked at as they get it: the packed tarball, by publint and attw, and as a newcomer uses it.
 import {execFileSync, spawn} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {join, resolve} from 'node:path';
 import {createInterface} from 'node:readline';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-package-'));
@@ -15,19 +15,35 @@ const page = readFileSync('docs/getting-started.md', 'utf8');
 const blocks = kind =>
   [...page.matchAll(new RegExp(`^\`\`\`${kind}\\b.*\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, body]) => body);
 
-/** What a newcomer does, with the tarball in place of the name: the page's commands, settings and program, and a visit. */
+/** What a newcomer does, with the tarball in place of the name: the page's commands, and a visit. */
 async function getStarted(tarball) {
   const commands = blocks('sh').join('').trim().split('\n');
   const start = commands.pop();
-  const typescript = JSON.parse(readFileSync('package.json', 'utf8')).devDependencies.typescript;
-  const install = line =>
-    line.replace(' espalier ', ` ${tarball} `).replace(' typescript', ` typescript@${typescript} --no-audit --no-fund`);
-  run('sh', ['-ec', commands.map(install).join('\n')], {cwd: folder});
-  const cwd = join(folder, 'hello');
+  const create = `node ${resolve('create/index.js')}`;
+  const make = line => line.replace('npm create espalier', create).replace(' -- ', ` --espalier file:${tarball} `);
+  run('sh', ['-ec', commands.map(make).join('\n')], {cwd: folder});
+  await visit(start, join(folder, 'hello'));
+  countPackages(join(folder, 'hello'));
+  await goOn(join(folder, 'hello/mine'));
+}
+
+/** In a project that somebody has: the page's settings and program pass the compiler, and run. */
+async function goOn(cwd) {
+  mkdirSync(cwd);
+  writeFileSync(join(cwd, 'package.json'), '{"type": "module"}');
   writeFileSync(join(cwd, 'tsconfig.json'), blocks('json')[0]);
   writeFileSync(join(cwd, 'main.ts'), blocks('ts')[0]);
-  run('npx', ['tsc', '--noEmit'], {cwd});
-  await visit(start, cwd);
+  run('../node_modules/.bin/tsc', ['--noEmit'], {cwd});
+  await visit('../node_modules/.bin/espalier dev main.ts', cwd);
+}
+
+/** What a site brings to a server is no more than the project holds itself to. */
+function countPackages(cwd) {
+  const lines = String(output('npm', ['ls', '--prefix', cwd, '--all', '--parseable', '--omit=dev']))
+    .trim()
+    .split('\n');
+  const packages = lines.length - 1;
+  if (packages > 60) throw new Error(`A site with a session brings ${packages} packages.`);
 }
 
 /** Start the site, as in a terminal, and hold the first answer. */

@@ -13,7 +13,9 @@ class Home {
   async greet() {
     const session = await this.sessions.getSession();
     const {count} = await session.update(Visits, visits => visits.count++);
-    return html`<h1>Visit ${count}</h1>`;
+    return html`<!doctype html>
+      <title>hello</title>
+      <h1>Visit ${count}</h1>`;
   }
 }
 

@@ -118,7 +118,7 @@ test('a page links to each program in examples/mounting', t => {
 const firstSteps = (page: string) =>
   ['sh', 'json'].map(kind =>
     blocksOf(page)
-      .filter(block => block.kind === kind && !block.body.startsWith('npm c'))
+      .filter(block => block.kind === kind && !block.body.startsWith('npm ci '))
       .map(({body}) => body)
       .join(''),
   );
@@ -132,6 +132,13 @@ test('docs/getting-started.md has a whole program, and six commands at most', t 
   const [commands] = firstSteps('docs/getting-started.md');
   t.true(commands!.trim().split(/\n|&&/).length <= 6);
   t.true(read('docs/getting-started.md').split('\n').length <= 95, 'It is one screen.');
+});
+
+test('the program of docs/getting-started.md is what create makes from the template minimal', t => {
+  const home = read('create/templates/minimal/src/home.ts')
+    .replace('{{name}}', 'hello')
+    .replace('export class', 'class');
+  t.true(read('examples/getting-started.ts').includes(home.slice(home.indexOf('\n'))));
 });
 
 test('README.md has the commands and the settings of docs/getting-started.md', t => {
