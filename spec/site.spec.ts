@@ -1,6 +1,7 @@
 import {createServer, request as httpRequest} from 'node:http';
 import {connect as connectHttp2} from 'node:http2';
 import {connect, type AddressInfo, type Socket} from 'node:net';
+import {join} from 'node:path';
 import {once} from 'node:events';
 import {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
@@ -35,8 +36,9 @@ import {
   type SiteError,
   type SiteOptions,
 } from 'espalier';
-import {virtualHosts} from 'espalier/builtin';
+import {sendFile, virtualHosts} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
+import {temporaryFolder} from './builtin/temp-folder.ts';
 import {selfSigned} from './certificate.ts';
 import {dial, listening} from './http/raw-socket.ts';
 import {until} from './until.ts';
@@ -679,6 +681,67 @@ test('of a handler that is late a stream is given back, an error is told, and th
     late.map(({message}) => message),
     ['PATCH /slow failed when its time was over.'],
   );
+});
+
+for (const isLate of [true, false]) {
+  test(`a stream without a first piece is given back where it comes ${isLate ? 'after' : 'before'} the end of its time`, async t => {
+    const {promise: released, resolve: release} = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    let isGivenBack = false;
+    @Resource()
+    class Root {
+      @Get()
+      async show() {
+        asked.resolve();
+        if (isLate) await released;
+        return new Readable({read: () => undefined}).once('close', () => (isGivenBack = true));
+      }
+    }
+    const {site: tested, clock, log} = testSite(Root, {handlerTimeout: 1000});
+    const url = await listening(t, tested);
+    const answered = fetch(url);
+    await asked.promise;
+    await setImmediate();
+    clock.advance(1000);
+    t.is((await answered).status, 503);
+    release();
+    await until(() => isGivenBack);
+    t.is(log.length, 1);
+  });
+}
+
+test('what onError answers to what was late may depend on the client, be a file, and be a stream', async t => {
+  for (const [accept, type, told] of [
+    ['text/html', 'text/html; charset=utf-8', 'a page of 503'],
+    ['application/json', 'application/json', '{"status":503}'],
+    ['text/css', 'text/css; charset=utf-8', '{\n  "type": "module"\n}\n'],
+    ['text/plain', 'text/plain; charset=utf-8', 'streamed'],
+  ] as const) {
+    const asked = Promise.withResolvers<void>();
+    @Resource()
+    class Root {
+      @Get()
+      show() {
+        asked.resolve();
+        return new Promise<never>(() => undefined);
+      }
+    }
+    const folder = temporaryFolder(t, {'busy.css': '{\n  "type": "module"\n}\n'});
+    const onError: SiteOptions['onError'] = ({status}, _request, response) =>
+      response.negotiate({
+        html: () => `a page of ${status}`,
+        json: () => ({status}),
+        'text/css': () => sendFile(join(folder, 'busy.css')),
+        text: () => Readable.from(['stream', 'ed']),
+      });
+    const {site: tested, clock} = testSite(Root, {handlerTimeout: 1000, onError});
+    const url = await listening(t, tested);
+    const answered = fetch(url, {headers: {accept}});
+    await asked.promise;
+    clock.advance(1000);
+    const answer = await answered;
+    t.deepEqual([answer.status, answer.headers.get('content-type'), await answer.text()], [503, type, told]);
+  }
 });
 
 test('an upload that is too large, for a handler that is late, holds up no other request of its connection', async t => {

@@ -473,9 +473,7 @@ export class Site {
   }
 
   #respond(request: Request, send: (response: Response) => void): void {
-    const response = new Response();
-    response.request = request;
-    response.isHead = request.method === 'HEAD';
+    const response = responseTo(request);
     const finish = () => this.#finish(request, response, send);
     const fail = (error: unknown) => proceed(this.#fail(error, request, response), finish);
     try {
@@ -504,8 +502,8 @@ export class Site {
     warn(this.#logger, `${way} was answered with a 503: it took more than ${this.#parts.handlerTimeout} ms.`);
     request.abort(new DOMException('The answer takes too long.', 'TimeoutError'));
     void this.#throwAway(responded, request, response, way);
-    const answer = new Response();
-    answer.isHead = response.isHead;
+    const answer = responseTo(request);
+    answer.signal = request.departure();
     answer.adopt(response);
     void proceed(this.#fail(error, request, answer), () => this.#finish(request, answer, send));
   }
@@ -619,6 +617,13 @@ export class Site {
 /** Why an answer is not the one that the classes alone tell of. */
 function decidedOnTheWay(status: number): string {
   return `By the classes alone this would be a ${status}: a method with @Child gave nothing, or middleware or the handler has decided.`;
+}
+
+function responseTo(request: Request): Response {
+  const response = new Response();
+  response.request = request;
+  response.isHead = request.method === 'HEAD';
+  return response;
 }
 
 // By identity: what a handler throws may throw itself when it is looked at.

@@ -112,6 +112,86 @@ test('a client that goes before the first chunk is sent ends the source too', as
   t.deepEqual(log, []);
 });
 
+/** What gives these chunks and then waits for more, and tells whether it was given back. */
+const idle: Record<string, (state: {isGivenBack: boolean}, ...given: string[]) => unknown> = {
+  'a Node stream': (state, ...given) => {
+    const stream = new Readable({read: () => undefined}).once('close', () => (state.isGivenBack = true));
+    for (const each of given) stream.push(each);
+    return stream;
+  },
+  'a web stream': (state, ...given) => webStream(state, given),
+  'the body of a Response': (state, ...given) => new globalThis.Response(webStream(state, given)),
+  'an iterator': (state, ...given) => ({
+    next: async () => (given.length > 0 ? {done: false, value: given.shift()} : new Promise(() => undefined)),
+    return: async () => {
+      state.isGivenBack = true;
+      return {done: true, value: undefined};
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  }),
+};
+
+function webStream(state: {isGivenBack: boolean}, given: readonly string[]): ReadableStream {
+  return new ReadableStream({
+    start: controller => {
+      for (const each of given) controller.enqueue(Buffer.from(each));
+    },
+    cancel: () => {
+      state.isGivenBack = true;
+    },
+  });
+}
+
+for (const [what, make] of Object.entries(idle)) {
+  test(`${what} that waits is given back when its client goes, before its first chunk and after it`, async t => {
+    for (const given of [[], ['first']]) {
+      const state = {isGivenBack: false};
+      const asked = Promise.withResolvers<void>();
+      const {port, log} = await streaming(t, () => {
+        asked.resolve();
+        return make(state, ...given);
+      });
+      const client = connect(port, '127.0.0.1', () => client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+      await asked.promise;
+      if (given.length > 0) await once(client, 'data');
+      client.destroy();
+      await until(() => state.isGivenBack);
+      t.deepEqual(log, []);
+    }
+  });
+
+  test(`${what} that fetch() answers with is given back when its reader cancels, and when the request is aborted`, async t => {
+    const {site} = await streaming(t, request => make(states.get(request.search)!, 'first'));
+    const states = new Map(['?cancel', '?abort'].map(each => [each, {isGivenBack: false}]));
+    const ask = async (search: string, signal?: AbortSignal) => {
+      const answer = await site.fetch(new globalThis.Request(`http://x/${search}`, {...(signal && {signal})}));
+      const reader = answer.body!.getReader();
+      t.is(Buffer.from((await reader.read()).value!).toString(), 'first');
+      return {reader, next: reader.read()};
+    };
+    const cancelled = await ask('?cancel');
+    await cancelled.reader.cancel();
+    t.true((await cancelled.next).done);
+    const controller = new AbortController();
+    const aborted = await ask('?abort', controller.signal);
+    controller.abort();
+    await t.throwsAsync(aborted.next, {name: 'AbortError'});
+    for (const state of states.values()) await until(() => state.isGivenBack);
+  });
+}
+
+test('a request whose answer is cancelled hears of it by its signal', async t => {
+  const left = Promise.withResolvers<unknown>();
+  const {site} = await streaming(t, ({signal}) => {
+    signal.addEventListener('abort', () => left.resolve(signal.reason));
+    return endless().chunks();
+  });
+  await (await site.fetch(new globalThis.Request('http://x/'))).body!.cancel();
+  t.like(await left.promise, {name: 'AbortError'});
+});
+
 test('a failure before the first chunk is answered as any other', async t => {
   const {url, log} = await streaming(t, () => failing());
   const response = await fetch(url);

@@ -424,6 +424,11 @@ export class Request {
     this.#endedBy.abort(reason);
   }
 
+  /** @internal Aborted when the client goes, and for nothing else: for who answers what was aborted otherwise. */
+  departure(): AbortSignal {
+    return enderOf(this.#outgoing, this.#given).signal;
+  }
+
   get #endedBy(): AbortController {
     return (this.#ender ??= enderOf(this.#outgoing, this.#given));
   }

@@ -22,6 +22,8 @@ export class Response {
   body: Body | undefined;
   /** @internal What this answers, in a site. */
   request: Request | undefined;
+  /** @internal Aborted when nobody waits for this any more. Default: that of the request. */
+  signal: AbortSignal | undefined;
   /** @internal Whether the answer is compared with the conditions of the request before it goes out. */
   isConditional = false;
   /** @internal What the connection goes over to: then the answer is a 101. */

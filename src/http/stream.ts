@@ -10,16 +10,17 @@ export type Chunk = string | Uint8Array;
 /**
  * The stream with its first chunk already there, so that what fails before it can still be answered properly, and headers
  * can be set until then. Later chunks are asked for in the context that this call was made in. `onEnd` is called when no more
- * will be: the stream has ended, has failed, or is read no further.
+ * will be: the stream has ended, has failed, or is read no further. Rejects with the reason of `signal` where that is aborted before
+ * the first chunk has come; then the source gives back what it holds.
  */
 export async function primed(
   source: AsyncIterable<unknown>,
   onEnd: () => void = () => undefined,
+  signal?: AbortSignal,
 ): Promise<{first: unknown; chunks: AsyncIterableIterator<Chunk>}> {
   const inContext = AsyncLocalStorage.snapshot();
-  hush(source);
-  const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
+  const iterator = iteratorOf(source);
+  const first = await (signal ? firstOf(iterator, signal) : iterator.next());
   refuseWrongChunk(first, iterator);
   let ready: IteratorResult<unknown> | undefined = first;
   const chunks: AsyncIterableIterator<Chunk> = {
@@ -44,6 +45,46 @@ export async function primed(
     [Symbol.asyncIterator]: () => chunks,
   };
   return {first: first.value, chunks};
+}
+
+async function firstOf(iterator: AsyncIterator<unknown>, signal: AbortSignal): Promise<IteratorResult<unknown>> {
+  const {promise: aborted, reject} = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener('abort', leave);
+  try {
+    if (signal.aborted) leave();
+    // It is asked all the same: what a generator holds it gives back only when it has begun.
+    return await Promise.race([aborted, iterator.next()]);
+  } catch (error) {
+    if (signal.aborted) ignore(promised(() => iterator.return?.()));
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** What reads a source, and gives back at once what that holds: streams have iterators that first wait for what was asked for. */
+export function iteratorOf(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  hush(source);
+  if (source instanceof ReadableStream) {
+    const reader = source.getReader();
+    return {
+      next: () => reader.read() as Promise<IteratorResult<unknown>>,
+      return: async () => {
+        await reader.cancel();
+        return done;
+      },
+    };
+  }
+  const iterator = source[Symbol.asyncIterator]();
+  if (!(source instanceof Readable)) return iterator;
+  return {
+    next: () => iterator.next(),
+    return: async () => {
+      source.destroy();
+      return done;
+    },
+  };
 }
 
 /** Whether what has come of a stream of this type is whole wherever it ends: of anything but events it is not. */
@@ -131,6 +172,17 @@ function giveBack(source: AsyncIterable<unknown>): unknown {
   if (source instanceof Readable) return source.destroy();
   if (source instanceof ReadableStream) return source.cancel();
   return source[Symbol.asyncIterator]().return?.();
+}
+
+/** What has been sent: Responses, streams and iterators. They give no more than once, unlike what makes an iterator anew each time. */
+const sent = new WeakSet<object>();
+
+/** Whether something that is about to be sent has nothing more to give. It has not, from then on. */
+export function isSpent(source: object): boolean {
+  if (sent.has(source) || (source instanceof Readable && source.readableEnded)) return true;
+  const isAnew = Symbol.asyncIterator in source && !('next' in source);
+  if (!isAnew || source instanceof Readable || source instanceof ReadableStream) sent.add(source);
+  return false;
 }
 
 /** A Node stream may fail when nobody reads it yet, or any more, as a file does that can't be opened: that would end the process. */

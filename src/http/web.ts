@@ -1,9 +1,9 @@
-import {Readable} from 'node:stream';
 import {brotliDecompressSync, constants, gunzipSync, inflateSync, zstdDecompressSync} from 'node:zlib';
 import createError from 'http-errors';
 import {bodyStream, endToEndHeaders, hasBody} from './hand-on.ts';
 import type {Request, RequestInit} from './request.ts';
 import {isOfConnection, type Response} from './response.ts';
+import {StoppableStream} from './stream.ts';
 
 /** What a WHATWG `Request` says, in our terms. */
 export function fromWebRequest(web: globalThis.Request): RequestInit {
@@ -38,19 +38,50 @@ export function toWebRequest(request: Request, path: string): globalThis.Request
   return web;
 }
 
-/** The answer as a WHATWG `Response`. */
+/** The answer as a WHATWG `Response`. Its stream ends with the `signal` of the request, and whoever cancels it has gone. */
 export function toWebResponse(response: Response): globalThis.Response {
   const headers = new Headers();
   const list = response.headerList();
   for (let at = 0; at < list.length; at += 2) headers.append(list[at]!, list[at + 1]!);
-  return new globalThis.Response(webBody(response.sentBody), {status: response.status, headers});
+  return new globalThis.Response(webBody(response), {status: response.status, headers});
 }
 
-function webBody(body: Response['sentBody']): BodyInit | null {
+function webBody({sentBody: body, request, signal = request?.signal}: Response): BodyInit | null {
   if (body === undefined) return null;
   if (typeof body === 'string' || body instanceof Uint8Array) return body as BodyInit;
-  const bytes = Readable.from(body, {objectMode: false});
-  return Readable.toWeb(bytes) as BodyInit;
+  const leave = () => stream.stop(false);
+  const stream = new StoppableStream(body, () => signal?.removeEventListener('abort', leave));
+  signal?.addEventListener('abort', leave);
+  if (signal?.aborted) leave();
+  return new ReadableStream<Uint8Array>(new Outlet(stream, () => request?.leave(), signal), {highWaterMark: 0});
+}
+
+/** Gives the chunks of a stream as they are asked for. */
+class Outlet implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #stream: StoppableStream;
+  readonly #onCancel: () => void;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(stream: StoppableStream, onCancel: () => void, signal: AbortSignal | undefined) {
+    this.#stream = stream;
+    this.#onCancel = onCancel;
+    this.#signal = signal;
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    try {
+      const {done, value} = await this.#stream.next();
+      if (done) controller.close();
+      else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value);
+    } catch (error) {
+      throw this.#signal?.aborted ? this.#signal.reason : error;
+    }
+  }
+
+  cancel(): void {
+    this.#stream.stop(true);
+    this.#onCancel();
+  }
 }
 
 /**

@@ -1,11 +1,10 @@
-import {Readable} from 'node:stream';
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {describe, EspalierError} from '../errors.ts';
 import {Conversation} from '../http/conversation.ts';
 import {Html} from '../http/html.ts';
 import type {Request} from '../http/request.ts';
 import {Response, type Body} from '../http/response.ts';
-import {dismiss, primed} from '../http/stream.ts';
+import {dismiss, isSpent, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
 import {Answer} from './answer.ts';
 import {isKept, lossIn, type Loss} from './loss.ts';
@@ -21,13 +20,13 @@ export function render(result: unknown, request: Request, response: Response): A
   if (result instanceof Conversation) return void (response.conversation = result);
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
-  if (result instanceof globalThis.Response) return renderWeb(result, response, method);
-  if (result instanceof Response) return renderOther(result, response, method);
+  if (result instanceof globalThis.Response) return renderWeb(result, request, response);
+  if (result instanceof Response) return renderOther(result, request, response);
   if (result instanceof Answer) {
     return proceed(result.begin(request, response), begun => render(begun, request, response));
   }
   // Before plain objects: an object literal can be an async iterable.
-  if (isAsyncIterable(result)) return renderStream(result, response, method);
+  if (isAsyncIterable(result)) return renderStream(result, request, response);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
   throw unsupported(method, describe(result));
 }
@@ -37,50 +36,47 @@ function fill(response: Response, body: Body, type: string): void {
   response.defaultType(type);
 }
 
-async function renderWeb(web: globalThis.Response, response: Response, method: string): Promise<void> {
+async function renderWeb(web: globalThis.Response, request: Request, response: Response): Promise<void> {
+  const method = response.giver;
   if (web.type === 'error') throw unsupported(method, 'a Response that stands for a network error');
+  if (web.body && isSpent(web)) throw unsupported(method, 'a Response that has been sent before');
   if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
-  if (web.bodyUsed) throw unsupported(method, 'a Response whose body has been read, or sent, before');
+  if (web.bodyUsed) throw unsupported(method, 'a Response whose body has been read before');
   response.status = web.status;
-  const first = web.body ? await begin(web.body as AsyncIterable<Uint8Array>, response) : undefined;
+  const first = web.body ? await begin(web.body as AsyncIterable<Uint8Array>, request, response) : undefined;
   adoptWebHeaders(web, response, first);
   if (response.body) response.defaultType('application/octet-stream');
 }
 
 /** What another site has answered. */
-function renderOther(other: Response, response: Response, method: string): Awaitable<void> {
+function renderOther(other: Response, request: Request, response: Response): Awaitable<void> {
+  const method = response.giver;
   if (other === response) throw unsupported(method, 'the Response that it was given');
-  if (sent.has(other)) throw unsupported(method, 'a Response that has been sent before');
-  sent.add(other);
+  if (isSpent(other)) throw unsupported(method, 'a Response that has been sent before');
   response.status = other.status;
   const {body} = other;
-  if (isAsyncIterable(body)) return proceed(begin(body, response), () => response.adopt(other));
+  if (isAsyncIterable(body)) return proceed(begin(body, request, response), () => response.adopt(other));
   response.body = body;
   return response.adopt(other);
 }
 
-async function renderStream(source: AsyncIterable<unknown>, response: Response, method: string): Promise<void> {
-  if (isUsed(source)) throw unsupported(method, 'a stream that has been read, or sent, before');
-  const first = await begin(source, response);
+async function renderStream(source: AsyncIterable<unknown>, request: Request, response: Response): Promise<void> {
+  if (isSpent(source)) throw unsupported(response.giver, 'a stream that has been read, or sent, before');
+  const first = await begin(source, request, response);
   response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }
 
-/** Responses, streams and iterators that were answered with. They give no more than once, unlike what makes an iterator anew each time. */
-const sent = new WeakSet<object>();
-
-function isUsed(source: AsyncIterable<unknown>): boolean {
-  if (sent.has(source) || (source instanceof Readable && source.readableEnded)) return true;
-  if (source instanceof Readable || source instanceof ReadableStream || 'next' in source) sent.add(source);
-  return false;
-}
-
-/** Have the stream be the body, and give its first chunk; where no body is sent, it gives back what it holds. */
-async function begin(source: AsyncIterable<unknown>, response: Response): Promise<unknown> {
+/**
+ * Have the stream be the body, and give its first chunk; where no body is sent, or nobody waits for it any more, it gives back what it
+ * holds.
+ */
+async function begin(source: AsyncIterable<unknown>, request: Request, response: Response): Promise<unknown> {
   response.body = source as Body;
   // Of what type it is, the first chunk tells; HEAD is to have it too.
   const isTyped = !response.isHead || response.header('Content-Type') !== undefined;
   if (response.sentBody === undefined && isTyped) return dismiss(source);
-  const {first, chunks} = await primed(source, () => response.onStreamEnd?.());
+  const signal = response.signal ?? request.signal;
+  const {first, chunks} = await primed(source, () => response.onStreamEnd?.(), signal);
   response.body = chunks;
   if (response.isHead) dismiss(chunks);
   return first;
