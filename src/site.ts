@@ -584,8 +584,8 @@ export class Site {
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
       if (response.conversation) response.conversation.afterEnd(() => request.leave());
-      else if (response.stream) response.onStreamEnd = () => (request.isOver = true);
-      else request.isOver = true;
+      else if (response.stream) response.onStreamEnd = () => request.end();
+      else request.end();
       request.handOver(response);
       send(response);
     });

@@ -1,10 +1,20 @@
+import {EventEmitter, once} from 'node:events';
+import {request as ask, type IncomingMessage} from 'node:http';
+import {connect as connectHttp2} from 'node:http2';
 import {Readable} from 'node:stream';
 import {buffer} from 'node:stream/consumers';
+import {setImmediate as turn} from 'node:timers/promises';
 import {gzipSync} from 'node:zlib';
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
+import {Post, Resource, type Request} from 'espalier';
+import {testSite} from 'espalier/testing';
 import {isHttpError} from 'http-errors';
 import {BodyReader} from '../../src/http/body-reader.ts';
 import type {BodyCoding} from '../../src/http/unpack.ts';
+import {toWebRequest} from '../../src/http/web.ts';
+import {selfSigned} from '../certificate.ts';
+import {until} from '../until.ts';
+import {answerOf, dial, listening} from './raw-socket.ts';
 
 /** A body that comes in these chunks, with these headers. */
 function incoming(chunks: readonly (string | Buffer)[], headers: Record<string, string> = {}) {
@@ -150,4 +160,146 @@ test('a bomb of a thousand megabytes is unpacked no further than the limit', asy
   const message = incoming(Array(10).fill(bomb), {'content-encoding': 'gzip'});
   t.is((await refusal(() => readBytes(message, 1024 * 1024, ['gzip'])))?.[0], 413);
   t.false(message.stream.readableEnded);
+});
+
+/** Every way to read the body of a request. */
+const readers: Readonly<Record<string, (request: Request) => Promise<unknown>>> = {
+  stream: request => buffer(request.stream()),
+  files: async request => {
+    for await (const part of request.files()) await part.text();
+  },
+  pieces: async request => {
+    for await (const part of request.files()) await buffer(part);
+  },
+  bytes: request => request.bytes(),
+  text: request => request.text(),
+  json: request => request.json(),
+  form: request => request.form(),
+  mounted: request => toWebRequest(request, '/').text(),
+};
+
+/** A site that reads bodies, and how that ended. `/READER/slow` waits for the body, `/READER/early` does not, `/READER/late` begins when its time is over. */
+function reading() {
+  const events = new EventEmitter();
+  const ends: unknown[] = [];
+  @Resource({leaf: true})
+  class Home {
+    @Post()
+    async read(request: Request) {
+      const [name, when] = request.segments as [string, string];
+      const {signal} = request;
+      const reading = when === 'late' ? once(signal, 'abort').then(() => turn()) : Promise.resolve();
+      const end = reading.then(() => readers[name]!(request));
+      const told = end.then(
+        () => ends.push('whole'),
+        (error: Error) => ends.push(error.name),
+      );
+      setImmediate(() => events.emit('begun'));
+      if (when === 'early') return 'early';
+      await told;
+      return end;
+    }
+  }
+  const {site, clock, log} = testSite(Home, {handlerTimeout: 1000, bodyCodings: ['gzip']});
+  return {site, clock, log, ends, begun: () => once(events, 'begun')};
+}
+
+const form = {
+  type: 'multipart/form-data; boundary=B',
+  first: '--B\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\nbegin',
+  rest: '\r\n--B--',
+};
+const list = {type: 'application/json', first: '[1', rest: ']'};
+
+/** A body for a reader, in two pieces. */
+function sentTo(name: string) {
+  return /files|pieces|form/.test(name) ? form : list;
+}
+
+for (const protocol of ['HTTP/1.1', 'HTTP/2']) {
+  for (const name of Object.keys(readers)) {
+    for (const when of ['slow', 'early', 'late']) {
+      test(`nobody takes a body for whole that its answer has cut: ${name}, ${when}, ${protocol}`, async t => {
+        const {site, clock, log, ends, begun} = reading();
+        const url = await listening(t, site, protocol === 'HTTP/2' ? {tls: await selfSigned()} : {});
+        const {type, first, rest} = sentTo(name);
+        const heard = begun();
+        const {answer, end} = posting(t, url, `/${name}/${when}`, type, first);
+        await heard;
+        if (when !== 'early') clock.advance(1000);
+        t.is(await answer, when === 'early' ? 200 : 503);
+        await until(() => ends.length > 0);
+        end(rest);
+        t.deepEqual(ends, ['AbortError']);
+        t.deepEqual(
+          log.filter(({level}) => level === 'error'),
+          [],
+        );
+      });
+    }
+  }
+}
+
+/** A client that sends the begin of a body, and the rest when it is told. */
+function posting(t: ExecutionContext, url: string, path: string, type: string, first: string) {
+  const headers = {'content-type': type};
+  if (url.startsWith('https')) {
+    const client = connectHttp2(url, {rejectUnauthorized: false});
+    t.teardown(() => client.destroy());
+    const stream = client.request({':method': 'POST', ':path': path, ...headers});
+    stream.on('error', () => undefined).write(first);
+    const answer = once(stream, 'response').then(([head]) => (head as Record<string, number>)[':status']);
+    return {answer, end: (rest: string) => void stream.end(rest)};
+  }
+  const request = ask(url + path, {method: 'POST', headers});
+  t.teardown(() => request.destroy());
+  request.on('error', () => undefined).write(first);
+  const answer = once(request, 'response').then(([message]) => (message as IncomingMessage).statusCode);
+  return {answer, end: (rest: string) => void request.end(rest)};
+}
+
+for (const name of Object.keys(readers)) {
+  test(`nobody takes a body for whole whose client has gone, with or without an answer: ${name}`, async t => {
+    const {site, ends, begun} = reading();
+    const url = await listening(t, site);
+    for (const length of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
+      const {type, first} = sentTo(name);
+      const chunk = length.startsWith('T') ? `${first.length.toString(16)}\r\n${first}\r\n` : first;
+      const heard = begun();
+      const client = dial(t, url);
+      client.write(`POST /${name}/slow HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${length}\r\n\r\n${chunk}`);
+      await heard;
+      client.destroy();
+      await until(() => ends.length > 0);
+      t.deepEqual(ends.splice(0), ['BadRequestError']);
+    }
+  });
+
+  test(`nobody takes a body for whole that a closing site has cut: ${name}`, async t => {
+    const {site, ends, begun} = reading();
+    const url = await listening(t, site);
+    const {type, first} = sentTo(name);
+    const heard = begun();
+    const {answer} = posting(t, url, `/${name}/slow`, type, first);
+    const hungUp = t.throwsAsync(answer, {message: 'socket hang up'});
+    await heard;
+    await site.close();
+    await hungUp;
+    await until(() => ends.length > 0);
+    t.deepEqual(ends, ['BadRequestError']);
+  });
+}
+
+test('a client that sends on after a 503 is heard to its end, and asks the next on the same connection', async t => {
+  const {site, clock, begun} = reading();
+  const client = dial(t, await listening(t, site));
+  const heard = begun();
+  client.write('POST /bytes/slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+  await heard;
+  clock.advance(1000);
+  // More than the reader would take.
+  client.write(
+    `400000\r\n${'x'.repeat(0x40_00_00)}\r\n0\r\n\r\nPOST /text/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`,
+  );
+  t.regex(await answerOf(client, / 503 .* 200 /s), / 503 .* 200 /s);
 });

@@ -1,4 +1,5 @@
 import {finished, type Readable} from 'node:stream';
+import {hush} from './stream.ts';
 
 /** A message on its way in. */
 export type Arriving = Readable & {readonly aborted?: boolean};
@@ -69,12 +70,21 @@ export class Arrival implements AsyncIterableIterator<Buffer<ArrayBuffer>> {
     return this;
   }
 
-  /** Read no further. The message can be read by others then. Whoever waits for more gets what this fails with, or the end. */
-  stop(failure?: Error): void {
+  /** The reader wants no more. The message can be read by others then. */
+  stop(): void {
     // Once: each time Node would stop what flows for others by then.
     this.#forget?.();
     this.#forget = undefined;
-    this.#end(this.#isOver ? undefined : failure);
+    this.#end(undefined);
+  }
+
+  /** Throw away what is still to come. A reader that has not had the whole of it fails with this, now or when it asks for more. */
+  cut(failure: Error): void {
+    if (this.#isOver) return;
+    if (!this.#message.readableEnded || this.#message.aborted) this.#failure = failure;
+    this.stop();
+    hush(this.#message);
+    this.#message.resume();
   }
 
   #listen(): void {

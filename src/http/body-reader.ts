@@ -25,6 +25,7 @@ export class BodyReader {
   #bytes: Promise<Buffer<ArrayBuffer>> | undefined;
   #isTaken = false;
   #isUnpacked = false;
+  #isReleased = false;
   #arrival: Arrival | undefined;
 
   constructor(message: Arriving, headers: IncomingHttpHeaders) {
@@ -55,10 +56,23 @@ export class BodyReader {
     return piecesOf(this.#open(limits));
   }
 
-  /** It is not kept for anybody any more: what is still to come is thrown away, and who reads it does not take that for the end. */
+  /** The body to hand on: as it comes, packed as it is and however long; what has been read of it as a whole, where somebody has. */
+  handOn(): AsyncIterableIterator<Buffer<ArrayBuffer>> {
+    if (this.#bytes) return piecesOfWhole(this.#bytes);
+    if (this.#isTaken) throw taken('The body is read as a stream already');
+    this.#isTaken = true;
+    const opened = this.#begin(Infinity, undefined);
+    // Node has checked it, where there is a connection; what is handed on has a framing of its own.
+    return piecesOf(opened && {...opened, length: undefined});
+  }
+
+  /**
+   * The request has been answered, and what is still to come of its body is thrown away. Whoever reads it, or begins to, gets an
+   * `AbortError`, so that nobody takes a part for the whole.
+   */
   release(): void {
-    this.#arrival?.stop(endsEarly());
-    this.#message.resume();
+    this.#isReleased = true;
+    this.#arrival?.cut(answered());
   }
 
   // An iterator for all of it would cost a small body a tenth of its time.
@@ -66,26 +80,24 @@ export class BodyReader {
     const opened = this.#open(limits);
     this.#isUnpacked = opened?.coding !== undefined;
     const chunks: Buffer<ArrayBuffer>[] = [];
-    try {
-      if (opened?.coding) for await (const bytes of piecesOf(opened)) chunks.push(bytes);
-      else if (opened) await takeAll(opened, chunks);
-    } catch (error) {
-      // Where it has been answered already, nobody else would: a client that sends on would wait for ever.
-      this.release();
-      throw error;
-    }
+    if (opened?.coding) for await (const bytes of piecesOf(opened)) chunks.push(bytes);
+    else if (opened) await takeAll(opened, chunks);
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   }
 
   /** Begins to read; nothing where there is no body. */
   #open({limit, codings}: ReadingLimits): Opened | undefined {
+    return this.#begin(limit, codingOf(this.#headers['content-encoding'], codings));
+  }
+
+  #begin(limit: number, coding: BodyCoding | undefined): Opened | undefined {
     const message = this.#message;
-    const coding = codingOf(this.#headers['content-encoding'], codings);
     const isChunked = this.#headers['transfer-encoding'] !== undefined;
     const length = isChunked ? undefined : this.#headers['content-length'];
     if (Number(length) > limit) throw tooLarge(limit);
     // Node's server has ended a body that was never to come (`optimizeEmptyRequests`).
     if (message.readableEnded && length === undefined && !isChunked) return undefined;
+    if (this.#isReleased) throw answered();
     if (!message.readable && !message.readableAborted) throw taken('Somebody else has read the body');
     const arrival = (this.#arrival = new Arrival(message, endsEarly));
     return {arrival, limit, length: length === undefined ? undefined : Number(length), coding};
@@ -118,6 +130,10 @@ async function takeAll({arrival, limit, length}: Opened, chunks: Buffer<ArrayBuf
   if (length !== undefined && size !== length) throw endsEarly();
 }
 
+async function* piecesOfWhole(bytes: Promise<Buffer<ArrayBuffer>>): AsyncGenerator<Buffer<ArrayBuffer>, void> {
+  yield await bytes;
+}
+
 async function* none(): AsyncGenerator<Buffer<ArrayBuffer>, void> {
   // A body without a byte.
 }
@@ -144,6 +160,10 @@ async function* limited(
 
 function endsEarly(): Error {
   return createError(400, 'The body ends before it is whole.');
+}
+
+function answered(): DOMException {
+  return new DOMException('The request has been answered: the rest of its body is thrown away.', 'AbortError');
 }
 
 function tooLarge(limit: number): Error {

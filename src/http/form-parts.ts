@@ -105,6 +105,7 @@ export class FormParts implements AsyncIterableIterator<FormPart> {
   #head: PartHead | undefined;
   #current: object | undefined;
   #isOver = false;
+  #isLeft = false;
   #count = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -118,7 +119,8 @@ export class FormParts implements AsyncIterableIterator<FormPart> {
   }
 
   /** The next part; what is left of the one before is passed over. */
-  next(): Promise<IteratorResult<FormPart>> {
+  async next(): Promise<IteratorResult<FormPart>> {
+    if (this.#isLeft) return {done: true, value: undefined};
     this.#current = undefined;
     return this.#inTurn(async () => {
       this.#count += 1;
@@ -134,7 +136,7 @@ export class FormParts implements AsyncIterableIterator<FormPart> {
   }
 
   async return(): Promise<IteratorResult<FormPart>> {
-    this.#isOver = true;
+    this.#isOver = this.#isLeft = true;
     this.#current = this.#head = undefined;
     await this.#source.return?.();
     return {done: true, value: undefined};
@@ -148,6 +150,8 @@ export class FormParts implements AsyncIterableIterator<FormPart> {
     let isDone = false;
     const read = async (): Promise<IteratorResult<Bytes>> => {
       const piece = isDone ? undefined : await this.#piece();
+      // Whoever has left the form meanwhile has not had the whole of this part.
+      if (this.#isLeft && !isDone) throw passed();
       if (piece instanceof Uint8Array) return {done: false, value: piece};
       if (!isDone) this.#head = piece;
       isDone = true;

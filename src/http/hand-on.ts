@@ -1,6 +1,6 @@
 import createError from 'http-errors';
 import {announcesBody} from './body.ts';
-import type {Message, Request} from './request.ts';
+import type {Request} from './request.ts';
 import {isOfConnection} from './response.ts';
 
 /**
@@ -50,10 +50,10 @@ export function lengthOf(request: Request): string | undefined {
 }
 
 /**
- * The body of a request as it comes, no faster than it is taken, or what has been read of it already. When the request has been
- * answered the rest is thrown away, so that a client that sends on does not wait for ever. Fails with a 400 where it ends early.
- * Throws `BODY_TAKEN` where somebody reads it as a stream already, and a 501 for another transfer coding than `chunked` (RFC 9112, section 6.1): the body would be handed on as what it is not.
- * `heed` hears whether the client is waited for.
+ * The body of a request as it comes, no faster than it is taken, or what has been read of it already. Fails with a 400 where it ends
+ * early, and with an `AbortError` when the request has been answered: the rest is thrown away then, so that a client that sends on does
+ * not wait for ever. Throws `BODY_TAKEN` where somebody reads it as a stream already, and a 501 for another transfer coding than
+ * `chunked` (RFC 9112, section 6.1): the body would be handed on as what it is not. `heed` hears whether the client is waited for.
  */
 export function bodyStream(
   request: Request,
@@ -63,77 +63,36 @@ export function bodyStream(
   if (!/^chunked$/i.test(headers['transfer-encoding'] ?? 'chunked')) {
     throw createError(501, 'No transfer coding but "chunked" is known here.');
   }
-  if (wholeBody) return fromBytes(wholeBody.bytes);
-  if (!message.readable && !message.readableAborted) {
+  if (!wholeBody && !message.readable && !message.readableAborted) {
     throw new Error('The body has been read already, by somebody else.');
   }
-  return new ReadableStream(new Rest(request, heed), {highWaterMark: 0});
+  return new ReadableStream(new HandedOn(request, heed), {highWaterMark: 0});
 }
 
-/** What is still to come of a body. */
-class Rest implements UnderlyingDefaultSource<Uint8Array> {
+class HandedOn implements UnderlyingDefaultSource<Uint8Array> {
   readonly #request: Request;
   readonly #heed: (isClientAwaited: boolean) => void;
-  #stop: (() => void) | undefined;
+  /** Begun when the first are asked for: until then others may read the body. */
+  #pieces: AsyncIterator<Uint8Array> | undefined;
 
   constructor(request: Request, heed: (isClientAwaited: boolean) => void) {
     this.#request = request;
     this.#heed = heed;
   }
 
-  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const {message} = this.#request;
-    const take = (chunk: Uint8Array) => {
-      if (this.#request.isOver) return;
-      this.#heed(false);
-      controller.enqueue(chunk);
-      if (controller.desiredSize! <= 0) message.pause();
-    };
-    const end = (isWhole: boolean) => {
-      this.#heed(false);
-      if (isWhole) controller.close();
-      else controller.error(createError(400, 'The body ends before it is whole.'));
-    };
-    this.#stop = listen(message, take, end);
-  }
-
-  pull(): void {
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     this.#heed(true);
-    this.#request.message.resume();
+    try {
+      this.#pieces ??= this.#request.bodyToHandOn();
+      const {done, value} = await this.#pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    } finally {
+      this.#heed(false);
+    }
   }
 
   cancel(): void {
-    this.#stop!();
-    this.#request.message.resume();
+    if (this.#pieces) this.#request.releaseBody();
   }
-}
-
-function fromBytes(bytes: Promise<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    async pull(controller) {
-      controller.enqueue(await bytes);
-      controller.close();
-    },
-  });
-}
-
-/** Hear of a message, which waits until it is resumed. Gives the way to stop that. */
-function listen(message: Message, take: (chunk: Uint8Array) => void, end: (isWhole: boolean) => void): () => void {
-  const stop = () => {
-    message.off('data', take).off('end', finish).off('close', abort).off('aborted', abort);
-  };
-  const abort = () => {
-    stop();
-    end(false);
-  };
-  const finish = () => {
-    // HTTP/2 ends what it has broken off.
-    if (message.aborted) return abort();
-    stop();
-    end(true);
-  };
-  message.pause();
-  message.on('data', take).on('end', finish).on('close', abort).on('aborted', abort);
-  message.on('error', () => undefined);
-  return stop;
 }

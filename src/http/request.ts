@@ -110,10 +110,9 @@ export class Request {
   isAnswered = false;
   /** @internal It asks for a WebSocket, and its connection can be one. */
   asksForWebSocket = false;
-  /** @internal The answer is complete: handed over whole, or as a stream that has ended or was cut. */
-  isOver = false;
 
   readonly #message: Message;
+  #isOver = false;
   #isEncrypted: boolean;
   /** Nothing where there is no connection. */
   #remoteAddress: string | undefined;
@@ -137,6 +136,8 @@ export class Request {
   #params: Readonly<Record<string, string>> | undefined;
   #segments: readonly string[] | undefined;
   #body: BodyReader | undefined;
+  /** The body is that of a request which is still to be answered, by whoever has handed it on. */
+  #isBodyOfOther = false;
   /** The signal that it was made with, if it was. */
   #given: AbortSignal | undefined;
   #ender: AbortController | undefined;
@@ -182,6 +183,7 @@ export class Request {
     request.#isEncrypted = this.#isEncrypted;
     request.#remoteAddress = this.#remoteAddress;
     request.#body = this.#reader;
+    request.#isBodyOfOther = true;
     request.#given = this.signal;
     return request;
   }
@@ -413,9 +415,20 @@ export class Request {
     return this.#endedBy.signal;
   }
 
+  /** @internal The answer is complete: handed over whole, or as a stream that has ended or was cut. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** @internal The answer is complete: what is still to come of the body is for nobody. */
+  end(): void {
+    this.#isOver = true;
+    if (!this.#isBodyOfOther) this.#body?.release();
+  }
+
   /** @internal Its WebSocket is closed: it is over, and whoever works for it may stop. */
   leave(): void {
-    this.isOver = true;
+    this.end();
     this.abort(departure());
   }
 
@@ -449,7 +462,8 @@ export class Request {
   /**
    * The body, read once and kept. `limit` is in bytes (default: the site's `bodyLimit`) and counts at the first reading.
    * Throws a 413 past the limit, also of a body that is unpacked, a 400 when the body ends early, a 415 when it is compressed
-   * otherwise than the site's `bodyCodings` say, and `BODY_TAKEN` where it has another reader.
+   * otherwise than the site's `bodyCodings` say, `BODY_TAKEN` where it has another reader, and an `AbortError` when the request is
+   * answered before the whole body has been read, as `handlerTimeout` may do.
    */
   async bytes(options: {limit?: number} = {}): Promise<Buffer<ArrayBuffer>> {
     checkOptions('The reading of a body', options, bodyKinds);
@@ -459,11 +473,21 @@ export class Request {
   /**
    * The body as it comes, unpacked, no faster than it is taken; it is not kept. `limit` as in `bytes`. Throws what `bytes` does: at
    * once what the headers tell, otherwise while it is read. It has one reader: a second one, of whatever kind, gets `BODY_TAKEN`.
-   * What is not read of it is thrown away when the answer has gone out.
+   * What has not been read of it when the request is answered is thrown away.
    */
   stream(options: {limit?: number} = {}): AsyncIterableIterator<Buffer<ArrayBuffer>> {
     checkOptions('The reading of a body', options, bodyKinds);
-    return this.#stream(options);
+    return this.#reader.stream(this.#limits(options));
+  }
+
+  /** @internal The body to hand on: as it comes, packed as it is. Throws what `stream` does. */
+  bodyToHandOn(): AsyncIterableIterator<Buffer<ArrayBuffer>> {
+    return this.#reader.handOn();
+  }
+
+  /** @internal Nobody reads the body any more. */
+  releaseBody(): void {
+    this.#reader.release();
   }
 
   /**
@@ -474,22 +498,19 @@ export class Request {
   files(options: {limit?: number; fieldLimit?: number} = {}): AsyncIterableIterator<FormPart> {
     checkOptions('The reading of a form', options, formKinds);
     const limits = {fieldLimit: options.fieldLimit ?? fieldLimit, bodyLimit: this.#settings.bodyLimit};
-    return new FormParts(() => this.#stream(options), this.headers['content-type'], limits);
+    return new FormParts(() => this.#reader.stream(this.#limits(options)), this.headers['content-type'], limits);
   }
 
   get #reader(): BodyReader {
-    return (this.#body ??= new BodyReader(this.#message, this.headers));
+    if (!this.#body) {
+      this.#body = new BodyReader(this.#message, this.headers);
+      if (this.#isOver) this.#body.release();
+    }
+    return this.#body;
   }
 
   #limits({limit = this.#settings.bodyLimit}: {limit?: number}): ReadingLimits {
     return {limit, codings: this.#settings.bodyCodings};
-  }
-
-  #stream(options: {limit?: number}): AsyncIterableIterator<Buffer<ArrayBuffer>> {
-    const reader = this.#reader;
-    const stream = reader.stream(this.#limits(options));
-    this.afterAnswer(() => reader.release());
-    return stream;
   }
 
   /** The body as text. Throws what `bytes` does, and a 400 or 415 for text in no known charset. */

@@ -77,7 +77,7 @@ export class Client {
     await this.#site.container.get(SessionService).signIn(user, request);
     const response = new Response();
     await request.settle(response);
-    request.isOver = true;
+    request.end();
     for (const cookie of toWebResponse(response).headers.getSetCookie()) await this.#keep(cookie, url.href);
   }
 
