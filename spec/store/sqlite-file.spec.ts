@@ -1,5 +1,6 @@
-import {copyFileSync, mkdirSync, readdirSync, renameSync, rmSync} from 'node:fs';
+import {copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {DatabaseSync} from 'node:sqlite';
 import test from 'ava';
 import {ContainerModule, Get, inject, Resource, SessionService, SessionStore} from 'espalier';
 import type {SqliteStore} from 'espalier/store/sqlite';
@@ -115,6 +116,52 @@ test('a file that is replaced by a copy is another store from then on: that of t
   t.like(await store.find('a', false), {key: 'a'});
   t.is(await store.find('b', false), undefined);
 });
+
+/** Put the bytes of another file in the place of one that has been deleted, under the number that the file system had given that. */
+function reuse(aside: string, bytes: Buffer, path: string): void {
+  const {ino} = statSync(aside);
+  writeFileSync(aside, bytes);
+  renameSync(aside, path);
+  if (statSync(path).ino !== ino) throw new Error('The number of the file is another one.');
+}
+
+for (const made of ['anew', 'of a backup']) {
+  test(`ends are heard in a file that was made ${made} and has the number of the one that was deleted`, async t => {
+    const folder = new SqliteFolder(t);
+    const store = folder.open();
+    await begin(store, 'kept');
+    const backup = `${folder.path}-backup`;
+    const database = new DatabaseSync(folder.path);
+    database.exec(`VACUUM INTO '${backup}'`);
+    // One that is open would keep to the number too.
+    database.close();
+    const told = listen(store);
+    // So that the place in the log of ends is further on than that of the other file.
+    for (let i = 0; i < 5; i += 1) {
+      await begin(store, `${i}`);
+      await store.end(`${i}`, 'logout');
+    }
+    folder.clock.advance(500);
+    t.is(told.splice(0).length, 5);
+    const aside = `${folder.path}-aside`;
+    renameSync(folder.path, aside);
+    remove(folder);
+    folder.clock.advance(500);
+    if (made === 'anew') {
+      const fresh = new SqliteFolder(t);
+      fresh.open().close();
+      reuse(aside, readFileSync(fresh.path), folder.path);
+    } else reuse(aside, readFileSync(backup), folder.path);
+    folder.clock.advance(500);
+    const other = folder.open();
+    await begin(other, 'b');
+    await other.end('b', 'logout');
+    folder.clock.advance(500);
+    t.deepEqual(told, ['b logout']);
+    const which = made === 'anew' ? /is another file, with the sessions that are in it/ : /is the file of before/;
+    t.regex(folder.warnings.at(-1)!, which);
+  });
+}
 
 test('the log of SQLite may be deleted while the file is open: no session is lost', async t => {
   const folder = new SqliteFolder(t);

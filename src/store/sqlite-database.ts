@@ -9,6 +9,8 @@ const sqlite = process.getBuiltinModule('node:sqlite');
 /** A file that is open, and which files those are that SQLite then has open. */
 export interface Opened {
   readonly database: DatabaseSync;
+  /** What the database was given when it was made: a file that is made anew may get the number of the one that was deleted. */
+  readonly identity: number;
   readonly main: string | undefined;
   readonly log: string | undefined;
 }
@@ -97,6 +99,11 @@ const additions = [
     mark: "SELECT 1 FROM pragma_table_info('session') WHERE name = 'is_remembered'",
     sql: 'ALTER TABLE session ADD COLUMN is_remembered INTEGER NOT NULL DEFAULT 0',
   },
+  {
+    // By chance, and a whole number that REAL can have.
+    mark: "SELECT 1 FROM setting WHERE name = 'identity'",
+    sql: "INSERT INTO setting VALUES ('identity', random() & 9007199254740991)",
+  },
 ];
 
 /** Open a file of ours, or a new one. SQLite waits for other processes meanwhile, for `patience` milliseconds. */
@@ -109,7 +116,7 @@ export function open(path: string, patience: number): Opened {
     database = new sqlite.DatabaseSync(path);
     setUp(database, patience);
     if (identityOf(path) !== main) throw new Error('Another one was put in its place just now.');
-    return {database, main, log: identityOf(logOf(path))};
+    return {database, identity: identityIn(database), main, log: identityOf(logOf(path))};
   } catch (error) {
     database?.close();
     throw unusable(path, error);
@@ -178,6 +185,10 @@ function hasSchema(database: DatabaseSync): boolean {
   if (!isOurs && !(isEmpty && found === 0)) throw new Error('It is the database of another application.');
   if (found > version) throw new Error(`It was written by a later version, and has the format ${found}.`);
   return isOurs;
+}
+
+function identityIn(database: DatabaseSync): number {
+  return Number(database.prepare("SELECT value FROM setting WHERE name = 'identity'").get()!['value']);
 }
 
 function missingFrom(database: DatabaseSync): typeof additions {

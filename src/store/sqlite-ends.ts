@@ -48,7 +48,16 @@ export class SqliteEnds {
 
   /** Tell of none of the ends so far. */
   skip(): void {
-    this.#heard = Number(this.#last.get()?.['seq'] ?? 0);
+    this.#heard = this.#count();
+  }
+
+  /** The file is back, and may have fewer ends than before: those to come are told of. */
+  goBack(): void {
+    this.#heard = Math.min(this.#heard, this.#count());
+  }
+
+  #count(): number {
+    return Number(this.#last.get()?.['seq'] ?? 0);
   }
 
   /** Tell of ends since the last time. Whether there are more. */

@@ -72,8 +72,8 @@ export class SqliteFile {
   readonly #readers = new SqliteLine();
   readonly #writers = new SqliteLine();
   #opened: Opened | undefined;
-  /** Which file was opened last. */
-  #main: string | undefined;
+  /** What was opened last. */
+  #last: Pick<Opened, 'main' | 'identity'>;
   /** Why it is not open. */
   #failure = '';
   /** Whether the file was deleted or replaced, and none was opened since. */
@@ -88,7 +88,7 @@ export class SqliteFile {
     this.#reserve = new SqliteReserve(this.#path);
     this.#log = new SqliteLog(this.#path);
     this.#opened = open(this.#path, patienceToOpen);
-    this.#main = this.#opened.main;
+    this.#last = this.#opened;
     this.#begin = this.prepare('BEGIN');
     this.#beginToWrite = this.prepare('BEGIN IMMEDIATE');
     this.#commit = this.prepare('COMMIT');
@@ -108,8 +108,11 @@ export class SqliteFile {
     return new SqliteStatement(this, sql, true);
   }
 
-  /** Notice that the file is not there any more, and open what is there then. Gives what it works with. */
-  restore(): 'same' | 'another' | 'nothing' {
+  /**
+   * Notice that the file is not there any more, and open what is there then. Gives what it works with: `again` is the same file that is
+   * back, be it as it was some time ago.
+   */
+  restore(): 'same' | 'again' | 'another' | 'nothing' {
     this.#notice();
     if (this.#opened && identityOf(logOf(this.#path)) !== this.#opened.log)
       this.#lose('The log beside it was deleted while it was open.');
@@ -192,7 +195,7 @@ export class SqliteFile {
     if (!this.#opened) return;
     const main = identityOf(this.#path);
     if (main === undefined) this.#lose('It was deleted while it was open.');
-    else if (main !== this.#main) this.#lose('Another one was put in its place while it was open.');
+    else if (main !== this.#last.main) this.#lose('Another one was put in its place while it was open.');
   }
 
   #lose(why: string): void {
@@ -218,19 +221,20 @@ export class SqliteFile {
     this.#sync = 'NORMAL';
   }
 
-  #openAgain(): 'same' | 'another' | 'nothing' {
+  #openAgain(): 'again' | 'another' | 'nothing' {
     try {
       this.#opened = open(this.#path, 0);
     } catch (error) {
       this.#failure = (error as Error).message;
       return 'nothing';
     }
-    const isAnother = this.#opened.main !== this.#main;
-    this.#main = this.#opened.main;
+    const {main, identity} = this.#opened;
+    const isAnother = main !== this.#last.main || identity !== this.#last.identity;
+    this.#last = {main, identity};
     this.#isLost = false;
     const which = isAnother ? 'another file, with the sessions that are in it' : 'the file of before';
     this.#outages.recover(`The SQLite store works again: ${this.#path} is ${which}.`);
-    return isAnother ? 'another' : 'same';
+    return isAnother ? 'another' : 'again';
   }
 
   // The locks take SQLite four times as long as finding a session. So what is read in one turn of the event loop is read

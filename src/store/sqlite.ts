@@ -406,6 +406,7 @@ export class SqliteStore implements SessionStore {
       const found = this.#file.restore();
       if (found === 'nothing') return false;
       if (found === 'another') this.#ends.skip();
+      if (found === 'again') this.#ends.goBack();
       this.#time.follow();
       const hasMore = this.#sweep(this.#now());
       const hasMoreEnds = this.#ends.hear();
