@@ -2,7 +2,21 @@ import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {text} from 'node:stream/consumers';
 import test from 'ava';
-import {Child, Get, OnExpire, Post, Resource, SessionComponent, inject} from 'espalier';
+import {
+  Child,
+  Get,
+  inject,
+  injectable,
+  multiInject,
+  named,
+  OnExpire,
+  optional,
+  Post,
+  postConstruct,
+  preDestroy,
+  Resource,
+  SessionComponent,
+} from 'espalier';
 import {setCommandLine} from '../src/command-line.ts';
 import {
   decorating,
@@ -11,7 +25,7 @@ import {
   noteOn,
   onClass,
   onClassOrMethod,
-  onMember,
+  onField,
   onMethod,
   refuseBareCall,
 } from '../src/decorator.ts';
@@ -38,7 +52,7 @@ test('a decorator finds the class, in either dialect, and the method', t => {
     {name: 'show'},
   );
   t.like(onClassOrMethod('@Use()', Base, {kind: 'class', metadata}, place), {owner: 'Base', name: undefined});
-  t.like(onMember('@inject()', {kind: 'field', name: 'pool', metadata}), {notes: metadata, name: 'pool'});
+  t.like(onField('@inject()', {kind: 'field', name: 'pool', metadata}, place), {notes: metadata, name: 'pool'});
 });
 
 test('a class of the standard dialect, which is not made yet, is called by the place where it is written', t => {
@@ -73,7 +87,7 @@ test('a decorator on what it is not for is refused by the name of the member, in
   refused(on({kind: 'method', private: true}), 'the private method show. Put it on a public instance method.');
   refused(on({kind: 'getter'}), 'the getter show, which is no method. Put it on a method.');
   refused(on({kind: 'class'}), 'a class. Put it on a method.');
-  refused(() => onClass('@Get()', method, {kind: 'method', name: 'show'}), 'a method. Put it on a class.');
+  refused(() => onClass('@Get()', method, {kind: 'method', name: 'show'}), 'the method show. Put it on a class.');
 });
 
 test('a compiler that gives no metadata is told of, with the way out', t => {
@@ -109,27 +123,49 @@ test('what is no method is refused: a getter has nothing to be called', t => {
 });
 
 test('every decorator that is written without its parentheses says how to write it, in both dialects', t => {
-  const forMethod = [{}, 'show', {}];
-  const forClass = [class Page {}];
-  for (const [decorator, given, written] of [
-    [Get, forMethod, '@Get()'],
-    [OnExpire, forMethod, '@OnExpire()'],
-    [Child, forMethod, '@Child(segment, TheClass)'],
-    [Child, forClass, '@Child(segment, TheClass)'],
-    [Resource, forClass, '@Resource()'],
-    [SessionComponent, forClass, "@SessionComponent('name')"],
-    [inject, [{}, 'names'], '@inject(Token)'],
-    [inject, [class Page {}, undefined, 0], '@inject(Token)'],
-    [Get, [() => {}, {kind: 'method', name: 'show'}], '@Get()'],
-    [Resource, [class Page {}, {kind: 'class'}], '@Resource()'],
-    [SessionComponent, [class Page {}, {kind: 'class'}], "@SessionComponent('name')"],
+  class Page {}
+  const legacy = {method: [Page.prototype, 'show', {}], class: [Page], parameter: [Page, undefined, 0]} as const;
+  const standard = {
+    method: [() => {}, {kind: 'method', name: 'show'}],
+    field: [undefined, {kind: 'field', name: 'show'}],
+    class: [Page, {kind: 'class', name: 'Page'}],
+  } as const;
+  for (const [decorator, given, written, place = 'Page.show'] of [
+    [Get, legacy.method, '@Get()'],
+    [OnExpire, legacy.method, '@OnExpire()'],
+    [Child, legacy.method, '@Child(segment, TheClass)'],
+    [Child, legacy.class, '@Child(segment, TheClass)', 'Page'],
+    [Resource, legacy.class, '@Resource()', 'Page'],
+    [SessionComponent, legacy.class, "@SessionComponent('name')", 'Page'],
+    [inject, legacy.method, '@inject(Token)'],
+    [inject, legacy.parameter, '@inject(Token)', 'Page'],
+    [multiInject, legacy.method, '@multiInject(Token)'],
+    [multiInject, legacy.parameter, '@multiInject(Token)', 'Page'],
+    [named, legacy.method, "@named('name')"],
+    [named, legacy.parameter, "@named('name')", 'Page'],
+    [optional, legacy.method, '@optional()'],
+    [optional, legacy.parameter, '@optional()', 'Page'],
+    [postConstruct, legacy.method, '@postConstruct()'],
+    [preDestroy, legacy.method, '@preDestroy()'],
+    [injectable, legacy.class, '@injectable()', 'Page'],
+    [Get, standard.method, '@Get()', 'the method show'],
+    [Resource, standard.class, '@Resource()', 'the class Page'],
+    [SessionComponent, standard.class, "@SessionComponent('name')", 'Page'],
+    [inject, standard.field, '@inject(Token)', 'the field show'],
+    [multiInject, standard.field, '@multiInject(Token)', 'the field show'],
+    [named, standard.field, "@named('name')", 'the field show'],
+    [optional, standard.field, '@optional()', 'the field show'],
+    [postConstruct, standard.method, '@postConstruct()', 'the method show'],
+    [preDestroy, standard.method, '@preDestroy()', 'the method show'],
+    [injectable, standard.class, '@injectable()', 'the class Page'],
   ] as const) {
     const [name] = written.split('(');
     t.throws(() => (decorator as (...all: readonly unknown[]) => unknown)(...given), {
       code: 'DECORATOR_MISPLACED',
-      message: `${name} has no parentheses. Write ${written}. [DECORATOR_MISPLACED]`,
+      message: `${name} on ${place} has no parentheses. Write ${written}. [DECORATOR_MISPLACED]`,
     });
   }
+  t.notThrows(() => multiInject(class Token {}));
   t.notThrows(() => inject(class Token {}));
   t.notThrows(() => refuseBareCall('@Get()', [{body: {}}]));
 });
@@ -205,4 +241,47 @@ test.serial('where the command line collects what decorators refuse, it is told,
     ["@Get() can't stand there: It is frozen. [DECORATOR_MISPLACED]"],
   );
   Reflect.deleteProperty(globalThis, Symbol.for('espalier.command-line'));
+});
+
+test('what the container is asked by stands where the container can heed it, in both dialects', t => {
+  class Page {
+    show() {}
+    static shared() {}
+  }
+  const method = [Page.prototype.show, {kind: 'method', name: 'show', metadata: {}}];
+  const field = [undefined, {kind: 'field', name: 'note', metadata: {}}];
+  const getter = [Page.prototype.show, {kind: 'getter', name: 'text', metadata: {}}];
+  const type = [Page, {kind: 'class', name: 'Page', metadata: {}}];
+  const accessor = {get: () => 1, configurable: true};
+  Object.defineProperty(Page.prototype, 'text', accessor);
+  for (const [decorator, name, given, place] of [
+    [Resource(), '@Resource()', field, /^the field note\. Put it on a class\./],
+    [injectable(), '@injectable()', field, /^the field note\. Put it on a class\./],
+    [SessionComponent('a'), '@SessionComponent()', field, /^the field note\. Put it on a class\./],
+    [Resource(), '@Resource()', [Page.prototype, 'show', {}], /^Page\.show\. Put it on a class\./],
+    [injectable(), '@injectable()', [Page, 'shared', {}], /^Page\.shared\. Put it on a class\./],
+    ...[inject('a'), multiInject('a'), named('a'), optional()].flatMap((of, at) => {
+      const called = ['@inject()', '@multiInject()', '@named()', '@optional()'][at]!;
+      return [
+        [of, called, method, /^the method show of the class at \S*spec\/decorator\.spec\.ts:\d+\. Put it on a field\./],
+        [of, called, getter, /^the getter text of the class at \S+\. Put it on a field\./],
+        [of, called, type, /^the class Page\. Put it on a field\./],
+      ] as const;
+    }),
+    ...[postConstruct(), preDestroy()].flatMap((of, at) => {
+      const called = ['@postConstruct()', '@preDestroy()'][at]!;
+      return [
+        [of, called, field, /^the field note, which is no method\. Put it on a method\./],
+        [of, called, type, /^a class\. Put it on a method\./],
+        [of, called, [Page, 'shared', {}], /^the static method Page\.shared\. Put it on an instance method\./],
+        [of, called, [Page.prototype, 'text', accessor], /^Page\.text, which is no method\. Put it on a method\./],
+      ] as const;
+    }),
+  ] as const) {
+    const error = t.throws(() => (decorator as (...all: readonly unknown[]) => void)(...given), {
+      code: 'DECORATOR_MISPLACED',
+    });
+    t.true(error.message.startsWith(`${name} stands on `), error.message);
+    t.regex(error.message.slice(`${name} stands on `.length), place);
+  }
 });

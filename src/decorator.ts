@@ -76,9 +76,13 @@ export function noteIn<T>(key: NoteKey<T>, {notes}: Pick<Decorated, 'notes'>, bl
 
 /** What a decorator of classes stands on. Throws `DECORATOR_MISPLACED` where that is no class. */
 export function onClass(decorator: string, target: Function, context: unknown): Decorated {
-  if (!isStandard(context)) return {notes: target, owner: nameOf(target), name: undefined};
+  if (!isStandard(context)) {
+    if (typeof target === 'function' && context === undefined)
+      return {notes: target, owner: nameOf(target), name: undefined};
+    throw misplaced(decorator, `${ownerOf(target)}.${String(context)}. Put it on a class`);
+  }
   if (context.kind === 'class') return {notes: bagOf(decorator, context), owner: nameOf(target), name: undefined};
-  throw misplaced(decorator, `a ${context.kind}. Put it on a class`);
+  throw misplaced(decorator, `the ${context.kind} ${String(context.name)}. Put it on a class`);
 }
 
 /**
@@ -114,15 +118,25 @@ export function onClassOrMethod(
     : onMethod(decorator, target, context, place);
 }
 
-/** What a decorator of any member stands on, in the standard dialect. Throws `DECORATOR_MISPLACED` for a static or private one. */
-export function onMember(
-  decorator: string,
-  context: StandardContext,
-): {readonly notes: object; readonly name: PropertyKey} {
+/**
+ * What a decorator of fields stands on, in the standard dialect. Throws `DECORATOR_MISPLACED` for what is no field, accessor or setter.
+ * `place` is where it is written.
+ */
+export function onField(decorator: string, context: StandardContext, place: {toString(): string | undefined}) {
+  if (['field', 'accessor', 'setter'].includes(context.kind)) return onMember(decorator, context);
+  const of = context.kind === 'class' ? '' : ` of ${ownerAt(place.toString()).replace(/^T/, 't')}`;
+  throw misplaced(decorator, `the ${context.kind} ${String(context.name)}${of}. Put it on a field`);
+}
+
+/** Throws `DECORATOR_MISPLACED` for a static or private one. */
+function onMember(decorator: string, context: StandardContext): {readonly notes: object; readonly name: PropertyKey} {
   const name = context.name!;
   const kept = context.static ? 'static' : context.private ? 'private' : undefined;
   if (kept)
-    throw misplaced(decorator, `the ${kept} ${context.kind} ${String(name)}. Put it on a public instance ${context.kind}`);
+    throw misplaced(
+      decorator,
+      `the ${kept} ${context.kind} ${String(name)}. Put it on a public instance ${context.kind}`,
+    );
   return {notes: bagOf(decorator, context), name};
 }
 
@@ -131,12 +145,22 @@ const toMethod = 'which is no method. Put it on a method';
 function onStandardMethod(decorator: string, context: StandardContext, place: string | undefined) {
   if (context.kind === 'class') throw misplaced(decorator, 'a class. Put it on a method');
   if (context.kind !== 'method') throw misplaced(decorator, `the ${context.kind} ${String(context.name)}, ${toMethod}`);
-  return {...onMember(decorator, context), owner: place === undefined ? 'This class' : `The class at ${place}`};
+  return {...onMember(decorator, context), owner: ownerAt(place)};
+}
+
+/** What errors call a class whose name nobody knows yet. */
+function ownerAt(place: string | undefined): string {
+  return place === undefined ? 'This class' : `The class at ${place}`;
 }
 
 /** What errors call a class. */
 function nameOf(type: Function): string {
   return type.name || 'A class without a name';
+}
+
+/** What errors call the class that the member of a prototype, or a static one, is of. */
+function ownerOf(target: object | Function): string {
+  return nameOf(typeof target === 'function' ? target : target.constructor);
 }
 
 /** Whether a decorator was called in the standard dialect. */
@@ -148,6 +172,10 @@ function bagOf(decorator: string, {metadata: bag}: StandardContext): object {
   if (bag) return bag;
   const wayOut = 'Import espalier before the module of the class, or have a compiler that knows Symbol.metadata.';
   throw new EspalierError('DECORATOR_MISPLACED', `${decorator} was given no metadata by the compiler. ${wayOut}`);
+}
+
+function misplacedBare(message: string): Error {
+  return asOneLine(new EspalierError('DECORATOR_MISPLACED', message));
 }
 
 function misplaced(decorator: string, place: string): EspalierError {
@@ -163,6 +191,11 @@ export function refuseBareCall(written: string, [target, context]: readonly unkn
   const isOnMember = Object(target) === target && (typeof context === 'string' || typeof context === 'symbol');
   if (!isOnClass && !isOnMember && !isStandard(context)) return;
   const [decorator] = written.split('(');
+  const place = isStandard(context)
+    ? `the ${context.kind} ${String(context.name)}`
+    : isOnMember
+      ? `${ownerOf(target as object)}.${String(context)}`
+      : nameOf(target as Function);
   // The program can't go on: what a bare decorator gives would stand in the place of the class.
-  throw asOneLine(new EspalierError('DECORATOR_MISPLACED', `${decorator} has no parentheses. Write ${written}.`));
+  throw misplacedBare(`${decorator} on ${place} has no parentheses. Write ${written}.`);
 }

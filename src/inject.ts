@@ -1,7 +1,19 @@
 import * as inversify from 'inversify';
 import type {ServiceIdentifier} from 'inversify';
-import {decorating, isStandard, noteIn, noteOn, onClass, onMember, refuseBareCall, type NoteKey} from './decorator.ts';
+import {
+  decorating,
+  isStandard,
+  noteIn,
+  noteOn,
+  onClass,
+  onField,
+  onMethod,
+  refuseBareCall,
+  type NoteKey,
+  type StandardContext,
+} from './decorator.ts';
 import {EspalierError} from './errors.ts';
+import {Place} from './place.ts';
 
 /** A decorator of constructor parameters and of properties. In the standard dialect, which has none of parameters, of fields alone. */
 interface InjectDecorator {
@@ -25,15 +37,39 @@ const key: NoteKey<Pending> = Symbol.for('espalier.injections');
 
 /**
  * Has a decorator of Inversify's work in both dialects. The standard one calls it before the class is there: what it does waits for
- * `settleInjections`.
+ * `settleInjections`. `refuse` throws for what it is not for.
  */
-function inBoth(decorator: string, apply: LegacyDecorator) {
+function inBoth(
+  decorator: string,
+  apply: LegacyDecorator,
+  standing: (context: StandardContext, place: Place) => {readonly notes: object; readonly name: PropertyKey},
+  refuse: (target: object, name: PropertyKey, place: Place) => unknown = () => undefined,
+) {
+  const place = new Place();
   return (target: unknown, context?: unknown, rest?: unknown): void =>
     void decorating(decorator, () => {
-      if (!isStandard(context)) return apply(target as object, context as never, rest as never);
-      const member = onMember(decorator, context);
-      noteIn(key, member, () => []).push(type => apply(type.prototype as object, member.name as never, rest as never));
+      if (isStandard(context)) {
+        const {notes, name} = standing(context, place);
+        noteIn(key, {notes}, () => []).push(type => apply(type.prototype as object, name as never, rest as never));
+        return;
+      }
+      refuse(target as object, context as PropertyKey, place);
+      apply(target as object, context as never, rest as never);
     });
+}
+
+/** One of fields and constructor parameters. `given` is what it was called with: a token, which may be a class, says nothing alone. */
+function ofFields(written: string, given: readonly unknown[], apply: LegacyDecorator): InjectDecorator {
+  const isToken = given.length === 1 && typeof given[0] === 'function';
+  if (!isToken) decorating(written, () => refuseBareCall(written, given));
+  const decorator = `${written.split('(')[0]}()`;
+  return inBoth(decorator, apply, (context, place) => onField(decorator, context, place));
+}
+
+function ofMethods(decorator: string, given: readonly unknown[], apply: LegacyDecorator): MethodDecorator {
+  decorating(decorator, () => refuseBareCall(decorator, given));
+  const standing = (context: StandardContext, place: Place) => onMethod(decorator, () => undefined, context, place);
+  return inBoth(decorator, apply, standing, (target, name, place) => onMethod(decorator, target, name, place));
 }
 
 /** Tell the container what the members of a class, and of those it extends, have asked for in the standard dialect. Doing it twice is once. */
@@ -53,45 +89,51 @@ export function settleInjections(type: Function, context?: unknown): void {
  * Without TypeScript's `experimentalDecorators` it stands on fields alone: a constructor asks by `use(token)` then.
  */
 export function inject(token: ServiceIdentifier, ...rest: never[]): InjectDecorator {
-  // A token may be a class: alone it says nothing.
-  if (rest.length > 0) decorating('@inject', () => refuseBareCall('@inject(Token)', [token, ...rest]));
-  return inBoth('@inject()', (target, name: PropertyKey | undefined, index: number | undefined) => {
-    if (token === undefined) throw undefinedToken(target, name, index);
-    inversify.inject(token)(target, name as string, index as number);
-  });
+  return ofFields('@inject(Token)', [token, ...rest], asking(token, inversify.inject));
 }
 
 /** As `inject`, for all that is bound to `token`, in an array; none is an empty one. */
-export function multiInject(token: ServiceIdentifier): InjectDecorator {
-  return inBoth('@multiInject()', inversify.multiInject(token));
+export function multiInject(token: ServiceIdentifier, ...rest: never[]): InjectDecorator {
+  return ofFields('@multiInject(Token)', [token, ...rest], asking(token, inversify.multiInject));
+}
+
+function asking(token: ServiceIdentifier, by: typeof inversify.inject | typeof inversify.multiInject): LegacyDecorator {
+  return (target, name: PropertyKey | undefined, index: number | undefined) => {
+    if (token === undefined) throw undefinedToken(target, name, index);
+    by(token)(target, name as string, index as number);
+  };
 }
 
 /** With `inject`: of what is bound to the token, that which has this name. */
-export function named(name: string | number | symbol): InjectDecorator {
-  return inBoth('@named()', inversify.named(name));
+export function named(name: string | number | symbol, ...rest: never[]): InjectDecorator {
+  return ofFields("@named('name')", [name, ...rest], (target, member, index) =>
+    inversify.named(name)(target, member, index),
+  );
 }
 
 /** With `inject`: nothing need be bound to the token; then it is `undefined`. */
-export function optional(): InjectDecorator {
-  return inBoth('@optional()', inversify.optional());
+export function optional(...rest: never[]): InjectDecorator {
+  return ofFields('@optional()', rest, inversify.optional());
 }
 
 /** The method is called when the container has made the instance and given it its properties. It must not be asynchronous. */
-export function postConstruct(): MethodDecorator {
-  return inBoth('@postConstruct()', inversify.postConstruct());
+export function postConstruct(...rest: never[]): MethodDecorator {
+  return ofMethods('@postConstruct()', rest, inversify.postConstruct());
 }
 
 /** The method is called, and awaited, when the site has closed: before those of what the class depends on. */
-export function preDestroy(): MethodDecorator {
-  return inBoth('@preDestroy()', inversify.preDestroy());
+export function preDestroy(...rest: never[]): MethodDecorator {
+  return ofMethods('@preDestroy()', rest, inversify.preDestroy());
 }
 
 /** Marks a class as one that the container can make: a service, or middleware. A resource has `@Resource()` in its place. */
 export function injectable(
   ...args: Parameters<typeof inversify.injectable>
 ): (target: Function, context?: ClassDecoratorContext) => void {
+  decorating('@injectable()', () => refuseBareCall('@injectable()', args));
   return (target, context) =>
-    void decorating(`@injectable() of ${target.name}`, () => {
+    void decorating(`@injectable() of ${target?.name}`, () => {
+      onClass('@injectable()', target, context);
       inversify.injectable(...args)(target);
       settleInjections(target, context);
     });

@@ -102,7 +102,7 @@ test('@Resource() stands for the very class alone, and its options for the class
 test('a decorator without its parentheses is refused with the way to write it', t => {
   const misplaced = (decorator: string) => ({
     code: 'DECORATOR_MISPLACED',
-    message: new RegExp(`^${decorator} has no parentheses\\. Write ${decorator}\\(\\)\\.`),
+    message: new RegExp(`^${decorator} on \\S+ has no parentheses\\. Write ${decorator}\\(\\)\\.`),
   });
   t.throws(() => (Resource as (target: unknown) => unknown)(class Page {}), misplaced('@Resource'));
   t.throws(() => (Get as (...target: unknown[]) => unknown)({}, 'show', {}), misplaced('@Get'));

@@ -319,7 +319,7 @@ test('missing parentheses are refused', t => {
   const bare = OnExpire as unknown as (...given: unknown[]) => void;
   t.throws(() => bare({}, 'hear', {}), {
     code: 'DECORATOR_MISPLACED',
-    message: /@OnExpire has no parentheses\. Write @OnExpire\(\)\./,
+    message: /@OnExpire on Object\.hear has no parentheses\. Write @OnExpire\(\)\./,
   });
 });
 

@@ -25,7 +25,7 @@ export function Resource(
   if (!decorating('@Resource', () => checkArguments(options, rest))) return nothing;
   const place = new Place();
   return (target: ResourceClass, context?: ClassDecoratorContext) =>
-    void decorating(`@Resource() of ${target.name}`, () => {
+    void decorating(`@Resource() of ${target?.name}`, () => {
       Object.assign(declarationsIn(onClass('@Resource()', target, context)), {options, place});
       injectable()(target);
       settleInjections(target, context);

@@ -83,9 +83,7 @@ export class Responder {
     const {request, response} = passage;
     this.#manner.admit(request);
     // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7).
-    return request.path === '*'
-      ? answerUnhandled('OPTIONS', request, response)
-      : this.#traversal.go(passage);
+    return request.path === '*' ? answerUnhandled('OPTIONS', request, response) : this.#traversal.go(passage);
   }
 
   #arrive(found: Found, passage: Passage): Awaitable<unknown> {

@@ -56,9 +56,9 @@ export function SessionComponent(
   const {version = 0} = options;
   return (target: ComponentClass, context?: ClassDecoratorContext) =>
     void decorating('@SessionComponent()', () => {
+      const decorated = onClass('@SessionComponent()', target, context);
       if (target.length > 0) throw unmade(target, name, 'wants arguments');
       const declaration: ComponentDeclaration = {...options, type: target, name, version};
-      const decorated = onClass('@SessionComponent()', target, context);
       Object.assign(
         noteIn(key, decorated, () => declaration),
         declaration,
