@@ -12,7 +12,7 @@ import {
   type Next,
   type Request,
 } from 'espalier';
-import {accessLog, virtualHosts} from 'espalier/builtin';
+import {accessLog, files, mount, redirectTo, virtualHosts} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 
 /** A resource that says this, with a child that says so too. */
@@ -163,6 +163,49 @@ test('what is wrong is refused where it is written, or when the site is built', 
   @Child('', page('x'))
   class Rooted {}
   t.throws(() => createSite(virtualHosts({'a.example': Rooted})), {code: 'CHILD_UNREACHABLE'});
+});
+
+test('what is put on a class that stands by hosts is refused when the site is built, for it would never be reached', t => {
+  @Resource()
+  @Child('below', page('x'))
+  class WithChild extends virtualHosts(hosts) {}
+  t.throws(() => createSite(WithChild), {
+    code: 'CHILD_UNREACHABLE',
+    message:
+      'WithChild has a child "below", but no request can reach it: what stands for the host answers in its place. Put it on the classes that are given to virtualHosts(). [CHILD_UNREACHABLE]',
+  });
+  @Resource()
+  class Answering extends virtualHosts(hosts) {
+    @Get()
+    show() {
+      return 'never';
+    }
+  }
+  t.throws(() => createSite(Answering), {
+    code: 'CHILD_UNREACHABLE',
+    message: /^Answering has the method show\(\) that answers, but no request can reach it: /,
+  });
+  @Resource()
+  class Bare extends virtualHosts(hosts) {}
+  t.notThrows(() => createSite(Bare));
+});
+
+test('a child on what answers for all below it is refused: files(), mount(), redirectTo(), and any leaf', t => {
+  @Resource({leaf: true})
+  class Leaf {}
+  for (const Base of [files('spec'), mount(() => new globalThis.Response()), redirectTo('/'), Leaf]) {
+    @Resource()
+    @Child('below', page('x'))
+    class Under extends Base {}
+    t.throws(() => createSite(Under), {
+      code: 'CHILD_UNREACHABLE',
+      message:
+        'Under has a child "below", but no request can reach it: a leaf answers for all below it. Put the child beside it. [CHILD_UNREACHABLE]',
+    });
+    @Resource({leaf: false})
+    class Open extends Under {}
+    t.notThrows(() => createSite(Open));
+  }
 });
 
 test('the tree as data has each host, and patterns are paths as ever', t => {

@@ -65,7 +65,15 @@ class People {
 @Child('people', People)
 @Child('files', Files)
 @Child('', () => Slash)
-class Section extends Files {}
+class Parts {
+  @Get()
+  show() {
+    return 'shown';
+  }
+}
+
+@Resource({leaf: true})
+class Section extends Parts {}
 
 @Resource()
 class Slash extends Files {}

@@ -109,6 +109,13 @@ export function declarationsOf(target: Function): Declarations {
   };
 }
 
+/** A child that was put on a class where it was a leaf already. Others, which a leaf has from a class that was none, it has no use for. */
+export function childOnLeaf(target: Function): ChildDeclaration | undefined {
+  if (!declarationsOf(target).options?.leaf) return undefined;
+  const [child] = declarationsOn(target).children.values();
+  return child ?? childOnLeaf(Object.getPrototypeOf(target) as Function);
+}
+
 function joined(inherited: Declarations['around'], own: Declarations['around']): Declarations['around'] {
   const all = new Map(inherited);
   for (const [name, middleware] of own) all.set(name, [...(inherited.get(name) ?? []), ...middleware]);

@@ -8,6 +8,7 @@ import type {Request} from '../http/request.ts';
 import {WebSockets, type SocketOptions} from '../http/web-sockets.ts';
 import type {Place} from '../place.ts';
 import {
+  childOnLeaf,
   declarationsOf,
   isResource,
   type ChildDeclaration,
@@ -249,6 +250,7 @@ class Growth {
 
   #blank(resource: ResourceClass, trail: string, declarations: Declarations): Node {
     this.#attempt(() => refuseUnhandled(resource, declarations), undefined);
+    this.#attempt(() => refuseUnreached(resource, declarations), undefined);
     const {options, place, handlers, socket, middleware, around} = declarations;
     const middlewareOf = (name: PropertyKey) => this.#makeMiddleware(around.get(name) ?? [], trail);
     return {
@@ -353,6 +355,22 @@ function refuseUnhandled({name: owner}: ResourceClass, {handlers, socket, around
     'DECORATOR_MISPLACED',
     `${owner}.${String(idle)}() has @Use(), but answers no verb. Put @Use() on the class, or on a method with @Get() or its like.`,
   );
+}
+
+/** Throws `CHILD_UNREACHABLE` for what is declared where no request comes: in the place of others, or below a leaf. */
+function refuseUnreached(resource: ResourceClass, {options, children, handlers, socket, hosts}: Declarations): void {
+  const {name: owner} = resource;
+  const refuse = (what: string, why: string) => {
+    throw new EspalierError('CHILD_UNREACHABLE', `${owner} has ${what}, but no request can reach it: ${why}`);
+  };
+  const [child] = children.values();
+  const [method] = [...handlers.values(), ...(socket ? [socket] : [])];
+  const isInPlace =
+    'what stands for the host answers in its place. Put it on the classes that are given to virtualHosts().';
+  if (hosts.size > 0 && child) refuse(`a child ${writtenAs(child)}`, isInPlace);
+  if (hosts.size > 0 && method) refuse(`the method ${String(method.name)}() that answers`, isInPlace);
+  const lost = options?.leaf ? childOnLeaf(resource) : undefined;
+  if (lost) refuse(`a child ${writtenAs(lost)}`, 'a leaf answers for all below it. Put the child beside it.');
 }
 
 function handlersOf(
