@@ -30,6 +30,7 @@ import {
   etag,
   openApi,
   requireSignIn,
+  virtualHosts,
   type OpenApiOperation,
   type OpenApiOptions,
 } from 'espalier/builtin';
@@ -544,4 +545,71 @@ test('the document is of the branch that it hangs in, guards above it too', asyn
   const {paths} = JSON.parse(String(body)) as Document;
   t.deepEqual(Object.keys(paths), ['/api', '/api/page']);
   t.deepEqual(paths['/api/page']!['get']!.security, [{key: []}]);
+});
+
+/** A resource that answers by this verb, with this class name. */
+function answering(name: string, verb: typeof Get | typeof Post) {
+  const made = {
+    [name]: class {
+      answer() {
+        return name;
+      }
+    },
+  }[name]!;
+  verb()(made.prototype, 'answer', Object.getOwnPropertyDescriptor(made.prototype, 'answer') as never);
+  Resource()(made);
+  return made;
+}
+
+/** Two hosts, and a third for all below, that share paths. */
+function hosted() {
+  @Resource()
+  @Child('goods', answering('Goods', Get))
+  @Child('both', answering('First', Get))
+  class Shop {}
+  @Resource()
+  @Child('goods', answering('Orders', Post))
+  @Child('both', answering('Second', Get))
+  class Admin {}
+  @Resource()
+  @Child('tenant', answering('Tenant', Get))
+  class Tenants {}
+  @Resource()
+  @Child('own', answering('Own', Get))
+  @Child('by-host', virtualHosts({'shop.test': Shop, 'admin.test': Admin, '*.shop.test': Tenants}))
+  class Home {}
+  return Home;
+}
+
+test('an operation of one of several hosts has the server of that host, beside that of another host on its path', async t => {
+  const {document, warnings} = await described(hosted());
+  const {'/by-host/goods': goods, '/by-host/tenant': tenant, '/own': own} = document.paths;
+  t.deepEqual(goods!['get']!.servers, [{url: '//shop.test'}]);
+  t.deepEqual(goods!['post']!.servers, [{url: '//admin.test'}]);
+  t.deepEqual(tenant!['get']!.servers, [{url: '//{name}.shop.test', variables: {name: {default: 'www'}}}]);
+  t.is(own!['get']!.servers, undefined);
+  t.deepEqual(document.paths['/by-host/both']!['get']!.tags, ['First']);
+  t.deepEqual(warnings, [
+    'OpenAPI: GET /by-host/both is there for shop.test and for admin.test. One document has one of them; openApi({host: "admin.test"}) describes that of the other host.',
+  ]);
+});
+
+test('a document of one host tells what stands for that, and for all', async t => {
+  const {document, warnings} = await described(hosted(), {host: 'admin.test'});
+  t.deepEqual(Object.keys(document.paths), ['/by-host/both', '/by-host/goods', '/own']);
+  t.deepEqual(document.paths['/by-host/both']!['get']!.tags, ['Second']);
+  t.deepEqual(Object.keys(document.paths['/by-host/goods']!), ['post']);
+  t.deepEqual(warnings, []);
+});
+
+test('a document that stands below a host describes that host, without a word of it', async t => {
+  @Resource()
+  @Child('goods', answering('Goods', Get))
+  @Child('docs', openApi({info}))
+  class Shop {}
+  const site = createSite(virtualHosts({'shop.test': Shop, 'admin.test': answering('Admin', Get)}));
+  const {body} = await site.handle({url: '/docs/openapi.json', headers: {host: 'shop.test'}});
+  const {paths} = JSON.parse(String(body)) as Document;
+  t.deepEqual(Object.keys(paths), ['/goods']);
+  t.is(paths['/goods']!['get']!.servers, undefined);
 });

@@ -7,7 +7,7 @@ import {segmentOf} from '../http/path.ts';
 import type {ResourceClass, Verb} from '../resource/declarations.ts';
 import type {HandlerOptions} from '../resource/input.ts';
 import type {MiddlewareAnswer, MiddlewareClass, SecurityScheme} from '../resource/middleware.ts';
-import type {HandlerView, ResourceView} from '../resource/tree-view.ts';
+import {hostsIn, type HandlerView, type ResourceView} from '../resource/tree-view.ts';
 import {verdictOf} from '../schema.ts';
 import {Names, Schemas, type Converted, type JsonSchema} from './open-api-schemas.ts';
 
@@ -43,6 +43,8 @@ export interface OpenApiOperation {
   readonly requestBody?: {readonly description?: string; readonly required?: boolean; readonly content: Content};
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+  /** Where it is served, where that is another host than the others'. */
+  readonly servers?: readonly OpenApiServer[];
   readonly [extension: `x-${string}`]: unknown;
 }
 
@@ -91,6 +93,8 @@ export interface Subject {
   /** The name of the cookie that has the session. */
   readonly cookie: string;
   readonly describe: Describe | undefined;
+  /** The host whose resources are described, where there are several. Nothing describes all. */
+  readonly host: string | undefined;
 }
 
 /** A document, and what could not be said in it. */
@@ -106,6 +110,8 @@ interface Way {
   readonly isFound: boolean;
   /** Whether it is in the branch that is described. */
   readonly isInside: boolean;
+  /** The host of what is described. */
+  readonly host: string | undefined;
 }
 
 const problem: JsonSchema = {
@@ -156,6 +162,7 @@ class Writing {
   readonly #responses: Record<string, OpenApiResponse> = {};
   readonly #responseNames = new Names();
   readonly #paths: Record<string, Record<string, OpenApiOperation>> = {};
+  readonly #hostOf = new WeakMap<OpenApiOperation, string | undefined>();
   readonly #warnings: string[] = [];
 
   constructor(subject: Subject) {
@@ -163,7 +170,7 @@ class Writing {
   }
 
   go(): Written {
-    this.#visit(this.#subject.root, {middleware: [], isFound: false, isInside: !this.#subject.docs});
+    this.#visit(this.#subject.root, {middleware: [], isFound: false, isInside: !this.#subject.docs, host: undefined});
     const operations = Object.values(this.#paths).flatMap(item => Object.values(item));
     const tags = new Set(operations.flatMap(operation => operation.tags ?? []));
     const document: OpenApiDocument = {
@@ -181,15 +188,18 @@ class Writing {
   }
 
   #visit(resource: ResourceView, above: Way): void {
-    const {docs, isDocs} = this.#subject;
+    const {docs, isDocs, host} = this.#subject;
     if (isDocs(resource.type)) return;
+    const isAtDocs = resource.children.some(({type}) => type === docs);
     const way: Way = {
       middleware: [...above.middleware, ...resource.middleware.map(({type}) => type)],
       isFound: above.isFound || resource.madeBy !== undefined,
-      isInside: above.isInside || resource.children.some(({type}) => type === docs),
+      isInside: above.isInside || isAtDocs,
+      host: isAtDocs ? resource.host : above.host,
     };
     if (way.isInside) for (const handler of resource.handlers) this.#write(handler, resource, way);
-    for (const child of resource.children) this.#visit(child, way);
+    const hosts = host === undefined ? undefined : hostsIn(resource);
+    for (const child of hosts ? [hosts.find(host)] : resource.children) if (child) this.#visit(child, way);
   }
 
   #write(handler: HandlerView, resource: ResourceView, way: Way): void {
@@ -198,7 +208,21 @@ class Writing {
     const made = this.#operation(handler, resource, names, way);
     const {describe} = this.#subject;
     const operation = describe ? describe(made, handler, resource) : made;
-    if (operation) (this.#paths[path] ??= {})[keyOf(handler.verb)] = operation;
+    if (operation) this.#put(path, handler.verb, resource, operation);
+  }
+
+  /** OpenAPI has one operation of each method and path. */
+  #put(path: string, verb: Verb, {host}: ResourceView, operation: OpenApiOperation): void {
+    const item = (this.#paths[path] ??= {});
+    const known = item[keyOf(verb)];
+    if (!known) {
+      item[keyOf(verb)] = operation;
+      this.#hostOf.set(operation, host);
+      return;
+    }
+    const both = [this.#hostOf.get(known), host].map(each => each ?? 'any').join(' and for ');
+    const wayOut = `One document has one of them; openApi({host: ${JSON.stringify(host)}}) describes that of the other host.`;
+    this.#warnings.push(`OpenAPI: ${verb} ${path} is there for ${both}. ${wayOut}`);
   }
 
   #operation(handler: HandlerView, resource: ResourceView, names: readonly string[], way: Way): OpenApiOperation {
@@ -225,6 +249,7 @@ class Writing {
         ]),
       },
       ...(security.length > 0 && {security}),
+      ...(resource.host !== way.host && serversOf(resource.host)),
     };
   }
 
@@ -354,6 +379,13 @@ function pathOf(pattern: string): {path: string; names: readonly string[]} {
     segment.startsWith(':') ? `{${names[at++]}}` : encodeURIComponent(segmentOf(segment)),
   );
   return {path: written.join('/'), names};
+}
+
+/** Where a host as `virtualHosts()` names it is served, by the scheme of the document; nothing where it is all others. */
+function serversOf(host: string | undefined): Pick<OpenApiOperation, 'servers'> {
+  if (host === undefined || host === '*') return {};
+  if (!host.startsWith('*.')) return {servers: [{url: `//${host}`}]};
+  return {servers: [{url: `//{name}${host.slice(1)}`, variables: {name: {default: 'www'}}}]};
 }
 
 /** OpenAPI has QUERY from 3.2 on. */

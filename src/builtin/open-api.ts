@@ -3,7 +3,7 @@ import {prefersHtml} from '../http/problem.ts';
 import type {Html} from '../http/html.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {checkOptions, kind, method, object, required, type Kinds} from '../options.ts';
+import {checkOptions, kind, method, object, required, text, type Kinds} from '../options.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import {inject} from '../inject.ts';
 import {Child, Resource} from '../resource/resource.ts';
@@ -29,6 +29,11 @@ export interface OpenApiOptions {
   readonly servers?: readonly OpenApiServer[];
   /** Changes an operation: gives it a summary, say. What it gives is taken instead; nothing leaves the operation out. */
   readonly describe?: Describe;
+  /**
+   * Of what `virtualHosts()` gives to several hosts, that of this one is described: `'shop.example.org'`. Default: that of all hosts, each
+   * operation with the server of its host; of two for one path the first one.
+   */
+  readonly host?: string;
 }
 
 const isTitled = (value: unknown): boolean =>
@@ -41,6 +46,7 @@ const openApiKinds: Kinds<OpenApiOptions> = {
     value => Array.isArray(value) && value.every(each => typeof Object(each).url === 'string'),
   ),
   describe: method,
+  host: text,
 };
 
 /**
@@ -128,8 +134,8 @@ export function isOpenApi(type: Function): boolean {
 }
 
 function documentBy(docs: DocsClass, root: ResourceView, cookie: string): Written {
-  const {info, describe} = docs.options;
-  return documentOf({root, docs, isDocs: isOpenApi, info, cookie, describe});
+  const {info, describe, host} = docs.options;
+  return documentOf({root, docs, isDocs: isOpenApi, info, cookie, describe, host});
 }
 
 /** The documents that are shown somewhere in a tree, as they are served where no path is cut off before. */
@@ -146,7 +152,7 @@ function docsIn({type, children}: ResourceView): readonly DocsClass[] {
 
 /** The document of a whole tree that shows none itself. */
 export function documentOfAll(root: ResourceView, cookie: string, info: OpenApiInfo): Written {
-  return documentOf({root, docs: undefined, isDocs: isOpenApi, info, cookie, describe: undefined});
+  return documentOf({root, docs: undefined, isDocs: isOpenApi, info, cookie, describe: undefined, host: undefined});
 }
 
 /** What could not be said in some documents. */

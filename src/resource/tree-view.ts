@@ -118,7 +118,8 @@ function housed(view: ResourceView, host: string | undefined): ResourceView {
 
 const hostTables = new WeakMap<ResourceView, HostTable<ResourceView>>();
 
-function hostsIn(view: ResourceView): HostTable<ResourceView> | undefined {
+/** What stands in the place of a resource, by host; nothing where it stands there itself. */
+export function hostsIn(view: ResourceView): HostTable<ResourceView> | undefined {
   const known = hostTables.get(view);
   if (known) return known;
   const hosts = view.children.filter(({pattern}) => pattern === view.pattern);
