@@ -37,8 +37,8 @@ export class BodyReader {
    * The whole body; limits count at the first reading. Throws a 413 past the limit, a 400 when it ends early or can't be unpacked, a
    * 415 for a coding that is not among these, and `BODY_TAKEN` where it is streamed.
    */
-  async bytes(limits: ReadingLimits): Promise<Buffer<ArrayBuffer>> {
-    if (this.#isTaken) throw taken('The body is read as a stream already');
+  bytes(limits: ReadingLimits): Promise<Buffer<ArrayBuffer>> {
+    if (this.#isTaken) return Promise.reject(taken('The body is read as a stream already'));
     return (this.#bytes ??= this.#gather(limits));
   }
 

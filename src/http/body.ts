@@ -1,6 +1,7 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import {parse as parseContentType, type ContentType} from 'content-type';
 import createError from 'http-errors';
+import type {Awaitable} from '../awaitable.ts';
 import {parseJson} from './json.ts';
 import {partsOf} from './multipart.ts';
 
@@ -43,10 +44,10 @@ const formTypes = [urlEncodedType, multipartType];
 export const bodyTypes = [jsonType, ...formTypes];
 
 /**
- * The body as its type says: a JSON value, or a form; nothing where there is none. Rejects with a 415 for another type, and with what
+ * The body as its type says: a JSON value, or a form; nothing where there is none. Throws a 415 for another type, and throws or rejects with what
  * `decodeJson` and `decodeForm` do.
  */
-export async function decodeBody(bytes: Buffer<ArrayBuffer>, headers: IncomingHttpHeaders): Promise<unknown> {
+export function decodeBody(bytes: Buffer<ArrayBuffer>, headers: IncomingHttpHeaders): Awaitable<unknown> {
   const {type} = contentType(headers);
   if (formTypes.includes(type)) return decodeForm(bytes, headers);
   if (bytes.length === 0) return undefined;

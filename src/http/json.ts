@@ -1,5 +1,6 @@
 import {setImmediate as otherWork} from 'node:timers/promises';
 import createError, {isHttpError} from 'http-errors';
+import {recovered, type Awaitable} from '../awaitable.ts';
 
 /** The most levels of a nest in a body: who goes through it calls themselves for each level, and the stack is only so high. */
 const nestLimit = 500;
@@ -19,18 +20,22 @@ const openObject = 0x7b;
 const closeObject = 0x7d;
 
 /**
- * The value that a JSON text says. What holds much is parsed in pieces, and other work is done between them. Throws a 400 for no
- * JSON and for too deep a nest.
+ * The value that a JSON text says. What holds much is parsed in pieces, and other work is done between them. Throws, or rejects
+ * with, a 400 for no JSON and for too deep a nest.
  */
-export async function parseJson(text: string, size = pieceSize): Promise<unknown> {
-  try {
-    if (isSmall(text, size)) return JSON.parse(text) as unknown;
-    const pieces = new JsonPieces(text, size);
-    while (!pieces.parseNext()) await otherWork();
-    return pieces.value;
-  } catch (error) {
-    throw isHttpError(error) ? error : createError(400, 'The body is not JSON.');
-  }
+export function parseJson(text: string, size = pieceSize): Awaitable<unknown> {
+  return recovered(
+    () => (isSmall(text, size) ? (JSON.parse(text) as unknown) : parseInPieces(text, size)),
+    error => {
+      throw isHttpError(error) ? error : createError(400, 'The body is not JSON.');
+    },
+  );
+}
+
+async function parseInPieces(text: string, size: number): Promise<unknown> {
+  const pieces = new JsonPieces(text, size);
+  while (!pieces.parseNext()) await otherWork();
+  return pieces.value;
 }
 
 /** Whether a text is one piece, and no deep nest, whatever its characters say: of most bodies that is known without a look at each. */

@@ -527,8 +527,8 @@ export class Request {
   }
 
   /** @internal The body as its type says: a JSON value or a form; nothing where there is none. Throws what these two do. */
-  async content(): Promise<unknown> {
-    return decodeBody(await this.bytes(), this.headers);
+  content(): Awaitable<unknown> {
+    return this.#reader.bytes(this.#limits({})).then(bytes => decodeBody(bytes, this.headers));
   }
 
   /** The body as a form, URL-encoded or multipart; a file is a `File`. Throws what `text` does, a 415 for another type. */

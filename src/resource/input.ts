@@ -81,10 +81,7 @@ const raw: Record<Part, (request: Request) => Awaitable<unknown>> = {
   params: request => request.params,
   query: request => byName(request.query),
   headers: request => request.headers,
-  body: async request => {
-    const content = await request.content();
-    return content instanceof FormData ? byName(content) : content;
-  },
+  body: request => proceed(request.content(), content => (content instanceof FormData ? byName(content) : content)),
 };
 
 /** A function that reads what these options declare as input; nothing where they declare none. `method` is for errors. */
@@ -152,6 +149,7 @@ function textIn({message}: StandardSchemaV1.Issue): string {
 
 /** All of them, at once where all are there. */
 function together<T>(values: Awaitable<T>[]): Awaitable<T[]> {
+  if (values.length === 1) return proceed(values[0]!, value => [value]);
   return values.some(value => isPromised(value)) ? Promise.all(values) : (values as T[]);
 }
 
