@@ -130,7 +130,7 @@ test('every decorator that is written without its parentheses says how to write 
     field: [undefined, {kind: 'field', name: 'show'}],
     class: [Page, {kind: 'class', name: 'Page'}],
   } as const;
-  for (const [decorator, given, written, place = 'Page.show'] of [
+  for (const [decorator, given, written, on = 'Page.show'] of [
     [Get, legacy.method, '@Get()'],
     [OnExpire, legacy.method, '@OnExpire()'],
     [Child, legacy.method, '@Child(segment, TheClass)'],
@@ -162,7 +162,7 @@ test('every decorator that is written without its parentheses says how to write 
     const [name] = written.split('(');
     t.throws(() => (decorator as (...all: readonly unknown[]) => unknown)(...given), {
       code: 'DECORATOR_MISPLACED',
-      message: `${name} on ${place} has no parentheses. Write ${written}. [DECORATOR_MISPLACED]`,
+      message: `${name} on ${on} has no parentheses. Write ${written}. [DECORATOR_MISPLACED]`,
     });
   }
   t.notThrows(() => multiInject(class Token {}));
@@ -248,13 +248,13 @@ test('what the container is asked by stands where the container can heed it, in 
     show() {}
     static shared() {}
   }
-  const method = [Page.prototype.show, {kind: 'method', name: 'show', metadata: {}}];
+  const method = [() => {}, {kind: 'method', name: 'show', metadata: {}}];
   const field = [undefined, {kind: 'field', name: 'note', metadata: {}}];
-  const getter = [Page.prototype.show, {kind: 'getter', name: 'text', metadata: {}}];
+  const getter = [() => {}, {kind: 'getter', name: 'text', metadata: {}}];
   const type = [Page, {kind: 'class', name: 'Page', metadata: {}}];
   const accessor = {get: () => 1, configurable: true};
   Object.defineProperty(Page.prototype, 'text', accessor);
-  for (const [decorator, name, given, place] of [
+  for (const [decorator, name, given, standing] of [
     [Resource(), '@Resource()', field, /^the field note\. Put it on a class\./],
     [injectable(), '@injectable()', field, /^the field note\. Put it on a class\./],
     [SessionComponent('a'), '@SessionComponent()', field, /^the field note\. Put it on a class\./],
@@ -282,6 +282,6 @@ test('what the container is asked by stands where the container can heed it, in 
       code: 'DECORATOR_MISPLACED',
     });
     t.true(error.message.startsWith(`${name} stands on `), error.message);
-    t.regex(error.message.slice(`${name} stands on `.length), place);
+    t.regex(error.message.slice(`${name} stands on `.length), standing);
   }
 });

@@ -548,7 +548,7 @@ test('the document is of the branch that it hangs in, guards above it too', asyn
 });
 
 /** A resource that answers by this verb, with this class name. */
-function answering(name: string, verb: typeof Get | typeof Post) {
+function answering(name: string, verb: typeof Get) {
   const made = {
     [name]: class {
       answer() {

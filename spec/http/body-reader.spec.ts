@@ -188,8 +188,8 @@ function reading() {
     async read(request: Request) {
       const [name, when] = request.segments as [string, string];
       const {signal} = request;
-      const reading = when === 'late' ? once(signal, 'abort').then(() => turn()) : Promise.resolve();
-      const end = reading.then(() => readers[name]!(request));
+      const beginning = when === 'late' ? once(signal, 'abort').then(() => turn()) : Promise.resolve();
+      const end = beginning.then(() => readers[name]!(request));
       const told = end.then(
         () => ends.push('whole'),
         (error: Error) => ends.push(error.name),
