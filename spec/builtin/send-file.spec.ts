@@ -2,9 +2,22 @@ import {readdirSync, readlinkSync, symlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import test from 'ava';
-import {Get, Post, Resource, type Request, type Response} from 'espalier';
-import {sendFile, type SendFileOptions} from 'espalier/builtin';
+import {
+  Child,
+  createError,
+  Get,
+  Post,
+  Resource,
+  Use,
+  type Next,
+  type Request,
+  type ResourceClass,
+  type Response,
+} from 'espalier';
+import {files, sendFile, type SendFileOptions} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
+import {listening} from '../http/raw-socket.ts';
+import {acting} from '../resource/on-the-way.ts';
 import {until} from '../until.ts';
 import {put, temporaryFolder} from './temp-folder.ts';
 
@@ -118,6 +131,12 @@ test('however the answer ends, no file stays open', async t => {
   ]) {
     for (const method of ['GET', 'HEAD']) await (await sending(path).fetch('/', {method, headers})).arrayBuffer();
   }
+  await closed(folder);
+  t.pass();
+});
+
+/** Until no file of a folder is open. */
+async function closed(folder: string): Promise<void> {
   const isOpen = () =>
     readdirSync('/proc/self/fd').some(fd => {
       try {
@@ -127,7 +146,168 @@ test('however the answer ends, no file stays open', async t => {
       }
     });
   await until(() => !isOpen(), 'no file is open');
-  t.pass();
+}
+
+type Act = (request: Request, response: Response, next: Next) => unknown;
+
+/** A listening site that sends these files behind a middleware, by `sendFile()` and by `files()`. */
+async function behind(t: Parameters<typeof temporaryFolder>[0], act: Act) {
+  const folder = temporaryFolder(t, {'in/small.txt': 'small', 'in/big.txt': 'x'.repeat(300_000), 'other.css': 'p {}'});
+  const sent = (name: string): ResourceClass => {
+    @Resource()
+    class Sent {
+      @Get()
+      show() {
+        return sendFile(join(folder, 'in', name), {download: true});
+      }
+    }
+    return Sent;
+  };
+  @Resource()
+  @Use(acting(act))
+  @Child('small', sent('small.txt'))
+  @Child('big', sent('big.txt'))
+  @Child('files', files(join(folder, 'in'), {listing: true}))
+  class Root {}
+  const {site} = testSite(Root);
+  return {folder, url: await listening(t, site)};
+}
+
+const paths = ['small', 'big', 'files/small.txt', 'files/big.txt'];
+
+/** What a middleware answers in place of a file, and what its client gets. */
+const replacements: Record<string, {act: Act; status: number; text: string | RegExp; type: string | null}> = {
+  'a Response without a body': {
+    act: async (_request, _response, next) => {
+      await next();
+      return new globalThis.Response(null, {status: 303, headers: {Location: '/pay'}});
+    },
+    status: 303,
+    text: '',
+    type: null,
+  },
+  'a Response with one': {
+    act: async (_request, _response, next) => {
+      await next();
+      return new globalThis.Response('pay', {status: 402});
+    },
+    status: 402,
+    text: 'pay',
+    type: 'text/plain;charset=UTF-8',
+  },
+  'a text': {
+    act: async (_request, _response, next) => {
+      await next();
+      return 'instead';
+    },
+    status: 200,
+    text: 'instead',
+    type: 'text/plain; charset=utf-8',
+  },
+  'a stream': {
+    act: async (_request, _response, next) => {
+      await next();
+      return (async function* () {
+        yield 'instead';
+      })();
+    },
+    status: 200,
+    text: 'instead',
+    type: 'text/plain; charset=utf-8',
+  },
+  'an error': {
+    act: async (_request, _response, next) => {
+      await next();
+      throw createError(403);
+    },
+    status: 403,
+    text: /Forbidden/,
+    type: 'application/problem+json',
+  },
+};
+for (const [what, {act, status, text, type}] of Object.entries(replacements)) {
+  test(`where a middleware answers with ${what} in place of a file, nothing of the file goes out, and it is closed`, async t => {
+    const {folder, url} = await behind(t, act);
+    const tags = [undefined, {range: 'bytes=0-1'}, {'if-none-match': '*'}, {'if-match': '"x"'}];
+    for (const path of paths) {
+      for (const headers of tags) {
+        const answer = await fetch(`${url}/${path}`, {redirect: 'manual', ...(headers && {headers})});
+        t.is(answer.status, status);
+        if (typeof text === 'string') t.is(await answer.text(), text);
+        else t.regex(await answer.text(), text);
+        t.is(answer.headers.get('content-type'), type);
+        for (const [name] of answer.headers) {
+          t.notRegex(name, /^(?:etag|last-modified|cache-control|accept-ranges|content-(?:range|disposition))$/);
+        }
+      }
+    }
+    await closed(folder);
+  });
+}
+
+test('a file in place of another goes out as if that had not been', async t => {
+  const {folder, url} = await behind(t, async (_request, _response, next) => {
+    await next();
+    return sendFile(join(folder, 'other.css'));
+  });
+  for (const path of paths) {
+    const answer = await fetch(`${url}/${path}`, {headers: {range: 'bytes=0-2'}});
+    t.deepEqual([answer.status, await answer.text()], [206, 'p {']);
+    t.is(answer.headers.get('content-range'), 'bytes 0-2/4');
+    t.is(answer.headers.get('content-type'), 'text/css; charset=utf-8');
+    t.is(answer.headers.get('content-disposition'), null);
+  }
+  await closed(folder);
+});
+
+test('a file that comes when a middleware has answered already changes nothing in that answer, and is closed', async t => {
+  const {folder, url} = await behind(t, (request, _response, next) => {
+    const late = next();
+    // Its head waits until the file has come.
+    request.beforeHeaders(async () => void (await late));
+    return 'early';
+  });
+  for (const path of paths) {
+    const answer = await fetch(`${url}/${path}`, {headers: {range: 'bytes=0-2'}});
+    t.deepEqual([answer.status, await answer.text()], [200, 'early']);
+    t.is(answer.headers.get('etag'), null);
+    t.is(answer.headers.get('content-range'), null);
+  }
+  await closed(folder);
+});
+
+test('where a middleware answers in place of a list of files, nothing of that goes out', async t => {
+  const {url} = await behind(t, async (_request, _response, next) => {
+    await next();
+    return 'instead';
+  });
+  const answer = await fetch(`${url}/files/`);
+  t.is(await answer.text(), 'instead');
+  t.is(answer.headers.get('content-security-policy'), null);
+  t.is(answer.headers.get('cache-control'), null);
+});
+
+test('what a middleware sets when a file has come holds for it', async t => {
+  const {url} = await behind(t, async (_request, response, next) => {
+    const found = await next();
+    response.setHeader('Cache-Control', 'private, max-age=5');
+    response.setHeader('Content-Disposition', 'inline');
+    response.status = 404;
+    return found;
+  });
+  for (const path of paths) {
+    const answer = await fetch(`${url}/${path}`, {headers: {range: 'bytes=0-1', 'if-none-match': '*'}});
+    t.is(answer.status, 404);
+    t.is(answer.headers.get('cache-control'), 'private, max-age=5');
+    t.is(answer.headers.get('content-disposition'), 'inline');
+    t.is((await answer.text()).length, path.includes('big') ? 300_000 : 5);
+  }
+});
+
+test('a middleware can answer for a file that is not there', async t => {
+  const {url} = await behind(t, async (_request, _response, next) => next().catch(() => 'a page of our own'));
+  const answer = await fetch(`${url}/files/none`);
+  t.deepEqual([answer.status, await answer.text()], [404, 'a page of our own']);
 });
 
 for (const [path, options, message] of [

@@ -16,6 +16,8 @@ import {
 } from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
+import {listening as listeningAt} from '../http/raw-socket.ts';
+import {acting} from '../resource/on-the-way.ts';
 import {until} from '../until.ts';
 
 /** A source to which events are given, and that says what has become of it. */
@@ -424,6 +426,131 @@ test('events go one by one over HTTP/2, and a client that leaves is heard', asyn
   await until(() => state.ended === 1);
   t.pass();
 });
+
+/** A listening site whose root does this, behind a middleware. */
+async function showing(t: ExecutionContext, show: () => unknown, act?: Parameters<typeof acting>[0]) {
+  @Resource()
+  @Use(acting(act ?? ((_request, _response, next) => next())))
+  class Root {
+    @Get()
+    show() {
+      return show();
+    }
+  }
+  const {site, log, clock} = testSite(Root, {handlerTimeout: 1000});
+  return {url: await listeningAt(t, site), log, clock};
+}
+
+test('one sse() with a function may be returned to every visitor: each has a source of their own', async t => {
+  let made = 0;
+  const shared = sse(() => {
+    made += 1;
+    return events({data: `of ${made}`}, {data: 'more'});
+  });
+  const {url} = await showing(t, () => shared);
+  const texts = await Promise.all([1, 2].map(async () => (await fetch(url)).text()));
+  t.deepEqual(
+    texts.toSorted(),
+    [1, 2].map(each => `: \ndata: of ${each}\n\ndata: more\n\n`),
+  );
+});
+
+for (const isMade of [false, true]) {
+  test(`an iterator ${isMade ? 'that a function gives twice' : 'in an sse() that is returned twice'} is refused to the second visitor`, async t => {
+    const secret = events({data: 'secret'}, {data: 'more'});
+    const shared = sse(isMade ? () => secret : secret);
+    const {url, log} = await showing(t, () => shared);
+    const answers = await Promise.all([fetch(url), fetch(url)]);
+    t.deepEqual(new Set(answers.map(({status}) => status)), new Set([200, 500]));
+    const texts = await Promise.all(answers.map(async answer => answer.text()));
+    t.is(texts.filter(each => each.includes('secret') && each.includes('more')).length, 1);
+    t.regex(String(log[0]!.error), /Give sse\(\) a function that makes one for each visitor\. \[RESULT_UNSUPPORTED\]/);
+  });
+}
+
+test('a middleware may make events of what comes from behind', async t => {
+  const {url} = await showing(
+    t,
+    () => events({data: 1}, {data: 2}),
+    async (_request, _response, next) => sse((await next()) as AsyncIterable<ServerSentEvent>),
+  );
+  t.is(await (await fetch(url)).text(), ': \ndata: 1\n\ndata: 2\n\n');
+});
+
+test('what another answer takes the place of leaves no header behind, and its source is given back', async t => {
+  let signal: AbortSignal | undefined;
+  const {url} = await showing(
+    t,
+    () =>
+      sse((_id, gone) => {
+        signal = gone;
+        return events({data: 1});
+      }),
+    async (_request, _response, next) => {
+      await next();
+      return new globalThis.Response(null, {status: 204});
+    },
+  );
+  const answer = await fetch(url);
+  t.is(answer.status, 204);
+  t.is(answer.headers.get('cache-control'), null);
+  t.is(answer.headers.get('x-accel-buffering'), null);
+  t.true(signal!.aborted);
+});
+
+test('no source is asked for when a middleware has answered already', async t => {
+  const {promise: held, resolve: release} = Promise.withResolvers<void>();
+  let opened = 0;
+  const late = Promise.withResolvers<unknown>();
+  const {url} = await showing(
+    t,
+    async () => {
+      await held;
+      return sse(() => {
+        opened += 1;
+        return events({data: 1});
+      });
+    },
+    (_request, _response, next) => {
+      late.resolve(next());
+      return 'early';
+    },
+  );
+  t.is(await (await fetch(url)).text(), 'early');
+  release();
+  await late.promise;
+  t.is(opened, 0);
+});
+
+for (const how of ['goes', 'is told that it took too long']) {
+  test(`the signal is aborted while the source is still made, when the visitor ${how}; what comes then is given back`, async t => {
+    const made = Promise.withResolvers<AbortSignal>();
+    let isReturned = false;
+    const {url, clock} = await showing(t, () =>
+      sse(async (_id, signal) => {
+        made.resolve(signal);
+        await once(signal, 'abort');
+        return {
+          [Symbol.asyncIterator]: () => ({
+            next: () => new Promise<never>(() => undefined),
+            return: async () => {
+              isReturned = true;
+              return {done: true, value: undefined};
+            },
+          }),
+        };
+      }),
+    );
+    const request = get(url);
+    request.on('error', () => undefined);
+    const signal = await made.promise;
+    if (how === 'goes') request.destroy();
+    else clock.advance(1000);
+    await until(() => isReturned);
+    t.like(signal.reason, {name: how === 'goes' ? 'AbortError' : 'TimeoutError'});
+    request.destroy();
+  });
+}
 
 test('what is no source of events, and options that can’t be meant so, are refused', t => {
   for (const wrong of [undefined, 'a', [], {}, 1]) t.throws(() => sse(wrong as never), {instanceOf: TypeError});

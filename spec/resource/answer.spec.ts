@@ -1,13 +1,23 @@
 import test from 'ava';
 import {createError, Get, Resource, type Middleware, type Next, type Request, type Response, Use} from 'espalier';
 import {testSite} from 'espalier/testing';
-import {Answer} from '../../src/resource/answer.ts';
+import {acting} from './on-the-way.ts';
+import {Answer, OpenAnswer} from '../../src/resource/answer.ts';
 
 class Greeting extends Answer {
-  async begin(request: Request, response: Response): Promise<unknown> {
+  open(request: Request) {
     if (request.query.has('fail')) throw createError(418, 'No coffee.');
+    return new OpenGreeting(`Hello, ${request.query.get('name')}`);
+  }
+}
+
+class OpenGreeting extends OpenAnswer {
+  constructor(private readonly text: string) {
+    super();
+  }
+  async write(_request: Request, response: Response) {
     response.setHeader('X-Greeting', 'yes');
-    return `Hello, ${request.query.get('name')}`;
+    return this.text;
   }
 }
 
@@ -44,16 +54,25 @@ test('an answer that a handler returns is made with the request and the response
   t.is((await testSite(Plain).visitor().get('/?fail')).status, 418);
 });
 
-test('a middleware sees what an answer has become, and what it fails with', async t => {
+test('a middleware can return what has been opened behind it, and sees what can’t be', async t => {
   const {visitor} = testSite(Watched);
   t.is(await (await visitor().get('/?name=Ada')).text(), 'Hello, Ada');
   t.is(await (await visitor().get('/?fail')).text(), 'mended');
-  t.deepEqual(Watch.seen, ['Hello, Ada', 'No coffee.']);
+  t.true(Watch.seen[0] instanceof OpenGreeting);
+  t.is(Watch.seen[1], 'No coffee.');
+});
+
+test('what next() gave for one request is no answer to another', async t => {
+  let kept: unknown;
+  const {visitor, log} = testSite(Plain, {use: [acting(async (_request, _response, next) => (kept ??= await next()))]});
+  t.is(await (await visitor().get('/?name=Ada')).text(), 'Hello, Ada');
+  t.is((await visitor().get('/?name=Eve')).status, 500);
+  t.regex(String(log[0]!.error), /Acting\.handle\(\) returned what next\(\) gave for another request/);
 });
 
 test('to the compiler nothing else is such an answer', t => {
   // @ts-expect-error An object with the same method is none.
-  const answer: Answer = {begin: () => undefined};
+  const answer: Answer = {open: () => undefined, dismiss: () => undefined};
   // @ts-expect-error Nor is a number.
   const other: Answer = 7;
   t.truthy([answer, other]);

@@ -4,6 +4,7 @@ import {setTimeout} from 'node:timers/promises';
 import test from 'ava';
 import {Child, createError, Get, Resource, Use, type Next, type Request, type Response} from 'espalier';
 import {testSite} from 'espalier/testing';
+import {listening} from '../http/raw-socket.ts';
 import {marking, acting, behind, textOf, Trail} from './on-the-way.ts';
 
 test('a guard on a class that methods make comes before the method is called', async t => {
@@ -345,6 +346,32 @@ test('a middleware may make another stream of the one from behind', async t => {
   }
   t.is(await textOf(testSite(Root).visitor().get('/')), 'AB');
 });
+
+for (const [how, instead] of Object.entries<() => unknown>({
+  'a Response': () => new globalThis.Response('instead'),
+  'another stream': () => Readable.from(['instead']),
+})) {
+  test(`a stream that ${how} took the place of gives back what it holds when that has gone out`, async t => {
+    const {stream, isGivenBack} = held();
+    @Use(
+      acting(async (_request, _response, next) => {
+        await next();
+        return instead();
+      }),
+    )
+    @Resource()
+    class Root {
+      @Get()
+      show() {
+        return stream;
+      }
+    }
+    const {site} = testSite(Root);
+    t.is(await (await fetch(await listening(t, site))).text(), 'instead');
+    await isGivenBack;
+    t.true(stream.destroyed);
+  });
+}
 
 test('what fails behind a middleware that has answered changes nothing in its answer', async t => {
   const failed = Promise.withResolvers<never>();

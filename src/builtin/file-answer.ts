@@ -6,6 +6,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {kind} from '../options.ts';
 import {tagsAhead, type Coding} from './compress.ts';
+import {OpenAnswer} from '../resource/answer.ts';
 import {nothingHere} from '../resource/traverse.ts';
 import {FileStream, pieceSize, type Lack, type OpenedFile} from './opened-file.ts';
 
@@ -13,6 +14,8 @@ import {FileStream, pieceSize, type Lack, type OpenedFile} from './opened-file.t
 export interface FileHead {
   readonly type: string;
   readonly cacheControl: string;
+  /** Whether it is saved, and under what name. */
+  readonly disposition?: string;
   /** The coding that the file itself is in. */
   readonly coding?: Coding;
 }
@@ -33,42 +36,56 @@ const pieceOverTls = 64 * 1024;
 const coarseness = 2000;
 
 /**
- * Answer with an open file: what the handler is to return. Whatever the answer is, and however it ends, the file is closed. What the
- * handler has said of its type, its tag, its time or for caches holds.
+ * The answer with an open file. Whatever it is, and however it ends, the file is closed. What else has been said of its type, its tag,
+ * its time, for caches or for who saves it holds.
  */
-export async function answerFile(
-  file: OpenedFile,
-  request: Request,
-  response: Response,
-  head: FileHead,
-): Promise<Uint8Array | FileStream | undefined> {
-  try {
-    const {size} = file.stats;
-    describe(file, response, head);
-    const piece = request.secure ? pieceOverTls : pieceSize;
-    // The conditions ask for the body that would go out.
-    const whole = new FileStream(file, 0, size - 1, piece);
-    response.body = whole;
-    answerConditions(request, response, tag => tagsAhead(tag, request, response));
-    if (response.status === 304) {
+export class FileAnswer extends OpenAnswer {
+  readonly #file: OpenedFile;
+  readonly #head: FileHead;
+
+  constructor(file: OpenedFile, head: FileHead) {
+    super();
+    this.#file = file;
+    this.#head = head;
+  }
+
+  /** @internal */
+  override async write(request: Request, response: Response): Promise<Uint8Array | FileStream | undefined> {
+    const file = this.#file;
+    try {
+      const {size} = file.stats;
+      describe(file, response, this.#head);
+      const piece = request.secure ? pieceOverTls : pieceSize;
+      // The conditions ask for the body that would go out.
+      const whole = new FileStream(file, 0, size - 1, piece);
+      response.body = whole;
+      answerConditions(request, response, tag => tagsAhead(tag, request, response));
+      if (response.status === 304) {
+        file.close();
+        return undefined;
+      }
+      const range = rangeFor(file, request, response, this.#head);
+      if (request.method === 'HEAD' || (!range && size > smallSize)) return whole;
+      const {start, end} = range ?? {start: 0, end: size - 1};
+      const length = end - start + 1;
+      if (length > smallSize) return new FileStream(file, start, end, piece);
+      const bytes = await file.bytes(start, length);
       file.close();
-      return undefined;
+      return bytes;
+    } catch (error) {
+      file.close();
+      throw error;
     }
-    const range = rangeFor(file, request, response, head);
-    if (request.method === 'HEAD' || (!range && size > smallSize)) return whole;
-    const {start, end} = range ?? {start: 0, end: size - 1};
-    const length = end - start + 1;
-    if (length > smallSize) return new FileStream(file, start, end, piece);
-    const bytes = await file.bytes(start, length);
-    file.close();
-    return bytes;
-  } catch (error) {
-    file.close();
-    throw error;
+  }
+
+  /** @internal */
+  override dismiss(): void {
+    this.#file.close();
   }
 }
 
-function describe(file: OpenedFile, response: Response, {type, cacheControl, coding}: FileHead): void {
+function describe(file: OpenedFile, response: Response, head: FileHead): void {
+  const {type, cacheControl, disposition, coding} = head;
   const {size, mtimeMs} = file.stats;
   const tag = tagOf(file);
   response.defaultType(type);
@@ -76,6 +93,7 @@ function describe(file: OpenedFile, response: Response, {type, cacheControl, cod
   // RFC 9110, section 8.8.2.1: not later than the answer.
   defaultHeader(response, 'Last-Modified', new Date(Math.min(mtimeMs, Date.now())).toUTCString());
   defaultHeader(response, 'Cache-Control', cacheControl);
+  if (disposition !== undefined) defaultHeader(response, 'Content-Disposition', disposition);
   if (coding) response.setHeader('Content-Encoding', coding);
   else response.setHeader('Accept-Ranges', 'bytes');
   response.setHeader('X-Content-Type-Options', 'nosniff');

@@ -5,12 +5,13 @@ import {encodePath} from '../http/path.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, optionInvalid, text, type Kinds} from '../options.ts';
+import {OpenAnswer, type Answer} from '../resource/answer.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import {Resource} from '../resource/resource.ts';
 import {nothingHere} from '../resource/traverse.ts';
 import {Get} from '../resource/verbs.ts';
 import {codingsFor, type Coding} from './compress.ts';
-import {answerFile, cacheControlOf, errorOf, maxAgeKind, typeOf, type FileHead} from './file-answer.ts';
+import {cacheControlOf, errorOf, FileAnswer, maxAgeKind, typeOf, type FileHead} from './file-answer.ts';
 import {folderPage, folderPolicy} from './folder-page.ts';
 import {allowanceKind, Folder, placeKind, type Allowance} from './folder.ts';
 import type {Lack, OpenedFile} from './opened-file.ts';
@@ -103,10 +104,7 @@ export abstract class ServedFolder {
   }
 
   @Get()
-  async serve(
-    request: Request,
-    response: Response,
-  ): Promise<Uint8Array | AsyncIterable<Uint8Array> | Html | undefined> {
+  async serve(request: Request, response: Response): Promise<Answer | undefined> {
     const postpath = this.wayOf(request);
     // The root of a site has no segment.
     const isFolder = request.path.endsWith('/');
@@ -140,10 +138,8 @@ export abstract class ServedFolder {
       }
       if (!this.settings.listing) return await this.#answerLack('nothing', request, response);
       const {entries, isWhole} = await this.folder.list(found, listLimit);
-      response.setHeader('Content-Security-Policy', folderPolicy);
-      response.setHeader('Cache-Control', 'no-cache');
       const path = `${request.mountPath}/${request.segments.slice(0, -1).join('/')}`;
-      return folderPage(path, entries, {isWhole, hasParent: segments.length > 0});
+      return new Listing(folderPage(path, entries, {isWhole, hasParent: segments.length > 0}));
     } finally {
       found.close();
     }
@@ -170,13 +166,13 @@ export abstract class ServedFolder {
     response: Response,
   ): ReturnType<ServedFolder['serve']> {
     const head: FileHead = {type: typeOf(file.path, this.settings.types), cacheControl};
-    if (!this.settings.precompressed) return answerFile(file, request, response, head);
+    if (!this.settings.precompressed) return new FileAnswer(file, head);
     response.vary('Accept-Encoding');
     // A part is one of the file itself: of what is packed anew tomorrow, the same bytes would be others.
     const packed = request.headers.range === undefined && (await this.#packed(file, segments, request));
-    if (!packed) return answerFile(file, request, response, head);
+    if (!packed) return new FileAnswer(file, head);
     file.close();
-    return answerFile(packed.file, request, response, {...head, coding: packed.coding});
+    return new FileAnswer(packed.file, {...head, coding: packed.coding});
   }
 
   /** The file as the client takes it most gladly, where somebody has packed it since it was changed. */
@@ -193,6 +189,22 @@ export abstract class ServedFolder {
       file.close();
     }
     return undefined;
+  }
+}
+
+class Listing extends OpenAnswer {
+  readonly #page: Html;
+
+  constructor(page: Html) {
+    super();
+    this.#page = page;
+  }
+
+  /** @internal */
+  override write(_request: Request, response: Response): Html {
+    response.setHeader('Content-Security-Policy', folderPolicy);
+    response.setHeader('Cache-Control', 'no-cache');
+    return this.#page;
   }
 }
 

@@ -1,11 +1,9 @@
 import {basename} from 'node:path';
 import {attachment} from '../http/disposition.ts';
-import type {Request} from '../http/request.ts';
-import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, optionInvalid, text, type Kinds} from '../options.ts';
 import {Answer} from '../resource/answer.ts';
 import {nothingHere} from '../resource/traverse.ts';
-import {answerFile, cacheControlOf, errorOf, maxAgeKind, typeOf} from './file-answer.ts';
+import {cacheControlOf, errorOf, FileAnswer, maxAgeKind, typeOf} from './file-answer.ts';
 import {allowanceKind, Folder, pathOf, placeKind, type Allowance} from './folder.ts';
 import {openFile} from './opened-file.ts';
 
@@ -61,7 +59,7 @@ class SentFile extends Answer {
   }
 
   /** @internal */
-  override async begin(request: Request, response: Response): Promise<unknown> {
+  override async open(): Promise<FileAnswer> {
     const {root, allow, download, type} = this.#options;
     const file = await (root === undefined
       ? openFile(pathOf(this.#path))
@@ -71,12 +69,10 @@ class SentFile extends Answer {
       file.close();
       throw nothingHere();
     }
-    if (download !== undefined && download !== false) {
-      response.setHeader('Content-Disposition', attachment(download === true ? basename(file.path) : download));
-    }
-    return answerFile(file, request, response, {
+    return new FileAnswer(file, {
       type: type ?? typeOf(file.path),
       cacheControl: cacheControlOf(this.#options),
+      ...(download && {disposition: attachment(download === true ? basename(file.path) : download)}),
     });
   }
 }

@@ -3,9 +3,9 @@ import type {Clock} from '../clock.ts';
 import {describe, EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
-import {dismiss, type Chunk} from '../http/stream.ts';
+import {dismiss, isSpent, iteratorOf, type Chunk} from '../http/stream.ts';
 import {checkOptions, delay, type Kinds} from '../options.ts';
-import {Answer} from '../resource/answer.ts';
+import {Answer, OpenAnswer} from '../resource/answer.ts';
 import {SessionService} from '../session/session-service.ts';
 
 /** An event, or a part of what a stream of events says (WHATWG HTML, section 9.2, "Server-sent events"). */
@@ -61,16 +61,70 @@ export function sse(source: ServerSentEvents, options: SseOptions = {}): Answer 
 }
 
 class Events extends Answer {
-  readonly #stream: EventStream;
+  readonly #source: ServerSentEvents;
+  readonly #interval: number;
 
-  constructor(source: ServerSentEvents, settings: typeof sseDefaults) {
+  constructor(source: ServerSentEvents, {interval}: typeof sseDefaults) {
     super();
-    this.#stream = new EventStream(source, settings);
+    this.#source = source;
+    this.#interval = interval;
   }
 
   /** @internal */
-  override async begin(request: Request, response: Response): Promise<AsyncIterable<Chunk>> {
-    await this.#stream.open(request, response);
+  override async open(request: Request, signal: AbortSignal): Promise<OpenAnswer> {
+    const gone = new AbortController();
+    const leave = () => gone.abort(signal.reason);
+    signal.addEventListener('abort', leave);
+    try {
+      await lookForSession(request);
+      const events = await this.#ask(request, gone.signal);
+      if (isSpent(events)) throw spent();
+      if (gone.signal.aborted) dismiss(events);
+      gone.signal.throwIfAborted();
+      return new OpenEvents(new EventStream(events, gone, request.clock, this.#interval));
+    } catch (error) {
+      gone.abort(error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #ask(request: Request, gone: AbortSignal): Awaitable<AsyncIterable<ServerSentEvent>> {
+    const source = this.#source;
+    if (typeof source !== 'function') return source;
+    return request.method === 'HEAD' ? none() : source(lastEventId(request), gone);
+  }
+
+  /** @internal */
+  override dismiss(): void {
+    if (typeof this.#source !== 'function') dismiss(this.#source);
+  }
+}
+
+function spent(): EspalierError {
+  const wayOut = 'Give sse() a function that makes one for each visitor.';
+  return new EspalierError('RESULT_UNSUPPORTED', `The source of sse() gives its events once, and has. ${wayOut}`);
+}
+
+async function* none(): AsyncGenerator<never, void> {
+  // Nobody is sent any.
+}
+
+class OpenEvents extends OpenAnswer {
+  readonly #stream: EventStream;
+
+  constructor(stream: EventStream) {
+    super();
+    this.#stream = stream;
+  }
+
+  /** @internal */
+  override write(_request: Request, response: Response): EventStream {
+    response.setHeader('Content-Type', 'text/event-stream');
+    response.setHeader('Cache-Control', 'no-store, no-transform');
+    // Known to nginx, which would hold events back until it has a page of them.
+    response.setHeader('X-Accel-Buffering', 'no');
     return this.#stream;
   }
 
@@ -83,40 +137,21 @@ class Events extends Answer {
 const done: IteratorResult<Chunk> = {done: true, value: undefined};
 
 class EventStream implements AsyncIterableIterator<Chunk> {
-  readonly #source: ServerSentEvents;
+  readonly #events: AsyncIterator<unknown>;
+  readonly #gone: AbortController;
+  readonly #clock: Clock;
   readonly #interval: number;
-  readonly #gone = new AbortController();
-  #clock: Clock | undefined;
-  #events: AsyncIterator<ServerSentEvent> | undefined;
   #hasBegun = false;
   #isAsked = false;
   /** What the source has given, or has failed with. */
-  #come: (() => IteratorResult<ServerSentEvent>) | undefined;
+  #come: (() => IteratorResult<unknown>) | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(source: ServerSentEvents, {interval}: typeof sseDefaults) {
-    this.#source = source;
+  constructor(events: AsyncIterable<ServerSentEvent>, gone: AbortController, clock: Clock, interval: number) {
+    this.#events = iteratorOf(events);
+    this.#gone = gone;
+    this.#clock = clock;
     this.#interval = interval;
-  }
-
-  /** Asks the source for events, and says in the headers what comes. */
-  async open(request: Request, response: Response): Promise<void> {
-    this.#clock = request.clock;
-    try {
-      await lookForSession(request);
-      if (!response.isHead) this.#events = (await this.#open(request))[Symbol.asyncIterator]();
-    } catch (error) {
-      ignore(this.return());
-      throw error;
-    }
-    response.setHeader('Content-Type', 'text/event-stream');
-    response.setHeader('Cache-Control', 'no-store, no-transform');
-    // Known to nginx, which would hold events back until it has a page of them.
-    response.setHeader('X-Accel-Buffering', 'no');
-  }
-
-  #open(request: Request): Awaitable<AsyncIterable<ServerSentEvent>> {
-    return typeof this.#source === 'function' ? this.#source(lastEventId(request), this.#gone.signal) : this.#source;
   }
 
   async next(): Promise<IteratorResult<Chunk>> {
@@ -136,11 +171,11 @@ class EventStream implements AsyncIterableIterator<Chunk> {
   #ask(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
-    const come = (result: () => IteratorResult<ServerSentEvent>) => {
+    const come = (result: () => IteratorResult<unknown>) => {
       this.#come = result;
       this.#wake?.();
     };
-    promised(() => this.#events!.next()).then(
+    promised(() => this.#events.next()).then(
       step => come(() => step),
       (error: unknown) =>
         come(() => {
@@ -153,17 +188,17 @@ class EventStream implements AsyncIterableIterator<Chunk> {
   async #wait(): Promise<void> {
     const {promise, resolve} = Promise.withResolvers<void>();
     this.#wake = resolve;
-    const cancel = this.#clock!.after(this.#interval, resolve);
+    const cancel = this.#clock.after(this.#interval, resolve);
     await promise;
     cancel();
   }
 
-  #take(come: () => IteratorResult<ServerSentEvent>): IteratorResult<Chunk> {
+  #take(come: () => IteratorResult<unknown>): IteratorResult<Chunk> {
     this.#come = undefined;
     this.#isAsked = false;
     try {
       const step = come();
-      if (!step.done) return {done: false, value: textOf(step.value)};
+      if (!step.done) return {done: false, value: textOf(step.value as ServerSentEvent)};
     } catch (error) {
       ignore(this.return());
       throw error;
@@ -176,8 +211,7 @@ class EventStream implements AsyncIterableIterator<Chunk> {
     if (this.#gone.signal.aborted) return done;
     this.#gone.abort();
     this.#wake?.();
-    if (this.#events) await this.#events.return?.();
-    else if (typeof this.#source !== 'function') dismiss(this.#source);
+    await this.#events.return?.();
     return done;
   }
 

@@ -7,7 +7,7 @@ import type {Response} from '../http/response.ts';
 import {hush} from '../http/stream.ts';
 import {Answer} from './answer.ts';
 import type {Middleware, Next} from './middleware.ts';
-import {dismissResult, isStreamed} from './render.ts';
+import {dismissResult, isMadeOf, opened} from './render.ts';
 import type {Handler} from './tree.ts';
 
 /** What a site wants to know of a request on its way. */
@@ -113,10 +113,12 @@ class Gate {
     return given === undefined && !hasCaught ? this.#leave(settings) : given;
   }
 
-  /** Another answer is given than the one from behind. A stream may be made of that one, nothing else needs it any more. */
+  /** Another answer is given than the one from behind. */
   #replace(given: unknown): void {
-    this.#passage.response.giver = titleOf(this.#middleware);
-    if (!isStreamed(given)) dismissResult(this.#found);
+    const {request, response} = this.#passage;
+    response.giver = titleOf(this.#middleware);
+    if (isMadeOf(given, this.#found)) request.afterAnswer(() => dismissResult(this.#found));
+    else dismissResult(this.#found);
   }
 
   /** The answer of what is behind, since the middleware gives none. */
@@ -146,8 +148,10 @@ class Gate {
     try {
       if (this.#depth % stackLimit === 0) await Promise.resolve();
       const found = await this.#go();
+      const {request, response} = this.#passage;
       // What it fails with is a middleware's to answer, as what a handler throws is.
-      this.#found = found instanceof Answer ? await found.begin(this.#passage.request, this.#passage.response) : found;
+      const isOpened = found instanceof Answer && !this.isLeft;
+      this.#found = isOpened ? await opened(found, request, response) : found;
       // Until it is read it may fail, as a file does that is not there.
       hush(this.#found);
       if (this.isLeft) dismissResult(this.#found);

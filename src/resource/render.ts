@@ -6,7 +6,7 @@ import type {Request} from '../http/request.ts';
 import {Response, type Body} from '../http/response.ts';
 import {dismiss, isSpent, primed} from '../http/stream.ts';
 import {adoptWebHeaders} from '../http/web.ts';
-import {Answer} from './answer.ts';
+import {Answer, type OpenAnswer} from './answer.ts';
 import {isKept, lossIn, type Loss} from './loss.ts';
 
 /**
@@ -22,9 +22,7 @@ export function render(result: unknown, request: Request, response: Response): A
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
   if (result instanceof globalThis.Response) return renderWeb(result, request, response);
   if (result instanceof Response) return renderOther(result, request, response);
-  if (result instanceof Answer) {
-    return proceed(result.begin(request, response), begun => render(begun, request, response));
-  }
+  if (result instanceof Answer) return renderAnswer(result, request, response);
   // Before plain objects: an object literal can be an async iterable.
   if (isAsyncIterable(result)) return renderStream(result, request, response);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
@@ -60,6 +58,21 @@ function renderOther(other: Response, request: Request, response: Response): Awa
   return response.adopt(other);
 }
 
+function renderAnswer(answer: Answer, request: Request, response: Response): Awaitable<void> {
+  return proceed(opened(answer, request, response), open => {
+    if (isSpent(open)) throw unsupported(response.giver, 'what next() gave for another request');
+    return proceed(open.write(request, response), body => render(body, request, response));
+  });
+}
+
+/** Open an answer. Where nobody waits for that any more, it gives back what it holds, and this throws why. */
+export function opened(answer: Answer, request: Request, response: Response): Awaitable<OpenAnswer> {
+  const signal = response.signal ?? request.signal;
+  if (!signal.aborted) return answer.open(request, signal);
+  answer.dismiss();
+  throw signal.reason;
+}
+
 async function renderStream(source: AsyncIterable<unknown>, request: Request, response: Response): Promise<void> {
   if (isSpent(source)) throw unsupported(response.giver, 'a stream that has been read, or sent, before');
   const first = await begin(source, request, response);
@@ -82,8 +95,12 @@ async function begin(source: AsyncIterable<unknown>, request: Request, response:
   return first;
 }
 
-/** Whether a result is read bit by bit while it is sent. */
-export function isStreamed(result: unknown): boolean {
+/** Whether a result may take from another one while it is sent. */
+export function isMadeOf(result: unknown, other: unknown): boolean {
+  return isStreamed(other) && (isStreamed(result) || result instanceof Answer);
+}
+
+function isStreamed(result: unknown): boolean {
   return isAsyncIterable(result) || result instanceof globalThis.Response || result instanceof Response;
 }
 
