@@ -124,3 +124,21 @@ test('what is refused in a decorator is told alone, without what would follow fr
     stdout,
   );
 });
+
+test('all that ready-made resources and middleware refuse is told at once, with the rest', async t => {
+  const text = `import {Child, Get, Resource, Use} from 'espalier';
+import {compress, files, redirectTo, virtualHosts} from 'espalier/builtin';
+@Resource() @Child('a', files('nowhere')) @Child('b', redirectTo('://')) @Use(compress({treshold: 1} as never))
+class Shop { @Get() show() {} @Get() again() {} }
+export default virtualHosts({'a:80': Shop, '*': Shop});`;
+  const {code, stdout} = await espalier(['check', 'shop.ts'], project(t, {'shop.ts': text}));
+  t.is(code, 1);
+  for (const part of [
+    /^✗ files\(\).*nowhere/m,
+    /^✗ redirectTo\(\)/m,
+    /Did you mean "threshold"/,
+    /^✗ virtualHosts\(\).*"a:80"/m,
+  ])
+    t.regex(stdout, part);
+  t.regex(stdout, /^[45] things are refused/m);
+});

@@ -11,6 +11,7 @@ import {checkOptions, flag, kind, oneOf, optionInvalid, type Kinds} from '../opt
 import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {alongPath, lastSegment, SiteTree, type ResourceView} from '../resource/tree-view.ts';
+import {refusable} from './refusable.ts';
 
 /** What `accessLog` writes. */
 export interface AccessLogOptions {
@@ -52,7 +53,9 @@ type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
  * letters, digits and `_`, `.`, `-`, or else a new one is made; it is sent with the answer. What Node answers by itself is not told:
  * a head that can't be read, or that is too large.
  */
-export function accessLog(options: AccessLogOptions = {}): MiddlewareClass {
+export const accessLog = refusable(makeAccessLog);
+
+function makeAccessLog(options: AccessLogOptions = {}): MiddlewareClass {
   checkOptions('accessLog()', options, accessLogKinds);
   const {format, query} = {...accessLogDefaults, ...options};
   const hidden = options.hide ?? [];

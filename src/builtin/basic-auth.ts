@@ -4,6 +4,7 @@ import type {Response} from '../http/response.ts';
 import {checkOptions, flag, method, required, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {admit, challenge, credentialsOf, quotable, refuseOverheard} from './authorization.ts';
+import {refusable} from './refusable.ts';
 
 /** Whom `basicAuth` lets in. */
 export interface BasicAuthOptions {
@@ -25,7 +26,9 @@ export const basicAuthDefaults = {insecure: false} as const;
  * 401 by which browsers ask for them. Over plain HTTP from elsewhere it is a 403, `CREDENTIALS_INSECURE`. Browsers send the password
  * with what pages of other sites have them ask for, too: put `csrf()` beside it.
  */
-export function basicAuth(options: BasicAuthOptions): MiddlewareClass {
+export const basicAuth = refusable(makeBasicAuth);
+
+function makeBasicAuth(options: BasicAuthOptions): MiddlewareClass {
   checkOptions('basicAuth()', options, basicAuthKinds);
   const {realm, check, insecure} = {...basicAuthDefaults, ...options};
   const refusal = () => challenge(401, 'Say who you are, by user and password.', 'Basic', {realm, charset: 'UTF-8'});

@@ -4,6 +4,7 @@ import type {Response} from '../http/response.ts';
 import {checkOptions, flag, method, required, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {admit, challenge, credentialsOf, quotable, refuseOverheard} from './authorization.ts';
+import {refusable} from './refusable.ts';
 
 /** Whom `bearer` lets in. */
 export interface BearerOptions {
@@ -27,7 +28,9 @@ export const bearerDefaults = {insecure: false} as const;
  * one it is a 401, with one that `check` does not know a 401 with `invalid_token`, with what is no token a 400 with
  * `invalid_request`. Over plain HTTP from elsewhere it is a 403, `CREDENTIALS_INSECURE`.
  */
-export function bearer(options: BearerOptions): MiddlewareClass {
+export const bearer = refusable(makeBearer);
+
+function makeBearer(options: BearerOptions): MiddlewareClass {
   checkOptions('bearer()', options, bearerKinds);
   const {check, realm, scope, insecure = bearerDefaults.insecure} = options;
   const refusal = (status: number, text: string, error?: string) =>

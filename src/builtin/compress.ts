@@ -20,6 +20,7 @@ import type {Response} from '../http/response.ts';
 import type {Chunk} from '../http/stream.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import {refusable} from './refusable.ts';
 
 /** What `compress` compresses, and how. */
 export interface CompressOptions {
@@ -79,7 +80,9 @@ const digests = ['Content-Digest', 'Repr-Digest', 'Digest', 'Content-MD5'];
  * where an answer holds a secret and also what the request said (BREACH): how well the two are packed together would tell the
  * secret, letter by letter. A strong `ETag` is that of the coding then: `"7"` becomes `"7-gzip"`.
  */
-export function compress(options: CompressOptions = {}): MiddlewareClass {
+export const compress = refusable(makeCompress);
+
+function makeCompress(options: CompressOptions = {}): MiddlewareClass {
   checkOptions('compress()', options, compressKinds);
   const settings = {...compressDefaults, ...options};
   return class Compress implements Middleware {

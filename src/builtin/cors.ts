@@ -5,6 +5,7 @@ import {checkOptions, flag, kind, milliseconds, optionInvalid, required, type Ki
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {branchesOf, type Node, type Tree} from '../resource/tree.ts';
 import {isOrigin} from '../http/origin.ts';
+import {refusable} from './refusable.ts';
 
 /** Which pages of other origins may read what a branch answers. */
 export interface CorsOptions {
@@ -56,7 +57,9 @@ const isCors = Symbol('cors');
  * it stands, so put it above guards: a browser sends no cookie and no token with a preflight. What may be *sent* is no matter of
  * CORS: for unsafe requests with the session's cookie name the same origins in `createSite(Root, {csrf: {origins}})`.
  */
-export function cors(options: CorsOptions): MiddlewareClass {
+export const cors = refusable(makeCors);
+
+function makeCors(options: CorsOptions): MiddlewareClass {
   checkOptions('cors()', options, corsKinds);
   const rule = new CorsRule(options);
   return class Cors implements Middleware {

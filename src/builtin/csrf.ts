@@ -6,6 +6,7 @@ import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
 import {checkOptions, kind, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
+import {refusable} from './refusable.ts';
 
 /** Which requests of other sites are taken. */
 export interface CsrfOptions {
@@ -33,7 +34,9 @@ export const csrfDefaults = {origins: [], except: []} as const;
  * header passes: it is no browser's. A site does this by itself for requests that carry its session's cookie
  * (`createSite(Root, {csrf})`); this one does it for all requests of a branch, whatever they carry (OWASP CSRF Prevention).
  */
-export function csrf(options: CsrfOptions = {}): MiddlewareClass {
+export const csrf = refusable(makeCsrf);
+
+function makeCsrf(options: CsrfOptions = {}): MiddlewareClass {
   checkOptions('csrf()', options, csrfKinds);
   const refuse = csrfGuard('csrf()', options);
   return class Csrf implements Middleware {

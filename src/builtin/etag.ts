@@ -7,6 +7,7 @@ import type {Response} from '../http/response.ts';
 import {checkOptions, flag, kind, type Kinds} from '../options.ts';
 import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {tagsAhead} from './compress.ts';
+import {refusable} from './refusable.ts';
 
 /** What tags `etag` makes. */
 export interface EtagOptions {
@@ -48,7 +49,9 @@ const answers: readonly MiddlewareAnswer[] = [
  * has set no `ETag`, one is made of the body; not of a stream, and not where the answer is `no-store`, as one that read a session
  * is: nobody would keep it. The handler is called all the same. What `If-Match` or `If-Unmodified-Since` does not find is a 412.
  */
-export function etag(options: EtagOptions = {}): MiddlewareClass {
+export const etag = refusable(makeEtag);
+
+function makeEtag(options: EtagOptions = {}): MiddlewareClass {
   checkOptions('etag()', options, etagKinds);
   const prefix = (options.weak ?? etagDefaults.weak) ? 'W/' : '';
   return class Etag implements Middleware {

@@ -15,6 +15,7 @@ import {cacheControlOf, errorOf, FileAnswer, maxAgeKind, typeOf, type FileHead} 
 import {folderPage, folderPolicy} from './folder-page.ts';
 import {allowanceKind, Folder, placeKind, type Allowance} from './folder.ts';
 import type {Lack, OpenedFile} from './opened-file.ts';
+import {refusable} from './refusable.ts';
 
 /** How a folder is served. */
 export interface FilesOptions {
@@ -75,7 +76,9 @@ const listLimit = 10_000;
  * device and a name that Windows would take for another are a 404. No session is begun, found or touched. Throws `OPTION_INVALID`
  * for a folder that is not there.
  */
-export function files(folder: string | URL, options: FilesOptions = {}): ResourceClass {
+export const files = refusable(makeFiles);
+
+function makeFiles(folder: string | URL, options: FilesOptions = {}): ResourceClass {
   checkOptions('files()', options, filesKinds);
   if (!placeKind.fits(folder)) throw optionInvalid(`files(): the folder must be ${placeKind.wanted}.`);
   if (options.immutable && options.maxAge === undefined) {

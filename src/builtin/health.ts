@@ -11,6 +11,7 @@ import {Child, Resource} from '../resource/resource.ts';
 import {Get} from '../resource/verbs.ts';
 import {SessionService} from '../session/session-service.ts';
 import {TimeLimit} from '../time-limit.ts';
+import {refusable} from './refusable.ts';
 
 /** What a site needs to be ready. */
 export interface HealthOptions {
@@ -51,7 +52,9 @@ interface Report {
  * a 503, as everything else is. Nothing of it may be stored, it begins no session, and why a check has failed is told to the log
  * alone. Throws `OPTION_INVALID`.
  */
-export function health(options: HealthOptions = {}): ResourceClass {
+export const health = refusable(makeHealth);
+
+function makeHealth(options: HealthOptions = {}): ResourceClass {
   checkOptions('health()', options, healthKinds);
   const {checks = {}, timeout, maxAge} = {...healthDefaults, ...options};
 

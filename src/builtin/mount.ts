@@ -7,6 +7,7 @@ import {checkOptions, flag, optionInvalid, type Kinds} from '../options.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import {Resource} from '../resource/resource.ts';
 import {Any} from '../resource/verbs.ts';
+import {refusable} from './refusable.ts';
 
 /** What a mounted handler is told besides the WHATWG `Request`. */
 export interface MountContext {
@@ -39,7 +40,9 @@ export const mountDefaults = {wholePath: false} as const;
  * of a resource; what is no `Response` is a 500, `RESULT_UNSUPPORTED`. It begins no session. CONNECT and TRACE, which no WHATWG
  * request can have, are a 501. Throws `OPTION_INVALID`.
  */
-export function mount(fetch: Fetch, options: MountOptions = {}): ResourceClass {
+export const mount = refusable(makeMount);
+
+function makeMount(fetch: Fetch, options: MountOptions = {}): ResourceClass {
   if (typeof fetch !== 'function') {
     throw optionInvalid(`mount() was given ${describe(fetch)}. Give it a function, like app.fetch.`);
   }

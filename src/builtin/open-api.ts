@@ -10,6 +10,7 @@ import {Child, Resource} from '../resource/resource.ts';
 import {SiteTree, type ResourceView} from '../resource/tree-view.ts';
 import {Get} from '../resource/verbs.ts';
 import {SessionService} from '../session/session-service.ts';
+import {refusable} from './refusable.ts';
 import {
   documentOf,
   type Describe,
@@ -54,7 +55,9 @@ const openApiKinds: Kinds<OpenApiOptions> = {
  * where `swagger-ui-dist` is installed. The document is made of the tree, the schemas and the guards, once, when the site is built.
  * What JSON Schema can't express is left open, and told to the log. Throws `OPTION_INVALID`.
  */
-export function openApi(options: OpenApiOptions): ResourceClass {
+export const openApi = refusable(makeOpenApi);
+
+function makeOpenApi(options: OpenApiOptions): ResourceClass {
   checkOptions('openApi()', options, openApiKinds);
   @Resource()
   class OpenApi extends Docs {

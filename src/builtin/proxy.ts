@@ -20,6 +20,7 @@ import {Any} from '../resource/verbs.ts';
 import {SessionService} from '../session/session-service.ts';
 import {forwardedHeaders, isOfProxies, withoutCookies} from './proxy-headers.ts';
 import {ownLocation, targetOf, type Target} from './proxy-target.ts';
+import {refusable} from './refusable.ts';
 
 const {proxyFetch} = peer('httpxy', 'espalier/builtin/proxy') as typeof Library;
 
@@ -72,7 +73,9 @@ type Settings = {readonly [Name in keyof typeof proxyDefaults]: NonNullable<Prox
  * a 502, `TARGET_FAILED`, and past `timeout` a 504, `TARGET_LATE`. It begins no session. Throws `OPTION_INVALID`, and
  * `PACKAGE_MISSING` where `httpxy` is not installed.
  */
-export function proxy(target: string | URL, options: ProxyOptions = {}): ResourceClass {
+export const proxy = refusable(makeProxy);
+
+function makeProxy(target: string | URL, options: ProxyOptions = {}): ResourceClass {
   const settled = targetOf(target);
   if (!settled) {
     const wayOut =

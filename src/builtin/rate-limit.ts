@@ -11,6 +11,7 @@ import {OutageLog} from '../outage-log.ts';
 import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareAnswer, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {TimeLimit} from '../time-limit.ts';
+import {refusable} from './refusable.ts';
 
 /** What counts requests: each limiter of `rate-limiter-flexible` is one. */
 export interface Limiter {
@@ -87,7 +88,9 @@ const tooMany: MiddlewareAnswer = {
  * All answers say in `RateLimit` and `RateLimit-Policy` what is left (draft-ietf-httpapi-ratelimit-headers-10). The same class in two
  * places counts for both together. Where the store does not answer, requests pass unless `whenDown` is `refuse`: a 503.
  */
-export function rateLimit(options: RateLimitOptions): MiddlewareClass {
+export const rateLimit = refusable(makeRateLimit);
+
+function makeRateLimit(options: RateLimitOptions): MiddlewareClass {
   checkOptions('rateLimit()', options, rateLimitKinds);
   const {limit, per, by = addressKey, store, ...settings} = options;
   const {name, whenDown, timeout, memoryLimit} = {...rateLimitDefaults, ...settings};

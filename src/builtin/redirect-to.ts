@@ -6,6 +6,7 @@ import type {ResourceClass} from '../resource/declarations.ts';
 import {Resource} from '../resource/resource.ts';
 import {nothingHere} from '../resource/traverse.ts';
 import {Any} from '../resource/verbs.ts';
+import {refusable} from './refusable.ts';
 
 /** How visitors are sent elsewhere. */
 export interface RedirectToOptions {
@@ -36,7 +37,9 @@ export const redirectToDefaults = {status: 307, below: false, query: true} as co
  * begins with one slash and gets the path that the site is mounted at in front. Nothing that a visitor sends leads to another host.
  * Throws `OPTION_INVALID` for any other URL: `//host` has to say its scheme.
  */
-export function redirectTo(url: string, options: RedirectToOptions = {}): ResourceClass {
+export const redirectTo = refusable(makeRedirectTo);
+
+function makeRedirectTo(url: string, options: RedirectToOptions = {}): ResourceClass {
   const target = targetOf(url);
   checkOptions('redirectTo()', options, redirectToKinds);
   const {status, below, query} = {...redirectToDefaults, ...options};

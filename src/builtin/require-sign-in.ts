@@ -5,6 +5,7 @@ import {checkOptions, kind, milliseconds, type Kinds} from '../options.ts';
 import {inject} from '../inject.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import {SessionService} from '../session/session-service.ts';
+import {refusable} from './refusable.ts';
 
 /** Whom `requireSignIn` lets pass, and what becomes of the others. */
 export interface RequireSignInOptions {
@@ -27,7 +28,9 @@ const wantedName = 'next';
  * that was wanted in the query: `/sign-in?next=%2Fadmin`; `returnPath` reads it. Everybody else gets a 401, `SIGN_IN_REQUIRED`. No
  * session begins.
  */
-export function requireSignIn(options: RequireSignInOptions = {}): MiddlewareClass {
+export const requireSignIn = refusable(makeRequireSignIn);
+
+function makeRequireSignIn(options: RequireSignInOptions = {}): MiddlewareClass {
   checkOptions('requireSignIn()', options, requireSignInKinds);
   const {redirect, ...within} = options;
   class RequireSignIn implements Middleware {

@@ -7,6 +7,7 @@ import type {Response} from '../http/response.ts';
 import {anything, checkOptions, flag, optionInvalid, type Kinds} from '../options.ts';
 import {peer} from '../peer.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
+import {refusable} from './refusable.ts';
 
 /** Those of helmet, by its names, and `nonce`. */
 export type SecurityHeadersOptions = Readonly<Helmet.HelmetOptions> & {
@@ -34,7 +35,9 @@ const nonceKey = requestKey<string>('nonce');
  * once. `upgrade-insecure-requests` and `Strict-Transport-Security` are left out over plain HTTP, where the first would have browsers
  * look for what is not there. Throws `OPTION_INVALID` for what helmet refuses and for directives that are functions.
  */
-export function securityHeaders({nonce = false, ...options}: SecurityHeadersOptions = {}): MiddlewareClass {
+export const securityHeaders = refusable(makeSecurityHeaders);
+
+function makeSecurityHeaders({nonce = false, ...options}: SecurityHeadersOptions = {}): MiddlewareClass {
   checkOptions('securityHeaders()', {nonce, ...options}, kinds);
   const overTls = headersOf({...defaults, ...options});
   const overPlain = overTls.map(forPlainHttp).filter(([name]) => name !== 'Strict-Transport-Security');

@@ -3,6 +3,7 @@ import {HostTable} from '../http/host-table.ts';
 import {optionInvalid} from '../options.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import {declareHosts, Resource} from '../resource/resource.ts';
+import {refusable} from './refusable.ts';
 
 /**
  * A resource in whose place others stand, by the host that a request is for: `{'shop.example.org': Shop, '*.example.org': Tenant,
@@ -11,7 +12,9 @@ import {declareHosts, Resource} from '../resource/resource.ts';
  * The host is `request.host`: that of the request itself, whoever else is named in `X-Forwarded-Host`. A class that is declared later is
  * given by a function, `() => Shop`. All are made when the site is built. Throws `OPTION_INVALID`.
  */
-export function virtualHosts(hosts: Readonly<Record<string, ResourceClass | (() => ResourceClass)>>): ResourceClass {
+export const virtualHosts = refusable(makeVirtualHosts);
+
+function makeVirtualHosts(hosts: Readonly<Record<string, ResourceClass | (() => ResourceClass)>>): ResourceClass {
   const table = new HostTable<unknown>();
   for (const [host, resource] of Object.entries(hosts)) {
     table.add('virtualHosts()', host, resource);
