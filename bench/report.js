@@ -80,7 +80,7 @@ function section({title, rows, notes}) {
 }
 
 /** What the results say of one thing, each answer once. */
-const said = (results, key) => [...new Set(Object.values(results).map(result => result[key]))].join(' and ');
+const said = (results, key) => [...new Set(Object.values(results).flatMap(result => result[key] ?? []))].join(' and ');
 
 function nodeSection(results) {
   const parts = [`## Node ${said(results, 'node').replaceAll('v', '')}`];
@@ -93,7 +93,7 @@ function nodeSection(results) {
     );
   parts.push('Against what the project holds itself to:', barTable(results));
   parts.push('How many times as fast as the fastest of the peers, by the ratios:', leadTable(results));
-  for (const id of ['stored', 'live']) if (results[id]) parts.push(section(results[id]));
+  for (const id of ['start', 'stored', 'live']) if (results[id]) parts.push(section(results[id]));
   return parts.join('\n\n');
 }
 
