@@ -7,6 +7,8 @@ export interface Outgoing {
   readonly writableFinished: boolean;
   /** With HTTP/2 alone. */
   readonly stream?: {readonly aborted: boolean; readonly destroyed: boolean; readonly writableFinished: boolean};
+  /** With HTTP/1.1 alone. */
+  readonly req?: {readonly socket?: {readonly errored?: Error | null}};
   once(event: 'close', listener: () => void): unknown;
 }
 
@@ -21,8 +23,11 @@ export interface AnswerEnd {
 // HTTP/2 counts an answer as finished that was cut short, so there it is the stream that knows: it says `aborted` where that was
 // before the end of the answer was handed over.
 export function hasLeft(outgoing: Outgoing): boolean {
-  const {destroyed, writableFinished} = outgoing.stream ?? outgoing;
-  return outgoing.stream?.aborted === true || (destroyed && !writableFinished);
+  const {stream} = outgoing;
+  const {destroyed, writableFinished} = stream ?? outgoing;
+  if (stream) return stream.aborted || (destroyed && !writableFinished);
+  // Node 22 counts as finished, too, what could not be written any more.
+  return destroyed && (!writableFinished || Boolean(outgoing.req?.socket?.errored));
 }
 
 /**
