@@ -9,6 +9,7 @@ import {isSafe} from '../http/method.ts';
 import type {Request} from '../http/request.ts';
 import {isOfConnection, Response} from '../http/response.ts';
 import {hush} from '../http/stream.ts';
+import {asksForWebSocket} from '../http/web-sockets.ts';
 import {inject} from '../inject.ts';
 import {Logger} from '../logger.ts';
 import {checkOptions, delay, flag, kind, oneOf, optionInvalid, secret, type Kinds} from '../options.ts';
@@ -139,6 +140,8 @@ class Client {
   async answer(request: Request): Promise<Response> {
     // It would tell what was sent, with all that proxies have added, to whoever asks.
     if (request.method === 'TRACE') throw createError(501, "TRACE can't be asked here.");
+    // Without its handshake the target would answer something, and no client would know why.
+    if (asksForWebSocket(request.message)) throw createError(501, 'WebSockets are not handed on from here.');
     const path = this.#pathFor(request);
     const {outages} = this.#means;
     const exchange = new Exchange(this.#means.clock, this.#settings.timeout, request.signal);

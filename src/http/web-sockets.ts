@@ -1,4 +1,4 @@
-import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
+import type {IncomingHttpHeaders} from 'node:http';
 import createError from 'http-errors';
 import type * as Ws from 'ws';
 import type {Clock} from '../clock.ts';
@@ -137,15 +137,18 @@ function given(options: SocketOptions): Partial<SocketOptions> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
+/** As much of a message as tells what it asks for. */
+interface Asking {
+  readonly httpVersion?: string | undefined;
+  readonly method?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
 /**
  * Whether a request asks for a WebSocket. One with a body does not: its bytes would be taken for messages. Nor does one of HTTP/1.0,
  * where `Upgrade` is ignored (RFC 9110, section 7.8).
  */
-export function asksForWebSocket({
-  httpVersion,
-  method,
-  headers,
-}: Pick<IncomingMessage, 'httpVersion' | 'method' | 'headers'>): boolean {
+export function asksForWebSocket({httpVersion, method, headers}: Asking): boolean {
   if (Number(httpVersion) < 1.1 || method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
   return !announcesBody(headers);
 }
