@@ -141,7 +141,8 @@ class Client {
     // It would tell what was sent, with all that proxies have added, to whoever asks.
     if (request.method === 'TRACE') throw createError(501, "TRACE can't be asked here.");
     // Without its handshake the target would answer something, and no client would know why.
-    if (asksForWebSocket(request.message)) throw createError(501, 'WebSockets are not handed on from here.');
+    if (asksForWebSocket(request.message))
+      throw createError(501, 'WebSockets are not handed on from here.', {expose: true});
     const path = this.#pathFor(request);
     const {outages} = this.#means;
     const exchange = new Exchange(this.#means.clock, this.#settings.timeout, request.signal);
