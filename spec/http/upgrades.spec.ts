@@ -428,7 +428,7 @@ for (const where of ['a site that listens', 'another server'] as const) {
     @Use(Slow)
     @Child('chat', Chat)
     class Gated {}
-    const {site} = testSite(Gated);
+    const {site} = testSite(Gated, {drainTimeout: 1_000_000});
     const chat = site.container.get(Chat);
     const url =
       where === 'another server'
