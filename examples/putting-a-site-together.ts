@@ -3,7 +3,7 @@ import {once} from 'node:events';
 import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {Child, Get, Resource, serve} from 'espalier';
-import {health, mount, redirectTo, virtualHosts} from 'espalier/builtin';
+import {health, mount, redirectTo, robots, securityTxt, virtualHosts} from 'espalier/builtin';
 import {proxy} from 'espalier/builtin/proxy';
 
 const old = createServer((request, response) => {
@@ -18,10 +18,16 @@ async function api(request: globalThis.Request): Promise<globalThis.Response> {
 }
 
 @Resource()
+@Child('security.txt', securityTxt({contact: 'mailto:security@example.org', preferredLanguages: ['en', 'de']}))
+class WellKnown {}
+
+@Resource()
 @Child('api', mount(api))
 @Child('old', proxy(oldUrl, {timeout: 10_000}))
 @Child('blog', redirectTo('https://blog.example.org', {below: true, status: 308}))
 @Child('health', health({checks: {old: async () => (await fetch(oldUrl)).ok}}))
+@Child('robots.txt', robots('User-agent: *\nDisallow: /old\n'))
+@Child('.well-known', WellKnown)
 class Shop {
   @Get()
   show() {

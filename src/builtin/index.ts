@@ -6,6 +6,7 @@ export {compress, type Coding, type CompressOptions} from './compress.ts';
 export {cors, type CorsOptions} from './cors.ts';
 export {csrf, type CsrfOptions} from './csrf.ts';
 export {checkPrecondition, etag, type EtagOptions, type Precondition} from './etag.ts';
+export {favicon} from './favicon.ts';
 export {files, type FilesOptions} from './files.ts';
 export type {Allowance} from './folder.ts';
 export {health, type HealthOptions} from './health.ts';
@@ -19,7 +20,9 @@ export type {
   OpenApiServer,
 } from './open-api-document.ts';
 export {redirectTo, type RedirectToOptions} from './redirect-to.ts';
+export {robots} from './robots.ts';
 export {requireSignIn, returnPath, type RequireSignInOptions} from './require-sign-in.ts';
+export {securityTxt, type SecurityTxtOptions} from './security-txt.ts';
 export {sendFile, type SendFileOptions} from './send-file.ts';
 export {virtualHosts} from './virtual-hosts.ts';
 export {
