@@ -47,6 +47,7 @@ test('the next run has the port and the sessions of the one before', async t => 
     {value: {key: 'a'}},
   );
   const client = connect(port, '127.0.0.1');
+  client.write('GET');
   t.teardown(() => client.destroy());
   await until(() => second.sockets.length === 1);
   t.deepEqual(first.sockets, []);
