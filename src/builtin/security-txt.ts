@@ -69,7 +69,7 @@ function makeSecurityTxt(options: SecurityTxtOptions): ResourceClass {
 
 function textOf(options: SecurityTxtOptions): string {
   const {contact, expires = new Date(Date.now() + halfAYear), preferredLanguages = []} = options;
-  const fields: readonly (readonly [name: string, values: readonly unknown[]])[] = [
+  const fields: readonly (readonly [name: string, values: readonly string[]])[] = [
     ['Contact', listOf(contact)],
     ['Expires', [expires.toISOString()]],
     ['Encryption', listOf(options.encryption)],
@@ -82,9 +82,9 @@ function textOf(options: SecurityTxtOptions): string {
   return fields.flatMap(([name, values]) => values.map(value => `${name}: ${value}\n`)).join('');
 }
 
-function listOf(value: unknown): readonly unknown[] {
+function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
   if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
+  return Array.isArray(value) ? value : [value as T];
 }
 
 /** A URL that is no more than one line of it. */
