@@ -29,12 +29,17 @@ export type {Sendable} from './resource/result.ts';
 export {Delete, Get, Head, Options, Patch, Post, Put, Query} from './resource/verbs.ts';
 export {SiteTree, type ClassView, type HandlerView, type ResourceView, type SocketView} from './resource/tree-view.ts';
 export {serve, type ServeOptions} from './serve.ts';
-export {SessionComponent, type ComponentClass, type ComponentOptions, type Fields} from './session/component.ts';
-export type {ComponentUpdate} from './session/component-update.ts';
-export type {Lifetime} from './session/lifetime.ts';
-export {OnExpire, type SessionEnd} from './session/on-expire.ts';
-export type {ReadOnly} from './session/read-only.ts';
-export type {SessionCookieOptions} from './session/session-cookie.ts';
+export {
+  SessionComponent,
+  type ComponentClass,
+  type ComponentOptions,
+  type Fields,
+} from './session/component/component.ts';
+export type {ComponentUpdate} from './session/component/update.ts';
+export type {Lifetime} from './session/store/lifetime.ts';
+export {OnExpire, type SessionEnd} from './session/end/on-expire.ts';
+export type {ReadOnly} from './read-only.ts';
+export type {SessionCookieOptions} from './session/visit/cookie.ts';
 export {SessionService, type SessionOptions, type SignInOptions} from './session/session-service.ts';
 export {
   SessionStore,
@@ -53,10 +58,10 @@ export {
   type StoredComponent,
   type StoreListener,
   type Written,
-} from './session/session-store.ts';
+} from './session/store/contract.ts';
 export type {EndListener, Session} from './session/session.ts';
 export type {UserSessions} from './session/user-sessions.ts';
-export {TokenSource} from './session/token.ts';
+export {TokenSource} from './session/visit/token.ts';
 export {
   createSite,
   type ErrorHandler,

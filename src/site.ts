@@ -47,11 +47,11 @@ import {render} from './resource/render.ts';
 import {Responder, type SocketManner} from './resource/respond.ts';
 import {declaredPath, LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
 import {Tree} from './resource/tree.ts';
-import type {EndHandler} from './session/end-delivery.ts';
-import {endMethodsOf} from './session/on-expire.ts';
+import type {EndHandler} from './session/end/delivery.ts';
+import {endMethodsOf} from './session/end/on-expire.ts';
 import {SessionService, sessionDefaults, sessionKinds, type SessionOptions} from './session/session-service.ts';
-import {SessionStore} from './session/session-store.ts';
-import {randomToken, TokenSource} from './session/token.ts';
+import {SessionStore} from './session/store/contract.ts';
+import {randomToken, TokenSource} from './session/visit/token.ts';
 import {MemoryStore} from './store/memory.ts';
 import {TimeLimit} from './time-limit.ts';
 

@@ -9,7 +9,7 @@ import {
   inject,
 } from '../../src/index.ts';
 import {sessionDefaults} from '../../src/session/session-service.ts';
-import {randomToken, uidOf} from '../../src/session/token.ts';
+import {randomToken, uidOf} from '../../src/session/visit/token.ts';
 import {MemoryStore} from '../../src/store/memory.ts';
 
 @Resource()

@@ -19,10 +19,10 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {testSite, TestClock} from 'espalier/testing';
-import {isLive} from '../../src/session/session-store.ts';
+import {isLive} from '../../src/session/store/contract.ts';
 import {sessionSite, visitedSite} from './world.ts';
 import {currentRequest, outsideRequest} from '../../src/http/current.ts';
-import {randomToken} from '../../src/session/token.ts';
+import {randomToken} from '../../src/session/visit/token.ts';
 import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
 import {around} from './stores.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {formerIdsFor} from '../../src/session/session-store.ts';
+import {formerIdsFor} from '../../src/session/store/contract.ts';
 import {FormerIds} from '../../src/store/former-ids.ts';
 import {times} from '../session/world.ts';
 

@@ -1,4 +1,4 @@
-import {isLive, type FormerId, type SessionRecord} from '../../src/session/session-store.ts';
+import {isLive, type FormerId, type SessionRecord} from '../../src/session/store/contract.ts';
 
 /** The live session that a uid stands for. */
 export function live(found: SessionRecord | FormerId | undefined): SessionRecord {

@@ -7,7 +7,7 @@ import type {Clock, Logger} from 'espalier';
 import {storeContract, TestClock} from 'espalier/testing';
 import {MemoryStore} from 'espalier/store/memory';
 import {SteadyTime} from '../../src/clock.ts';
-import {randomToken} from '../../src/session/token.ts';
+import {randomToken} from '../../src/session/visit/token.ts';
 
 /** Memory is not shared, so all that one body of data has is one store. */
 function memory() {

@@ -1,6 +1,6 @@
 import {PostgresStore} from 'espalier/store/postgres';
 import {TestClock} from 'espalier/testing';
-import {formerIdsFor, mostIds, type SessionRecord} from '../../src/session/session-store.ts';
+import {formerIdsFor, mostIds, type SessionRecord} from '../../src/session/store/contract.ts';
 import {tooLate} from '../../src/store/postgres-functions.ts';
 import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';

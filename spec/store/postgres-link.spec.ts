@@ -2,7 +2,7 @@ import {setImmediate} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
 import {Pool} from 'pg';
 import {PostgresStore} from 'espalier/store/postgres';
-import {isLive} from '../../src/session/session-store.ts';
+import {isLive} from '../../src/session/store/contract.ts';
 import type {PostgresError} from '../../src/store/postgres-error.ts';
 import {PostgresLink} from '../../src/store/postgres-link.ts';
 import {until} from '../until.ts';

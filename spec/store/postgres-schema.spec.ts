@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import anyTest, {type ExecutionContext} from 'ava';
 import {PostgresStore} from 'espalier/store/postgres';
 import {TestClock} from 'espalier/testing';
-import type {SessionRecord} from '../../src/session/session-store.ts';
+import type {SessionRecord} from '../../src/session/store/contract.ts';
 import {schemaRelease, schemaVersion} from '../../src/store/postgres-functions.ts';
 import {schemaSql} from '../../src/store/postgres-schema.ts';
 import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';

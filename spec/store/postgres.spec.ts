@@ -6,8 +6,8 @@ import {PostgresStore, type PostgresStoreOptions} from 'espalier/store/postgres'
 import {storeContract, TestClock, testSite} from 'espalier/testing';
 import {Pool} from 'pg';
 import {promised} from '../../src/awaitable.ts';
-import {ComponentWriter} from '../../src/session/component-writer.ts';
-import {StoreOutages} from '../../src/session/store-outages.ts';
+import {ComponentWriter} from '../../src/session/component/writer.ts';
+import {StoreOutages} from '../../src/session/store/outages.ts';
 import type {StoreFixture} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
 import {lastBeforeKill} from './last-before-kill.ts';

@@ -18,7 +18,7 @@ import {
 } from 'espalier';
 import {testSite} from 'espalier/testing';
 import {RedisStore, type RedisStoreOptions} from 'espalier/store/redis';
-import {isLive} from '../../src/session/session-store.ts';
+import {isLive} from '../../src/session/store/contract.ts';
 import {hasRedis, RedisServer, Wire} from './redis-server.ts';
 
 export const idleTimeout = 60_000;

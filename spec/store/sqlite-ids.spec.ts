@@ -1,5 +1,5 @@
 import test from 'ava';
-import {formerIdsFor} from '../../src/session/session-store.ts';
+import {formerIdsFor} from '../../src/session/store/contract.ts';
 import {lifetime, SqliteFolder, statements} from './sqlite-folder.ts';
 
 const grace = 5000;

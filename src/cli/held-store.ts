@@ -1,4 +1,4 @@
-import {sessionTaken} from '../session/refusals.ts';
+import {sessionTaken} from '../session/store/refusals.ts';
 import type {
   EndedPage,
   EndedSession,
@@ -14,7 +14,7 @@ import type {
   SessionStore,
   StoreListener,
   Written,
-} from '../session/session-store.ts';
+} from '../session/store/contract.ts';
 import type {Link} from './link.ts';
 
 /** Sessions that the process holds which has started this one, so that they are there when this one has ended. */

@@ -1,6 +1,6 @@
 import type {EventEmitter} from 'node:events';
 import {Socket} from 'node:net';
-import type {EndReason} from '../session/session-store.ts';
+import type {EndReason} from '../session/store/contract.ts';
 import type {Answer, Fault, Question} from './run.ts';
 
 /** Who is told when a session has ended: which, and why. */

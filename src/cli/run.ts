@@ -1,7 +1,7 @@
 import {fork, type ChildProcess} from 'node:child_process';
 import type {Socket} from 'node:net';
 import {fileURLToPath} from 'node:url';
-import type {EndReason} from '../session/session-store.ts';
+import type {EndReason} from '../session/store/contract.ts';
 import type {Failure} from './failure.ts';
 import type {Loader} from './load.ts';
 

@@ -7,29 +7,29 @@ import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
 import {checkOptions, count, duration, flag, kind, milliseconds, optionsOf, positive, type Kinds} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
-import {BoundedStore} from './bounded-store.ts';
-import {Components} from './component.ts';
-import {ComponentWriter} from './component-writer.ts';
-import {CrossSiteRule} from './cross-site.ts';
-import {EndDelivery, type EndHandler} from './end-delivery.ts';
-import {EndListeners} from './end-listeners.ts';
-import {InFlight} from './in-flight.ts';
-import type {KeeperParts} from './keeper.ts';
-import {longestRemembered, shortestIdleTimeout, type Lifetime} from './lifetime.ts';
+import {BoundedStore} from './store/bounded.ts';
+import {Components} from './component/component.ts';
+import {ComponentWriter} from './component/writer.ts';
+import {CrossSiteRule} from './visit/cross-site.ts';
+import {EndDelivery, type EndHandler} from './end/delivery.ts';
+import {EndListeners} from './end/listeners.ts';
+import {InFlight} from './visit/in-flight.ts';
+import type {KeeperParts} from './visit/keeper.ts';
+import {longestRemembered, shortestIdleTimeout, type Lifetime} from './store/lifetime.ts';
 import {
   SessionCookies,
   sessionCookieDefaults,
   sessionCookieKinds,
   type SessionCookie,
   type SessionCookieOptions,
-} from './session-cookie.ts';
-import {challenge} from './refusals.ts';
-import type {SessionStore} from './session-store.ts';
-import {StoreOutages} from './store-outages.ts';
+} from './visit/cookie.ts';
+import {challenge} from './store/refusals.ts';
+import type {SessionStore} from './store/contract.ts';
+import {StoreOutages} from './store/outages.ts';
 import type {Session} from './session.ts';
-import type {TokenSource} from './token.ts';
+import type {TokenSource} from './visit/token.ts';
 import {endPages, releaseAll, UserSessions} from './user-sessions.ts';
-import {Visit} from './visit.ts';
+import {Visit} from './visit/visit.ts';
 
 /** How a site keeps sessions. */
 export interface SessionOptions extends Partial<Lifetime> {

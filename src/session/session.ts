@@ -1,13 +1,13 @@
 import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
-import type {ComponentClass, ComponentDeclaration, Components} from './component.ts';
-import {instanceOf} from './component-fields.ts';
-import {contentOf} from './component-text.ts';
-import {updated, type ComponentUpdate} from './component-update.ts';
-import type {Change} from './component-writer.ts';
-import {absoluteDeadline, idleDeadline, shortestIdleTimeout} from './lifetime.ts';
-import {readOnly, type ReadOnly} from './read-only.ts';
-import type {EndReason, SessionRecord, StoredComponent} from './session-store.ts';
+import type {ComponentClass, ComponentDeclaration, Components} from './component/component.ts';
+import {instanceOf} from './component/fields.ts';
+import {contentOf} from './component/content.ts';
+import {updated, type ComponentUpdate} from './component/update.ts';
+import type {Change} from './component/writer.ts';
+import {absoluteDeadline, idleDeadline, shortestIdleTimeout} from './store/lifetime.ts';
+import {readOnly, type ReadOnly} from '../read-only.ts';
+import type {EndReason, SessionRecord, StoredComponent} from './store/contract.ts';
 
 /** Called once when a session ends. What it throws, or rejects with, is logged and stops nothing. */
 export type EndListener = (reason: EndReason) => unknown;

@@ -1,10 +1,10 @@
 import {setImmediate} from 'node:timers/promises';
 import {promised, type Awaitable} from '../awaitable.ts';
-import type {ComponentClass} from './component.ts';
-import {Keeper, type KeeperParts} from './keeper.ts';
-import type {EndedPage, EndPage, SessionRecord} from './session-store.ts';
+import type {ComponentClass} from './component/component.ts';
+import {Keeper, type KeeperParts} from './visit/keeper.ts';
+import type {EndedPage, EndPage, SessionRecord} from './store/contract.ts';
 import {Session} from './session.ts';
-import type {Visit} from './visit.ts';
+import type {Visit} from './visit/visit.ts';
 
 /** How many sessions are listed or ended in one step, so that none is long. */
 export const pageSize = 10;

@@ -1,4 +1,4 @@
-import {formerIdsFor, type FormerId} from '../session/session-store.ts';
+import {formerIdsFor, type FormerId} from '../session/store/contract.ts';
 
 interface Entry {
   readonly key: string;

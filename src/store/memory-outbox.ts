@@ -1,4 +1,4 @@
-import {keepsEndsFor, type EndedSession, type EndOutcome} from '../session/session-store.ts';
+import {keepsEndsFor, type EndedSession, type EndOutcome} from '../session/store/contract.ts';
 
 interface Kept extends Omit<EndedSession, 'attempts' | 'endedAt' | 'session'> {
   readonly session: NonNullable<EndedSession['session']>;

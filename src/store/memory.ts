@@ -2,8 +2,8 @@ import {getHeapStatistics} from 'node:v8';
 import {systemClock, type Clock} from '../clock.ts';
 import {warn, type Logger} from '../logger.ts';
 import * as options from '../options.ts';
-import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/lifetime.ts';
-import {sessionTaken} from '../session/refusals.ts';
+import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/store/lifetime.ts';
+import {sessionTaken} from '../session/store/refusals.ts';
 import {
   finds,
   idsAfterRenewal,
@@ -13,7 +13,7 @@ import {
   newId,
   type ChangedIds,
   type SessionId,
-} from '../session/session-ids.ts';
+} from '../session/store/ids.ts';
 import {
   formerIdsFor,
   mostReplaced,
@@ -33,8 +33,8 @@ import {
   type StoredComponent,
   type StoreListener,
   type Written,
-} from '../session/session-store.ts';
-import {readOnly} from '../session/read-only.ts';
+} from '../session/store/contract.ts';
+import {readOnly} from '../read-only.ts';
 import {ExpiryWheel, type Due} from './expiry-wheel.ts';
 import {FormerIds} from './former-ids.ts';
 import {MemoryOutbox} from './memory-outbox.ts';

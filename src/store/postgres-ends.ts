@@ -1,4 +1,4 @@
-import type {EndReason, StoreListener} from '../session/session-store.ts';
+import type {EndReason, StoreListener} from '../session/store/contract.ts';
 
 /** Gives the ends since a mark, and the mark to go on from. Without one there are no ends. */
 type Hear = (seen: string | undefined) => Promise<string>;

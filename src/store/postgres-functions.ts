@@ -1,6 +1,6 @@
-import {furthestBehind} from '../session/lifetime.ts';
-import {leavesFormerIds} from '../session/session-ids.ts';
-import {endReasons, formerIdsFor, mostIds, mostReplaced} from '../session/session-store.ts';
+import {furthestBehind} from '../session/store/lifetime.ts';
+import {leavesFormerIds} from '../session/store/ids.ts';
+import {endReasons, formerIdsFor, mostIds, mostReplaced} from '../session/store/contract.ts';
 
 /*
  * One function for each call of the contract, so that each is one round trip and one transaction. In plpgsql a statement sees
@@ -11,7 +11,7 @@ import {endReasons, formerIdsFor, mostIds, mostReplaced} from '../session/sessio
 /** The sessions of `this_user`. A name may be longer than an index has room for, so that has its hash. */
 const ofUser = `hashtextextended("user", 0) = hashtextextended(this_user, 0) AND "user" = this_user`;
 
-/** Whether being seen `at` that moment is worth a write: the rule is that of src/session/lifetime.ts, told once more. */
+/** Whether being seen `at` that moment is worth a write: the rule is that of src/session/store/lifetime.ts, told once more. */
 const gainsEnough = `at - last_seen_at > least(idle_timeout / 20, ${furthestBehind})`;
 
 /** The reasons of those ends after which the uids are remembered. */
@@ -170,7 +170,7 @@ BEGIN
 END
 $body$;
 
--- The rule is that of src/session/session-ids.ts, told once more. A request has come with a uid: whether that changes any of them.
+-- The rule is that of src/session/store/ids.ts, told once more. A request has come with a uid: whether that changes any of them.
 CREATE OR REPLACE FUNCTION @.is_news(held @.session, this_uid text, at double precision) RETURNS boolean LANGUAGE sql STABLE AS $body$
   SELECT (held.uid = this_uid AND held.uid_seen_at IS NULL) OR EXISTS (
     SELECT FROM @.alias LEFT JOIN @.alias AS its ON its.uid = this_uid AND held.uid <> this_uid

@@ -6,7 +6,7 @@ import type {
   ListedPage,
   SessionRecord,
   StoredComponent,
-} from '../session/session-store.ts';
+} from '../session/store/contract.ts';
 
 type Unread = Readonly<Record<string, unknown>>;
 

@@ -4,7 +4,7 @@ import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
 import * as kinds from '../options.ts';
 import {OutageLog} from '../outage-log.ts';
-import {sessionTaken} from '../session/refusals.ts';
+import {sessionTaken} from '../session/store/refusals.ts';
 import {
   keepsEndsFor,
   type EndedPage,
@@ -21,7 +21,7 @@ import {
   type SessionStore,
   type StoreListener,
   type Written,
-} from '../session/session-store.ts';
+} from '../session/store/contract.ts';
 import {pg} from './postgres-driver.ts';
 import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';

@@ -1,7 +1,7 @@
 import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import {systemClock} from '../clock.ts';
 import type {Logger} from '../logger.ts';
-import {sessionTaken} from '../session/refusals.ts';
+import {sessionTaken} from '../session/store/refusals.ts';
 import {OutageLog} from '../outage-log.ts';
 import {TimeLimit} from '../time-limit.ts';
 import type {RedisClient, RedisConnection} from './redis-connection.ts';

@@ -1,4 +1,4 @@
-import type {EndReason, StoreListener} from '../session/session-store.ts';
+import type {EndReason, StoreListener} from '../session/store/contract.ts';
 import type {Reply} from './redis-record.ts';
 
 interface Listener {

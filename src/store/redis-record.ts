@@ -1,6 +1,6 @@
 import {EspalierError} from '../errors.ts';
-import {unlessCorrupt} from '../session/refusals.ts';
-import type {EndedSession, EndReason, FormerId, SessionRecord, StoredComponent} from '../session/session-store.ts';
+import {unlessCorrupt} from '../session/store/refusals.ts';
+import type {EndedSession, EndReason, FormerId, SessionRecord, StoredComponent} from '../session/store/contract.ts';
 
 /** What a script gives: texts, and lists of them. */
 export type Reply = string | readonly Reply[];

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {furthestBehind} from '../session/lifetime.ts';
+import {furthestBehind} from '../session/store/lifetime.ts';
 
 /** A program that runs inside Redis, in one step. */
 export interface RedisScript {
@@ -37,7 +37,7 @@ export interface RedisScript {
 // Which session a uid stands for, or who the sessions of a user are, is known only inside; so one key is declared, the
 // base, and the others are made of it. A cluster finds them all in that key's slot.
 //
-// The session's deadlines and gainsEnough are those of src/session/lifetime.ts, told once more.
+// The session's deadlines and gainsEnough are those of src/session/store/lifetime.ts, told once more.
 const program = `
 local base, clock, latest = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
@@ -88,7 +88,7 @@ local function timeoutReason(s)
   return idleDeadline(s) < absoluteDeadline(s) and 'idle' or 'absolute'
 end
 
--- The uids that find a session, or did so a moment ago, in the order in which they were given: src/session/session-ids.ts,
+-- The uids that find a session, or did so a moment ago, in the order in which they were given: src/session/store/ids.ts,
 -- told once more. An id without 'till' has nothing that comes after it and was seen. Releases before know nothing of 'sights',
 -- which has nothing of theirs; what they gave goes as it went there.
 local function idsOf(s)

@@ -2,7 +2,7 @@ import {systemClock, type Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
 import * as kinds from '../options.ts';
-import {unlessCorrupt} from '../session/refusals.ts';
+import {unlessCorrupt} from '../session/store/refusals.ts';
 import type {
   EndedPage,
   EndedSession,
@@ -19,7 +19,7 @@ import type {
   SignIn,
   StoreListener,
   Written,
-} from '../session/session-store.ts';
+} from '../session/store/contract.ts';
 import {RedisCaller} from './redis-caller.ts';
 import {
   BroughtConnection,

@@ -1,5 +1,5 @@
-import {formerIdsFor, type FormerId} from '../session/session-store.ts';
-import {idsAfterSight, isOpen, newId, type ChangedIds, type SessionId} from '../session/session-ids.ts';
+import {formerIdsFor, type FormerId} from '../session/store/contract.ts';
+import {idsAfterSight, isOpen, newId, type ChangedIds, type SessionId} from '../session/store/ids.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 import {decodeIds, encodeIds, type SqliteSession} from './sqlite-record.ts';
 

@@ -4,7 +4,7 @@ import {
   type EndOutcome,
   type EndReason,
   type SessionRecord,
-} from '../session/session-store.ts';
+} from '../session/store/contract.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 import {decodeEnded, encodeEnded} from './sqlite-record.ts';
 

@@ -1,4 +1,4 @@
-import {mostReplaced} from '../session/session-store.ts';
+import {mostReplaced} from '../session/store/contract.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 
 /** A session, and its place in the order in which pages are made. */

@@ -1,6 +1,6 @@
 import {EspalierError} from '../errors.ts';
-import type {SessionId} from '../session/session-ids.ts';
-import type {SessionRecord, StoredComponent} from '../session/session-store.ts';
+import type {SessionId} from '../session/store/ids.ts';
+import type {SessionRecord, StoredComponent} from '../session/store/contract.ts';
 
 /** A session as its row has it, without what is in it. */
 export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'> {

@@ -2,9 +2,9 @@ import {proceed, type Awaitable} from '../awaitable.ts';
 import {systemClock, type Clock} from '../clock.ts';
 import {report, type Logger} from '../logger.ts';
 import * as kinds from '../options.ts';
-import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/lifetime.ts';
-import {sessionTaken, unlessCorrupt} from '../session/refusals.ts';
-import {finds, idsAfterRenewal, idsAfterSignIn, leavesFormerIds, type ChangedIds} from '../session/session-ids.ts';
+import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/store/lifetime.ts';
+import {sessionTaken, unlessCorrupt} from '../session/store/refusals.ts';
+import {finds, idsAfterRenewal, idsAfterSignIn, leavesFormerIds, type ChangedIds} from '../session/store/ids.ts';
 import {
   keepsEndsLongEnough,
   type EndedPage,
@@ -22,7 +22,7 @@ import {
   type SignIn,
   type StoreListener,
   type Written,
-} from '../session/session-store.ts';
+} from '../session/store/contract.ts';
 import {OutageLog} from '../outage-log.ts';
 import {SqliteEnds} from './sqlite-ends.ts';
 import {SqliteFile, type SqliteStatement, type Sync} from './sqlite-file.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isLive, type NewSession, type SessionRecord} from '../../../src/session/session-store.ts';
+import {isLive, type NewSession, type SessionRecord} from '../../../src/session/store/contract.ts';
 import {beginning} from '../../../src/testing/store-contract/beginning.ts';
 import {findsFault, Handle} from './stores.ts';
 

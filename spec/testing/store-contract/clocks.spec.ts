@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {NewSession} from '../../../src/session/session-store.ts';
+import type {NewSession} from '../../../src/session/store/contract.ts';
 import {clocks} from '../../../src/testing/store-contract/clocks.ts';
 import {findsFault, Handle} from './stores.ts';
 

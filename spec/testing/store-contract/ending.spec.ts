@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {EndReason, SessionRecord, StoreListener} from '../../../src/session/session-store.ts';
+import type {EndReason, SessionRecord, StoreListener} from '../../../src/session/store/contract.ts';
 import {ending} from '../../../src/testing/store-contract/ending.ts';
 import {findsFault, Handle} from './stores.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {EndedSession, EndOutcome} from '../../../src/session/session-store.ts';
+import type {EndedSession, EndOutcome} from '../../../src/session/store/contract.ts';
 import {keeping} from '../../../src/testing/store-contract/keeping.ts';
 import {findsFault, Handle} from './stores.ts';
 

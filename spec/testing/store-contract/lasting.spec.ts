@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isLive, type NewSession} from '../../../src/session/session-store.ts';
+import {isLive, type NewSession} from '../../../src/session/store/contract.ts';
 import type {MemoryStore} from '../../../src/store/memory.ts';
 import {lasting} from '../../../src/testing/store-contract/lasting.ts';
 import {findsFault, Handle} from './stores.ts';

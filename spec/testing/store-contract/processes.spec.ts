@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isLive, type EndReason, type SessionRecord, type StoreListener} from '../../../src/session/session-store.ts';
+import {isLive, type EndReason, type SessionRecord, type StoreListener} from '../../../src/session/store/contract.ts';
 import {processes} from '../../../src/testing/store-contract/processes.ts';
 import {findsFault, Handle} from './stores.ts';
 

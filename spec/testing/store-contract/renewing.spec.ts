@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isLive, type Renewal} from '../../../src/session/session-store.ts';
+import {isLive, type Renewal} from '../../../src/session/store/contract.ts';
 import {renewing} from '../../../src/testing/store-contract/renewing.ts';
 import {findsFault, Handle} from './stores.ts';
 

@@ -16,7 +16,7 @@ import type {
   SessionStore,
   StoreListener,
   Written,
-} from '../../../src/session/session-store.ts';
+} from '../../../src/session/store/contract.ts';
 import {MemoryStore} from '../../../src/store/memory.ts';
 import {World, type Law, type StoreFixture} from '../../../src/testing/store-contract/world.ts';
 

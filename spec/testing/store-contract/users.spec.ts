@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isLive, type ListPage, type Renewal} from '../../../src/session/session-store.ts';
+import {isLive, type ListPage, type Renewal} from '../../../src/session/store/contract.ts';
 import {users} from '../../../src/testing/store-contract/users.ts';
 import {listAll} from '../../../src/testing/store-contract/world.ts';
 import {findsFault, Handle} from './stores.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {SessionStore} from '../../../src/session/session-store.ts';
+import type {SessionStore} from '../../../src/session/store/contract.ts';
 import {MemoryStore} from '../../../src/store/memory.ts';
 import type {TestClock} from '../../../src/testing/test-clock.ts';
 import {assertSame, SettableClock, World} from '../../../src/testing/store-contract/world.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type {SessionRecord, SessionStore} from '../../session/session-store.ts';
+import type {SessionRecord, SessionStore} from '../../session/store/contract.ts';
 import {TestClock} from '../test-clock.ts';
 import {assertSame, idleTimeout, type Law, type World} from './world.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {endReasons} from '../../session/session-store.ts';
+import {endReasons} from '../../session/store/contract.ts';
 import {absoluteTimeout, idleTimeout, type Law, listAll, endAllOf} from './world.ts';
 
 /** How sessions end, and who hears of it. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type {EndedSession, SessionStore} from '../../session/session-store.ts';
+import type {EndedSession, SessionStore} from '../../session/store/contract.ts';
 import {assertSame, idleTimeout, type Law, type World, endAllOf} from './world.ts';
 
 const lease = 10_000;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type {SignIn} from '../../session/session-store.ts';
+import type {SignIn} from '../../session/store/contract.ts';
 import {absoluteTimeout, idleTimeout, type Law, listAll, endAllOf} from './world.ts';
 
 const near = {idleTimeout: 10_000, absoluteTimeout: 30_000};

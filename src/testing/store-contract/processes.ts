@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type {SessionStore} from '../../session/session-store.ts';
+import type {SessionStore} from '../../session/store/contract.ts';
 import {keysOf} from './users.ts';
 import {absoluteTimeout, assertSame, idleTimeout, type Law, type World, listAll} from './world.ts';
 import {count} from './writing.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {formerIdsFor} from '../../session/session-store.ts';
+import {formerIdsFor} from '../../session/store/contract.ts';
 import {absoluteTimeout, idleTimeout, type Law, type World} from './world.ts';
 
 const grace = 5000;

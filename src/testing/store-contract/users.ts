@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {formerIdsFor, isLive, mostReplaced, type SessionRecord} from '../../session/session-store.ts';
+import {formerIdsFor, isLive, mostReplaced, type SessionRecord} from '../../session/store/contract.ts';
 import {
   absoluteTimeout,
   assertSame,

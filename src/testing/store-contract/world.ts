@@ -11,7 +11,7 @@ import {
   type Renewal,
   type SessionRecord,
   type SessionStore,
-} from '../../session/session-store.ts';
+} from '../../session/store/contract.ts';
 import {TestClock} from '../test-clock.ts';
 
 /** One body of data, which several stores may be opened on as several processes would. */

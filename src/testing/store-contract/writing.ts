@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {isLive} from '../../session/session-store.ts';
+import {isLive} from '../../session/store/contract.ts';
 import {idleTimeout, type Law, type World} from './world.ts';
 
 /** What comes of writing components. */
