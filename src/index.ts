@@ -59,7 +59,8 @@ export {
   type StoreListener,
   type Written,
 } from './session/store/contract.ts';
-export type {EndListener, Session} from './session/session.ts';
+export type {EndListener} from './session/end/listeners.ts';
+export type {Session} from './session/session.ts';
 export type {UserSessions} from './session/user-sessions.ts';
 export {TokenSource} from './session/visit/token.ts';
 export {

@@ -10,7 +10,7 @@ import {csrfGuard, csrfKinds, socketGuard, type CsrfOptions} from './builtin/csr
 import {documentsIn, isOpenApi, warningsOf, warningsOfOpenApi} from './builtin/open-api.ts';
 import {Clock, systemClock} from './clock.ts';
 import {commandLine, goNoFurther} from './command-line.ts';
-import {classOf, ContainerInspector, SiteContainer} from './container.ts';
+import {ContainerInspector, SiteContainer} from './container.ts';
 import {EspalierError} from './errors.ts';
 import {duringRequest} from './http/current.ts';
 import {isSafe} from './http/method.ts';
@@ -47,8 +47,7 @@ import {render} from './resource/render.ts';
 import {Responder, type SocketManner} from './resource/respond.ts';
 import {declaredPath, LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
 import {Tree} from './resource/tree.ts';
-import type {EndHandler} from './session/end/delivery.ts';
-import {endMethodsOf} from './session/end/on-expire.ts';
+import {endHandlersOf, hearsOfEnds, refuseUntold} from './session/end/on-expire.ts';
 import {SessionService, sessionDefaults, sessionKinds, type SessionOptions} from './session/session-service.ts';
 import {SessionStore} from './session/store/contract.ts';
 import {randomToken, TokenSource} from './session/visit/token.ts';
@@ -243,7 +242,7 @@ function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer
   const make = (resource: ResourceClass, trail: string) => hold.make(resource, trail);
   const openSockets = (socket: SocketOptions) => new WebSockets(socket, hold.container.get<Clock>(Clock));
   const tree = new Tree(Root, make, openSockets, hold.attempt.bind(hold));
-  const told = hold.instances(type => endMethodsOf(type).length > 0);
+  const told = hold.instances(hearsOfEnds);
   tree.check((resource, trail) => {
     hold.attempt(() => hold.refuseUnmade(resource, trail), undefined);
     hold.attempt(() => refuseUntold(resource, told), undefined);
@@ -287,22 +286,6 @@ function isErrorHandlerClass(given: Function): given is ErrorHandlerClass {
 /** It could not be called. */
 function isClassWithoutHandle(given: unknown): boolean {
   return !isErrorHandlerClass(given as Function) && /^class\b/.test(Function.prototype.toString.call(given));
-}
-
-function endHandlersOf(instance: object): EndHandler[] {
-  const type = classOf(instance);
-  return endMethodsOf(type).map(name => ({
-    name: `${type.name}.${String(name)}()`,
-    tell: end => (instance as Record<PropertyKey, EndHandler['tell']>)[name]!(end),
-  }));
-}
-
-function refuseUntold(resource: ResourceClass, told: readonly object[]): void {
-  if (endMethodsOf(resource).length === 0 || told.some(instance => instance instanceof resource)) return;
-  throw new EspalierError(
-    'DECORATOR_MISPLACED',
-    `${resource.name} has an @OnExpire() method, but is not made with the site: a method with @Child makes it, or what is above it. Put @OnExpire() on what is there from the beginning.`,
-  );
 }
 
 /** What a site is composed of. */

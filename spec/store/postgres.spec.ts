@@ -150,7 +150,7 @@ test('20 changes of a component whose row another holds are all a 503 within sto
   await holder.query(`BEGIN; SELECT FROM ${schema}.session FOR UPDATE`);
   const clock = new TestClock();
   const writer = new ComponentWriter({store, clock, outages: new StoreOutages(console, clock)}, 2000);
-  const change = () => promised(() => writer.change('a', 'count', undefined, () => ({text: '1', content: undefined})));
+  const change = () => promised(() => writer.write('a', 'count', undefined, () => ({text: '1', content: undefined})));
   const all = Promise.allSettled(Array.from({length: 20}, change));
   clock.advance(2000);
   const codes = (await all).map(outcome => outcome.status === 'rejected' && (outcome.reason as EspalierError).code);

@@ -11,10 +11,10 @@ import {BoundedStore} from './store/bounded.ts';
 import {Components} from './component/component.ts';
 import {ComponentWriter} from './component/writer.ts';
 import {CrossSiteRule} from './visit/cross-site.ts';
-import {EndDelivery, type EndHandler} from './end/delivery.ts';
+import {EndDelivery} from './end/delivery.ts';
 import {EndListeners} from './end/listeners.ts';
+import type {EndHandler} from './end/on-expire.ts';
 import {InFlight} from './visit/in-flight.ts';
-import type {KeeperParts} from './visit/keeper.ts';
 import {longestRemembered, shortestIdleTimeout, type Lifetime} from './store/lifetime.ts';
 import {
   SessionCookies,
@@ -29,7 +29,8 @@ import {StoreOutages} from './store/outages.ts';
 import type {Session} from './session.ts';
 import type {TokenSource} from './visit/token.ts';
 import {endPages, releaseAll, UserSessions} from './user-sessions.ts';
-import {Visit} from './visit/visit.ts';
+import {LookUp} from './visit/look-up.ts';
+import {Visit, type VisitParts} from './visit/visit.ts';
 
 /** How a site keeps sessions. */
 export interface SessionOptions extends Partial<Lifetime> {
@@ -122,7 +123,8 @@ interface Parts {
  * `SESSION_INSECURE`.
  */
 export class SessionService {
-  readonly #parts: KeeperParts;
+  readonly #parts: VisitParts;
+  readonly #logger: Logger;
   readonly #cookies: SessionCookies;
   readonly #stopListening: () => void;
   readonly #visitKey = requestKey<Visit>('visit');
@@ -137,6 +139,7 @@ export class SessionService {
     const {idleTimeout, absoluteTimeout, renewalGrace, userLimit, componentLimit} = settings;
     const listeners = new EndListeners(logger);
     // In whoever's request it ends, the listeners have no part in that.
+    this.#logger = logger;
     this.#stopListening = parts.store.onEnd((key, reason) => outsideRequest(() => listeners.tell(key, reason)));
     const outages = new StoreOutages(logger, clock);
     const store = new BoundedStore({store: parts.store, clock, outages}, settings.storeTimeout);
@@ -145,18 +148,16 @@ export class SessionService {
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
     const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
     const components = new Components();
-    const unreadable = new Set<string>();
     const late = () => outages.down(new Error(`It took more than ${settings.storeTimeout} ms.`));
     this.#parts = {
       store,
       timeLimit: new TimeLimit(clock, settings.storeTimeout, late),
+      lookUp: new LookUp(store, logger),
       writer,
       listeners,
       inFlight,
       newToken,
       clock,
-      logger,
-      unreadable,
       components,
       crossSite: new CrossSiteRule(settings.crossSite, settings.cookie.sameSite),
       lifetime,
@@ -292,7 +293,7 @@ export class SessionService {
 
   /** @internal Have these told of each session that ends. */
   deliverEnds(handlers: readonly EndHandler[]): void {
-    if (handlers.length > 0) this.#delivery = new EndDelivery(this.#parts, handlers);
+    if (handlers.length > 0) this.#delivery = new EndDelivery({...this.#parts, logger: this.#logger}, handlers);
   }
 
   /** @internal Tell of no more ends, and wait, so many milliseconds at most, until those begun are told. */
@@ -325,7 +326,7 @@ export class SessionService {
     this.#warnOfHost(request, cookie);
     const visit = new Visit(request, cookie, this.#parts, isForeign);
     request.set(this.#visitKey, visit);
-    request.beforeHeaders(response => visit.settle(response));
+    request.beforeHeaders(response => visit.writeHeaders(response));
     return visit;
   }
 
@@ -334,7 +335,7 @@ export class SessionService {
     if (this.#hasWarnedOfProxy || request.secure || !request.claimsTls) return;
     this.#hasWarnedOfProxy = true;
     warn(
-      this.#parts.logger,
+      this.#logger,
       `A proxy${request.ip && ` at ${request.ip}`} says that visitors come over TLS, but it is not trusted, so they count as coming without. If it is yours, set trustProxy.`,
     );
   }
@@ -343,7 +344,7 @@ export class SessionService {
     const reason = this.#hasWarnedOfHost ? undefined : this.#cookies.whyLost(cookie, request);
     if (reason === undefined) return;
     this.#hasWarnedOfHost = true;
-    warn(this.#parts.logger, reason);
+    warn(this.#logger, reason);
   }
 }
 

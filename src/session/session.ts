@@ -1,35 +1,28 @@
-import {proceed, promised, type Awaitable} from '../awaitable.ts';
+import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import type {ComponentClass, ComponentDeclaration, Components} from './component/component.ts';
-import {instanceOf} from './component/fields.ts';
-import {contentOf} from './component/content.ts';
-import {updated, type ComponentUpdate} from './component/update.ts';
-import type {Change} from './component/writer.ts';
+import type {ReadOnly} from '../read-only.ts';
+import type {ComponentClass} from './component/component.ts';
+import {HeldComponents, type ComponentParts} from './component/held.ts';
+import type {ComponentUpdate} from './component/update.ts';
+import type {EndListener, EndListeners} from './end/listeners.ts';
+import type {SessionRecord, SessionStore} from './store/contract.ts';
 import {absoluteDeadline, idleDeadline, shortestIdleTimeout} from './store/lifetime.ts';
-import {readOnly, type ReadOnly} from '../read-only.ts';
-import type {EndReason, SessionRecord, StoredComponent} from './store/contract.ts';
 
-/** Called once when a session ends. What it throws, or rejects with, is logged and stops nothing. */
-export type EndListener = (reason: EndReason) => unknown;
+/** What all sessions of a site share. */
+export interface SessionParts extends ComponentParts {
+  readonly store: Pick<SessionStore, 'touch' | 'setIdleTimeout'>;
+  readonly listeners: Pick<EndListeners, 'add'>;
+  /** The requests that are being answered, which have to know a new idle timeout. */
+  readonly inFlight: {hear(record: SessionRecord): void};
+  readonly clock: Pick<Clock, 'now'>;
+}
 
-/** What a session asks of the service that gave it. */
-export interface SessionKeeper {
-  readonly componentLimit: number;
-  readonly components: Components;
-  /** Milliseconds since the epoch, by this process. */
-  now(): number;
-  touch(key: string, asOf: number): Awaitable<SessionRecord | undefined>;
-  setIdleTimeout(key: string, idleTimeout: number, asOf: number): Awaitable<SessionRecord | undefined>;
-  change(
-    key: string,
-    name: string,
-    known: StoredComponent | undefined,
-    change: Change,
-    asOf: number,
-  ): Awaitable<StoredComponent | undefined>;
+/** Whom a session was given to: its visitor, or somebody who looks at it from outside, as in a list. */
+export interface SessionOwner {
+  /** Whether it is the visitor. What they do then has no part in what follows a later sign-in. */
+  readonly isVisitor: boolean;
   renew(key: string): Promise<void>;
   expire(key: string, asOf: number): Promise<void>;
-  notifyOnEnd(key: string, listener: EndListener): () => void;
 }
 
 /** What a site remembers of one visitor between requests. Moments are in milliseconds since the epoch. */
@@ -37,22 +30,18 @@ export class Session {
   #record: SessionRecord;
   /** By this process's clock, when the record was as it is. */
   #recordedAt: number;
-  readonly #keeper: SessionKeeper;
-  #components: ReadonlyMap<string, StoredComponent>;
-  /** The names of the components that were asked for; nothing for all. */
-  #listed: ReadonlySet<string> | undefined;
-  /** How many writes of this session's have been done. */
-  #writes = 0;
-  /** What was given to be read, and of which writing it is. */
-  #given: Map<ComponentDeclaration, {readonly revision: number; readonly value: unknown}> | undefined;
+  readonly #parts: SessionParts;
+  readonly #owner: SessionOwner;
+  readonly #components: HeldComponents;
+  #hasEnded = false;
 
-  /** Used by `SessionService`, which gives sessions. */
-  constructor(record: SessionRecord, keeper: SessionKeeper, listed?: ReadonlySet<string>) {
+  /** Used by `SessionService`, which gives sessions. `listed` are the names of the components that were asked for; nothing for all. */
+  constructor(record: SessionRecord, parts: SessionParts, owner: SessionOwner, listed?: ReadonlySet<string>) {
     this.#record = record;
-    this.#listed = listed;
-    this.#components = record.components;
-    this.#keeper = keeper;
-    this.#recordedAt = keeper.now();
+    this.#parts = parts;
+    this.#owner = owner;
+    this.#components = new HeldComponents(this, record.components, parts, listed);
+    this.#recordedAt = parts.clock.now();
   }
 
   /**
@@ -129,9 +118,7 @@ export class Session {
    * schema fails on what is stored, and `COMPONENT_NOT_LISTED` for one that `list()` was not asked for.
    */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
-    const component = this.#keeper.components.of(type);
-    this.#refuseUnlisted(component);
-    return this.#read(component);
+    return this.#components.get(type);
   }
 
   /**
@@ -144,38 +131,20 @@ export class Session {
    * changed. With `SESSION_STORE_DOWN` it is not known whether it has.
    */
   update<T extends object>(type: ComponentClass<T>, fn: ComponentUpdate<T>): Promise<ReadOnly<T>> {
-    return promised(() => {
-      const component = this.#keeper.components.of(type);
-      const {componentLimit} = this.#keeper;
-      const changed = this.#change(component, current => updated(component, current, fn, componentLimit));
-      return proceed(changed, () => this.#read(component));
-    });
+    return this.#components.update(type, fn);
   }
 
   /** Take a component out of the session, whatever is in it. Gives whether it was there. Rejects as `update` does. */
-  async remove(type: ComponentClass): Promise<boolean> {
-    let isThere = false;
-    await this.#change(this.#keeper.components.of(type), current => {
-      isThere = current !== undefined;
-      return undefined;
-    });
-    return isThere;
+  remove(type: ComponentClass): Promise<boolean> {
+    return this.#components.remove(type);
   }
 
   /**
    * Take a component out of the session and have it, as with a message that is shown once: of all who do so at the same
    * time, one gets it, the others get nothing. Looks only for what was there when the session was found. Rejects as `update` does.
    */
-  async take<T extends object>(type: ComponentClass<T>): Promise<T | undefined> {
-    const component = this.#keeper.components.of(type);
-    this.#refuseUnlisted(component);
-    if (!this.#components.has(component.name)) return undefined;
-    let taken: T | undefined;
-    await this.#change(component, current => {
-      taken = current && instanceOf(component, contentOf(current));
-      return undefined;
-    });
-    return taken;
+  take<T extends object>(type: ComponentClass<T>): Promise<T | undefined> {
+    return this.#components.take(type);
   }
 
   /**
@@ -184,14 +153,10 @@ export class Session {
    * revives an ended one.
    */
   async touch(): Promise<boolean> {
-    const writes = this.#writes;
-    const record = await this.#keeper.touch(this.key, this.asOf);
-    // What was written meanwhile may be newer.
-    if (record && writes === this.#writes) {
-      this.#components = record.components;
-      this.#listed = undefined;
-    }
-    return this.lasts(record);
+    const {writes} = this.#components;
+    const record = await this.#parts.store.touch(this.key, this.knownSignIn);
+    if (record) this.#components.adopt(record.components, writes);
+    return this.adopt(record);
   }
 
   /**
@@ -203,7 +168,10 @@ export class Session {
       const message = `The idle timeout is ${String(idleTimeout)}. It must be a number of milliseconds, ${shortestIdleTimeout} or more.`;
       throw new EspalierError('OPTION_INVALID', message);
     }
-    return this.lasts(await this.#keeper.setIdleTimeout(this.key, Math.floor(idleTimeout), this.asOf));
+    const {store, inFlight} = this.#parts;
+    const record = await store.setIdleTimeout(this.key, Math.floor(idleTimeout), this.knownSignIn);
+    if (record) inFlight.hear(record);
+    return this.adopt(record);
   }
 
   /**
@@ -213,12 +181,12 @@ export class Session {
    * visitor's.
    */
   async renew(): Promise<void> {
-    await this.#keeper.renew(this.key);
+    await this.#owner.renew(this.key);
   }
 
   /** End the session now, and have the browser forget its cookie if the headers are not sent yet. Doing it twice is once. */
   async expire(): Promise<void> {
-    await this.#keeper.expire(this.key, this.asOf);
+    await this.#owner.expire(this.key, this.asOf);
   }
 
   /**
@@ -227,17 +195,17 @@ export class Session {
    * calls nobody.
    */
   notifyOnExpire(listener: EndListener): () => void {
-    return this.#keeper.notifyOnEnd(this.key, listener);
+    return this.#parts.listeners.add(this.key, listener);
   }
 
   /**
    * @internal Take over what the store says of this session now, but for what it holds: an answer may be older than what
    * `update` has left. Gives whether it is alive.
    */
-  lasts(record: SessionRecord | undefined): boolean {
+  adopt(record: SessionRecord | undefined): boolean {
     if (!record) return false;
     this.#record = record;
-    this.#recordedAt = this.#keeper.now();
+    this.#recordedAt = this.#parts.clock.now();
     return true;
   }
 
@@ -252,36 +220,22 @@ export class Session {
     return this.#record.authenticatedAt ?? 0;
   }
 
+  /** @internal As of which sign-in the store is asked. Nothing for whichever, as for who looks at the session from outside. */
+  get knownSignIn(): number | undefined {
+    return this.#owner.isVisitor ? this.asOf : undefined;
+  }
+
+  /** @internal Whether it is known that the session is over for this request: that it has ended, or that somebody has signed in to it. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** @internal Somebody was told so by the store. */
+  noteEnd(): void {
+    this.#hasEnded = true;
+  }
+
   #storeTime(): number {
-    return this.#record.now + this.#keeper.now() - this.#recordedAt;
-  }
-
-  #read<T extends object>(component: ComponentDeclaration<T>): ReadOnly<T> {
-    const stored = this.#components.get(component.name);
-    const revision = stored?.revision ?? 0;
-    const given = this.#given?.get(component);
-    if (given?.revision === revision) return given.value as ReadOnly<T>;
-    const value = readOnly(instanceOf(component, stored && contentOf(stored)));
-    (this.#given ??= new Map()).set(component, {revision, value});
-    return value;
-  }
-
-  #refuseUnlisted({name}: ComponentDeclaration): void {
-    if (this.#listed?.has(name) ?? true) return;
-    throw new EspalierError(
-      'COMPONENT_NOT_LISTED',
-      `The list was not asked for the component ${name}. Ask for it: list({components: [${name}]}).`,
-    );
-  }
-
-  #change({name}: ComponentDeclaration, change: Change): Awaitable<void> {
-    const known = this.#components.get(name);
-    return proceed(this.#keeper.change(this.key, name, known, change, this.asOf), left => {
-      this.#writes += 1;
-      const components = new Map(this.#components);
-      this.#components = components;
-      if (left) components.set(name, left);
-      else components.delete(name);
-    });
+    return this.#record.now + this.#parts.clock.now() - this.#recordedAt;
   }
 }

@@ -1,10 +1,10 @@
 import {setImmediate} from 'node:timers/promises';
 import {promised, type Awaitable} from '../awaitable.ts';
+import {EspalierError} from '../errors.ts';
 import type {ComponentClass} from './component/component.ts';
-import {Keeper, type KeeperParts} from './visit/keeper.ts';
 import type {EndedPage, EndPage, SessionRecord} from './store/contract.ts';
-import {Session} from './session.ts';
-import type {Visit} from './visit/visit.ts';
+import {Session, type SessionOwner} from './session.ts';
+import type {Visit, VisitParts} from './visit/visit.ts';
 
 /** How many sessions are listed or ended in one step, so that none is long. */
 export const pageSize = 10;
@@ -18,12 +18,23 @@ export interface ListOptions {
 /** The sessions of one user, on whichever device. `sessions.of(user)` gives it. */
 export class UserSessions {
   readonly #user: string;
-  readonly #parts: KeeperParts;
+  readonly #parts: VisitParts;
   readonly #visit: () => Visit;
   readonly #visitHere: () => Visit | undefined;
+  /** Who looks at a session in the list. */
+  readonly #outsider: SessionOwner = {
+    isVisitor: false,
+    renew: () => Promise.reject(notTheirs()),
+    expire: async key => {
+      await this.#endBy(
+        () => this.#parts.store.end(key, 'revoked'),
+        own => own.key === key,
+      );
+    },
+  };
 
   /** Used by `SessionService.of`. */
-  constructor(user: string, parts: KeeperParts, visit: () => Visit, visitHere: () => Visit | undefined) {
+  constructor(user: string, parts: VisitParts, visit: () => Visit, visitHere: () => Visit | undefined) {
     this.#user = user;
     this.#parts = parts;
     this.#visit = visit;
@@ -43,9 +54,8 @@ export class UserSessions {
       for (const record of records) found.set(record.key, record);
       return next;
     });
-    const keeper = new ListKeeper(this.#parts, this.#visitHere);
     const asked = new Set(names);
-    return [...found.values()].map(record => new Session(record, keeper, asked));
+    return [...found.values()].map(record => new Session(record, this.#parts, this.#outsider, asked));
   }
 
   /**
@@ -53,10 +63,9 @@ export class UserSessions {
    * before is alive when it resolves.
    */
   expireAll(): Promise<number> {
-    return endBy(
+    return this.#endBy(
       () => this.#endAll(),
       own => own.user === this.#user,
-      this.#visitHere(),
     );
   }
 
@@ -67,6 +76,12 @@ export class UserSessions {
   async expireOthers(): Promise<number> {
     const own = await this.#visit().findOwn();
     return this.#endAll(own?.key);
+  }
+
+  // The visitor in whose request this is may be one of those whose sessions end.
+  #endBy<T>(end: () => Awaitable<T>, isOwn: (session: Session) => boolean): Promise<T> {
+    const visit = this.#visitHere();
+    return visit ? visit.revoke(end, isOwn) : promised(end);
   }
 
   #endAll(except?: string): Promise<number> {
@@ -103,24 +118,7 @@ async function eachPage(ask: (page: EndPage) => Promise<string | undefined>): Pr
   }
 }
 
-class ListKeeper extends Keeper {
-  readonly #visitHere: () => Visit | undefined;
-
-  constructor(parts: KeeperParts, visitHere: () => Visit | undefined) {
-    super(parts);
-    this.#visitHere = visitHere;
-  }
-
-  override expire(key: string, asOf: number): Promise<void> {
-    return endBy(
-      () => super.expire(key, asOf),
-      own => own.key === key,
-      this.#visitHere(),
-    );
-  }
-}
-
-// The visitor in whose request this is may be one of those whose sessions end.
-function endBy<T>(end: () => Awaitable<T>, isOwn: (session: Session) => boolean, visit: Visit | undefined): Promise<T> {
-  return visit ? visit.revoke(end, isOwn) : promised(end);
+function notTheirs(): EspalierError {
+  const message = 'Only the visitor whose session it is can be given a new cookie, by a request of theirs.';
+  return new EspalierError('SESSION_FOREIGN', message);
 }

@@ -5,15 +5,12 @@ import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
 import {Components} from '../../../src/session/component/component.ts';
 import {ComponentWriter} from '../../../src/session/component/writer.ts';
-import {CrossSiteRule} from '../../../src/session/visit/cross-site.ts';
-import {StoreOutages} from '../../../src/session/store/outages.ts';
 import {EndListeners} from '../../../src/session/end/listeners.ts';
-import {InFlight} from '../../../src/session/visit/in-flight.ts';
-import {Keeper} from '../../../src/session/visit/keeper.ts';
-import {Presence} from '../../../src/session/visit/presence.ts';
 import {Session} from '../../../src/session/session.ts';
-import {randomToken} from '../../../src/session/visit/token.ts';
-import {TimeLimit} from '../../../src/time-limit.ts';
+import {StoreOutages} from '../../../src/session/store/outages.ts';
+import {InFlight} from '../../../src/session/visit/in-flight.ts';
+import {LookUp} from '../../../src/session/visit/look-up.ts';
+import {Presence} from '../../../src/session/visit/presence.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -24,24 +21,14 @@ function world({isSeen = true} = {}) {
   const store = new MemoryStore({clock});
   const listeners = new EndListeners(console);
   const missing = store.onEnd((key, reason) => listeners.tell(key, reason));
-  const parts = {
-    store,
-    listeners,
-    clock,
-    writer: new ComponentWriter({store, clock, outages: new StoreOutages(console, clock)}, 2000),
-    inFlight: new InFlight(clock),
-    newToken: randomToken,
-    logger: console,
-    unreadable: new Set<string>(),
-    crossSite: new CrossSiteRule([]),
-    timeLimit: new TimeLimit(clock, 1000),
-    lifetime: {idleTimeout: minute, absoluteTimeout: 10 * minute},
-    renewalGrace: 0,
-    userLimit: Infinity,
-    componentLimit: 1000,
-    components: new Components(),
-  };
-  const session = new Session(store.create({uid: 'a uid', isSecure: false, ...parts.lifetime}), new Keeper(parts));
+  const inFlight = new InFlight(clock);
+  const shared = {store, listeners, inFlight, clock};
+  const writer = new ComponentWriter({store, clock, outages: new StoreOutages(console, clock)}, 2000);
+  const visitor = {isVisitor: true, renew: async () => undefined, expire: async () => undefined};
+  const record = store.create({uid: 'a uid', isSecure: false, idleTimeout: minute, absoluteTimeout: 10 * minute});
+  const held = {...shared, writer, components: new Components(), componentLimit: 1000};
+  const session = new Session(record, held, visitor);
+  const parts = {...shared, lookUp: new LookUp(store, console), renewalGrace: 0};
   const presence = new Presence(session, 'a uid', isSeen, parts);
   return {clock, store, session, presence, missing};
 }
@@ -63,7 +50,7 @@ test('while it is there its session does not become idle; afterwards it does', t
   const {clock, store, presence} = world();
   presence.begin();
   clock.advance(9 * minute);
-  presence.settle(new Response());
+  presence.follow(new Response());
   clock.advance(minute - 1);
   t.truthy(store.find('a uid', false));
   clock.advance(1);
@@ -83,13 +70,13 @@ test('who was not seen holds nothing, until they are', async t => {
 test('that the session has ended is known to who asks, and to who listens', async t => {
   const asking = world({isSeen: false});
   asking.store.end('a uid', 'revoked');
-  t.false(asking.presence.hasEnded);
+  t.false(asking.session.hasEnded);
   t.false(await asking.presence.lasts(true));
-  t.true(asking.presence.hasEnded);
+  t.true(asking.session.hasEnded);
   const listening = world();
   listening.presence.listen();
   listening.store.end('a uid', 'revoked');
-  t.true(listening.presence.hasEnded);
+  t.true(listening.session.hasEnded);
 });
 
 test('a stream ends with the session: events cleanly, anything else by failing', async t => {
@@ -97,7 +84,7 @@ test('a stream ends with the session: events cleanly, anything else by failing',
     const {store, presence} = world();
     const response = streamed(type);
     presence.begin();
-    presence.settle(response);
+    presence.follow(response);
     const chunks = reader(response);
     t.is((await chunks.next()).value, 'first');
     const last = chunks.next();
@@ -111,7 +98,7 @@ test('a stream whose session’s end was missed ends some ten seconds later', as
   const {clock, store, presence, missing} = world();
   const response = streamed('text/event-stream');
   presence.begin();
-  presence.settle(response);
+  presence.follow(response);
   const chunks = reader(response);
   await chunks.next();
   const last = chunks.next();
@@ -128,7 +115,7 @@ test('who has left the session is not cut off, holds nothing, and leaves no time
   const {clock, store, presence} = world();
   const response = streamed('application/octet-stream');
   presence.begin();
-  presence.settle(response);
+  presence.follow(response);
   presence.release();
   store.end('a uid', 'logout');
   presence.leave();

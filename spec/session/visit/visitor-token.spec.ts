@@ -11,7 +11,7 @@ const carrying = (cookie: string) => new VisitorToken(Request.from({headers: {co
 /** What the browser is told. */
 function told(token: VisitorToken, isAlive: boolean): (string | undefined)[] {
   const response = new Response();
-  token.tell(response, isAlive);
+  token.send(response, isAlive);
   const headers = response.headerList();
   return headers.filter((_, i) => headers[i - 1] === 'Set-Cookie').map(cookie => cookie.split(';')[0]);
 }

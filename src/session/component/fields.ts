@@ -1,8 +1,10 @@
 import {isPromised, ignore} from '../../awaitable.ts';
 import {describe, EspalierError} from '../../errors.ts';
+import {readOnly, type ReadOnly} from '../../read-only.ts';
+import type {StoredComponent} from '../store/contract.ts';
 import {made, type ComponentDeclaration, type Fields} from './component.ts';
+import {contentOf, isPlain, readContent, unstorable, writeContent, type ComponentContent} from './content.ts';
 import {checkFields} from './schema.ts';
-import {isPlain, readContent, unstorable, writeContent, type ComponentContent} from './content.ts';
 
 /**
  * The fields as the class has them today. Throws `COMPONENT_INVALID` where `migrate` fails. Such errors have no cause: what
@@ -36,6 +38,11 @@ function migratedFields({name, migrate}: ComponentDeclaration, fields: Fields, v
 export function instanceOf<T extends object>(component: ComponentDeclaration<T>, content?: ComponentContent): T {
   if (!content) return filled(component, {}).instance;
   return loadedInstance(component, currentFields(component, content), content.version);
+}
+
+/** A component to look at, as it rests, or a new one: nothing in it can be changed. */
+export function viewOf<T extends object>(component: ComponentDeclaration<T>, stored?: StoredComponent): ReadOnly<T> {
+  return readOnly(instanceOf(component, stored && contentOf(stored)));
 }
 
 /** The same, of fields that are current. `version` is that of the class which stored them. */

@@ -55,7 +55,7 @@ export class ComponentWriter {
    * times, and with `SESSION_STORE_DOWN` when its time is up: what waits for its turn then is not done any more, what the store
    * was asked for already may be.
    */
-  change(
+  write(
     key: string,
     name: string,
     known: StoredComponent | undefined,
@@ -63,13 +63,13 @@ export class ComponentWriter {
     asOf?: number,
   ): Awaitable<StoredComponent | undefined> {
     // Who asks for a change while making one is to come after it.
-    if (this.#isMaking) return Promise.resolve().then(() => this.change(key, name, known, change, asOf));
+    if (this.#isMaking) return Promise.resolve().then(() => this.write(key, name, known, change, asOf));
     const id = `${key} ${name}`;
     const call: Call = {key, name, change, asOf, isOver: false};
     const before = this.#lines.size > 0 ? this.#lines.get(id) : undefined;
     const turn = before
-      ? before.then(current => this.#write(call, current))
-      : this.#make(() => this.#write(call, known));
+      ? before.then(current => this.#attempt(call, current))
+      : this.#make(() => this.#attempt(call, known));
     // A store that answers at once leaves nobody time to wait, and so costs no promise.
     return isPromised(turn) ? this.#enter(id, call, turn, before ?? known) : turn;
   }
@@ -100,7 +100,7 @@ export class ComponentWriter {
     return answer;
   }
 
-  #write(call: Call, current: StoredComponent | undefined, attempt = 1): Awaitable<StoredComponent | undefined> {
+  #attempt(call: Call, current: StoredComponent | undefined, attempt = 1): Awaitable<StoredComponent | undefined> {
     if (call.isOver) return current;
     const {key, name, asOf} = call;
     const updated = call.change(current);
@@ -115,7 +115,7 @@ export class ComponentWriter {
       if (written.state === 'gone') throw sessionEnded();
       if (written.state === 'superseded') throw sessionSuperseded();
       if (attempt === attempts) throw conflict(name);
-      return proceed(this.#pause(attempt), () => this.#write(call, written.current, attempt + 1));
+      return proceed(this.#pause(attempt), () => this.#attempt(call, written.current, attempt + 1));
     });
   }
 

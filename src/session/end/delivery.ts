@@ -7,14 +7,8 @@ import {isOutageTold} from '../../outage-log.ts';
 import {TimeLimit} from '../../time-limit.ts';
 import {endsTold, traced} from '../../tracing.ts';
 import type {Components} from '../component/component.ts';
-import {SessionEnd} from './on-expire.ts';
+import {SessionEnd, type EndHandler} from './on-expire.ts';
 import type {EndedSession, EndOutcome, SessionRecord, SessionStore} from '../store/contract.ts';
-
-/** What wants to be told of each end, and how a log line names it. */
-export interface EndHandler {
-  readonly name: string;
-  readonly tell: (end: SessionEnd) => unknown;
-}
 
 const second = 1000;
 /** How long an end stays with the process that took it, unless that asks for longer. */

@@ -1,6 +1,8 @@
 import {report, type Logger} from '../../logger.ts';
-import type {EndListener} from '../session.ts';
 import type {EndReason} from '../store/contract.ts';
+
+/** Called once when a session ends. What it throws, or rejects with, is logged and stops nothing. */
+export type EndListener = (reason: EndReason) => unknown;
 
 /** Who wants to hear that a session has ended, in this process. */
 export class EndListeners {
@@ -12,21 +14,21 @@ export class EndListeners {
     this.#logger = logger;
   }
 
-  /** Returns a function that takes the listener back. */
-  add(uid: string, listener: EndListener): () => void {
+  /** Have the listener hear of the end of the session by this key. Returns a function that takes it back. */
+  add(key: string, listener: EndListener): () => void {
     const entry = {listener};
-    const entries = this.#waiting.get(uid) ?? new Set();
-    this.#waiting.set(uid, entries.add(entry));
+    const entries = this.#waiting.get(key) ?? new Set();
+    this.#waiting.set(key, entries.add(entry));
     return () => {
       entries.delete(entry);
-      if (entries.size === 0 && this.#waiting.get(uid) === entries) this.#waiting.delete(uid);
+      if (entries.size === 0 && this.#waiting.get(key) === entries) this.#waiting.delete(key);
     };
   }
 
   /** Tell everyone who waits for this session, each once, in the order they came. */
-  tell(uid: string, reason: EndReason): void {
-    const entries = this.#waiting.get(uid) ?? [];
-    this.#waiting.delete(uid);
+  tell(key: string, reason: EndReason): void {
+    const entries = this.#waiting.get(key) ?? [];
+    this.#waiting.delete(key);
     for (const {listener} of entries) void this.#call(listener, reason);
   }
 

@@ -1,9 +1,10 @@
+import {classOf} from '../../container.ts';
 import {decorating, noteIn, noteOn, onMethod, refuseBareCall, type NoteKey} from '../../decorator.ts';
+import {EspalierError} from '../../errors.ts';
 import {Place} from '../../place.ts';
+import type {ReadOnly} from '../../read-only.ts';
 import type {ComponentClass, Components} from '../component/component.ts';
-import {instanceOf} from '../component/fields.ts';
-import {contentOf} from '../component/content.ts';
-import {readOnly, type ReadOnly} from '../../read-only.ts';
+import {viewOf} from '../component/fields.ts';
 import type {EndedSession, EndReason, SessionRecord} from '../store/contract.ts';
 
 /** The end of a session, as an `@OnExpire` method is told of it. Moments are in milliseconds since the epoch. */
@@ -44,8 +45,7 @@ export class SessionEnd {
   /** A component as it was when the session ended; a new one where there was none. Nothing in it can be changed. */
   get<T extends object>(type: ComponentClass<T>): ReadOnly<T> {
     const component = this.#components.of(type);
-    const stored = this.#stored.get(component.name);
-    return readOnly(instanceOf(component, stored && contentOf(stored)));
+    return viewOf(component, this.#stored.get(component.name));
   }
 }
 
@@ -79,8 +79,37 @@ export function OnExpire(...given: never[]): EndDecorator {
     });
 }
 
+/** What wants to be told of each end, and how a log line names it. */
+export interface EndHandler {
+  readonly name: string;
+  readonly tell: EndMethod;
+}
+
+/** The methods of an instance that are told of ends. */
+export function endHandlersOf(instance: object): EndHandler[] {
+  const type = classOf(instance);
+  return endMethodsOf(type).map(name => ({
+    name: `${type.name}.${String(name)}()`,
+    tell: end => (instance as Record<PropertyKey, EndMethod>)[name]!(end),
+  }));
+}
+
+/** Whether instances of a class are told of ends. */
+export function hearsOfEnds(type: Function): boolean {
+  return endMethodsOf(type).length > 0;
+}
+
+/** Throws `DECORATOR_MISPLACED` for a class that waits in vain: of those that are `told` none is an instance of it. */
+export function refuseUntold(type: Function, told: readonly object[]): void {
+  if (!hearsOfEnds(type) || told.some(instance => instance instanceof type)) return;
+  throw new EspalierError(
+    'DECORATOR_MISPLACED',
+    `${type.name} has an @OnExpire() method, but is not made with the site: a method with @Child makes it, or what is above it. Put @OnExpire() on what is there from the beginning.`,
+  );
+}
+
 /** The names of the methods of a class, and of those it extends, that are told of ends. */
-export function endMethodsOf(type: Function): readonly PropertyKey[] {
+function endMethodsOf(type: Function): readonly PropertyKey[] {
   const own = noteOn(key, type) ?? [];
   const base = Object.getPrototypeOf(type) as Function | null;
   return base ? [...new Set([...endMethodsOf(base), ...own])] : own;

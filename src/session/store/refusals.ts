@@ -28,6 +28,11 @@ export function storeDown(cause: unknown): EspalierError {
   return new EspalierError('SESSION_STORE_DOWN', message, {cause, status: 503, headers: {'Retry-After': '5'}});
 }
 
+/** Whether an error says that the session is over for whoever asked: it has ended, or somebody has signed in to it since. */
+export function isOver(error: unknown): boolean {
+  return error instanceof EspalierError && (error.code === 'SESSION_ENDED' || error.code === 'SESSION_SUPERSEDED');
+}
+
 /** Whether an error says that a record can't be read. */
 export function isCorrupt(error: unknown): boolean {
   return error instanceof EspalierError && error.code === 'SESSION_CORRUPT';

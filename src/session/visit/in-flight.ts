@@ -41,7 +41,7 @@ export class InFlight {
     for (const flight of this.#flights) {
       // Of a request that came before a sign-in it is not the session any more.
       if (flight.session.key !== record.key || flight.session.asOf !== (record.authenticatedAt ?? 0)) continue;
-      flight.session.lasts(record);
+      flight.session.adopt(record);
       this.#lookWithin(intervalOf(flight));
     }
   }

@@ -1,13 +1,24 @@
 import {isPromised, proceed, type Awaitable} from '../../awaitable.ts';
+import type {Clock} from '../../clock.ts';
 import type {Conversation} from '../../http/conversation.ts';
 import type {Response} from '../../http/response.ts';
-import {isWholeAnywhere, StoppableStream} from '../../http/stream.ts';
-import type {Flight} from './in-flight.ts';
-import type {KeeperParts} from './keeper.ts';
-import {leastGain} from '../store/lifetime.ts';
-import {lookUp} from './look-up.ts';
-import {isLive, type SessionRecord} from '../store/contract.ts';
+import {isWholeAnywhere, StoppableStream, type Chunk} from '../../http/stream.ts';
+import type {EndListeners} from '../end/listeners.ts';
 import type {Session} from '../session.ts';
+import {isLive, type SessionRecord, type SessionStore} from '../store/contract.ts';
+import {leastGain} from '../store/lifetime.ts';
+import type {Flight, InFlight} from './in-flight.ts';
+import type {LookUp} from './look-up.ts';
+
+/** What the presences of all visitors of a site share. */
+export interface PresenceParts {
+  readonly store: SessionStore;
+  readonly lookUp: LookUp;
+  readonly listeners: EndListeners;
+  readonly inFlight: InFlight;
+  readonly renewalGrace: number;
+  readonly clock: Clock;
+}
 
 /** How long a stream may last, in milliseconds, until it is asked whether its session still does. Shorter with a shorter grace. */
 const streamCheck = {least: 1000, most: 10_000};
@@ -19,14 +30,13 @@ const streamCheck = {least: 1000, most: 10_000};
 export class Presence implements Flight {
   place = -1;
   readonly session: Session;
-  readonly #parts: KeeperParts;
+  readonly #parts: PresenceParts;
   /** The uid that the visitor came with: another one has not reached their browser yet. */
   #uid: string;
   /** By which id the session goes on when that one is over. */
   #nextUid: string;
   /** Whether the session was counted as seen during this request. */
   #isSeen: boolean;
-  #hasEnded = false;
   /** Whether the visitor goes on without the session. */
   #isLeft = false;
   #isChecking = false;
@@ -40,16 +50,11 @@ export class Presence implements Flight {
   /** Let it go on although the session ends. */
   #releaseStream: (() => void) | undefined;
 
-  constructor(session: Session, uid: string, isSeen: boolean, parts: KeeperParts) {
+  constructor(session: Session, uid: string, isSeen: boolean, parts: PresenceParts) {
     this.session = session;
     this.#uid = this.#nextUid = uid;
     this.#isSeen = isSeen;
     this.#parts = parts;
-  }
-
-  /** Whether the session is known to have ended. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
   }
 
   /** From now on see to it that the session does not become idle, until the answer is there. */
@@ -61,22 +66,17 @@ export class Presence implements Flight {
   lasts(isSeen: boolean): Awaitable<boolean> {
     const {session} = this;
     if (session.timeLeft > 0 && (this.#isSeen || !isSeen)) return true;
-    if (!isSeen) return proceed(this.#find(), record => session.lasts(record));
+    if (!isSeen) return proceed(this.#find(), record => session.adopt(record));
     return proceed(this.#parts.store.touch(session.key, session.asOf), record => {
       if (record) this.#isSeen = true;
-      else this.#hasEnded = true;
-      return session.lasts(record);
+      else session.noteEnd();
+      return session.adopt(record);
     });
-  }
-
-  /** Somebody was told by the store that the session has ended. */
-  end(): void {
-    this.#hasEnded = true;
   }
 
   /** From now on hear of the end, until the headers are sent. */
   listen(): void {
-    this.#stopHearing ??= this.#parts.listeners.add(this.session.key, () => this.end());
+    this.#stopHearing ??= this.#parts.listeners.add(this.session.key, () => this.session.noteEnd());
   }
 
   hold(): void {
@@ -90,7 +90,7 @@ export class Presence implements Flight {
   }
 
   /** The headers go out; what is streamed after them ends with the session. */
-  settle(response: Response): void {
+  follow(response: Response): void {
     this.#stopHearing?.();
     if (response.conversation) this.#attend(response.conversation);
     else if (response.stream) this.#accompany(response.stream, response);
@@ -132,7 +132,7 @@ export class Presence implements Flight {
     this.#check(true);
   }
 
-  #accompany(source: NonNullable<Response['stream']>, response: Response): void {
+  #accompany(source: AsyncIterable<Chunk>, response: Response): void {
     this.#stopStream = makeStoppable(source, response, () => {
       this.release();
       this.#finish();
@@ -183,7 +183,7 @@ export class Presence implements Flight {
   }
 
   #find(): Awaitable<SessionRecord | undefined> {
-    return proceed(lookUp(this.#parts, this.#uid, false), found => {
+    return proceed(this.#parts.lookUp.find(this.#uid, false), found => {
       if (!isLive(found)) return this.#findNext();
       this.#nextUid = found.uid;
       return (found.authenticatedAt ?? 0) === this.session.asOf ? found : undefined;
@@ -203,7 +203,7 @@ export class Presence implements Flight {
 
   #hear(record: SessionRecord | undefined): void {
     this.#isChecking = false;
-    const isAlive = this.session.lasts(record);
+    const isAlive = this.session.adopt(record);
     if (isAlive && this.#isInput) this.#see();
     if (isAlive || this.#isLeft) return;
     this.#parts.inFlight.remove(this);
@@ -212,11 +212,7 @@ export class Presence implements Flight {
 }
 
 /** Have an answer that is streamed be one that the function which this gives can stop. `onDone` hears that it is over. */
-export function makeStoppable(
-  source: NonNullable<Response['stream']>,
-  response: Response,
-  onDone: () => void,
-): () => void {
+export function makeStoppable(source: AsyncIterable<Chunk>, response: Response, onDone: () => void): () => void {
   const stream = new StoppableStream(source, onDone);
   const isWhole = isWholeAnywhere(response.header('Content-Type'));
   response.body = stream;

@@ -2,24 +2,39 @@ import {proceed, recovered, type Awaitable} from '../../awaitable.ts';
 import {EspalierError} from '../../errors.ts';
 import type {Request} from '../../http/request.ts';
 import type {Response} from '../../http/response.ts';
-import {crossSite} from './cross-site.ts';
-import {Keeper, type KeeperParts} from './keeper.ts';
-import {lookUp} from './look-up.ts';
-import {makeStoppable, Presence} from './presence.ts';
-import {requestOnlySession} from './request-only.ts';
-import type {SessionCookie} from './cookie.ts';
-import {sessionEnded, sessionSuperseded} from '../store/refusals.ts';
-import {isLive, type FormerId, type Renewal, type SessionRecord, type SignIn} from '../store/contract.ts';
-import {Session} from '../session.ts';
-import {drawToken, uidOf} from './token.ts';
+import type {Chunk} from '../../http/stream.ts';
+import type {TimeLimit} from '../../time-limit.ts';
 import {Turns} from '../../turns.ts';
+import {Session, type SessionOwner, type SessionParts} from '../session.ts';
+import {isLive, type FormerId, type Renewal, type SessionRecord, type SignIn} from '../store/contract.ts';
+import type {Lifetime} from '../store/lifetime.ts';
+import {sessionEnded, sessionSuperseded} from '../store/refusals.ts';
+import type {SessionCookie} from './cookie.ts';
+import {crossSite, type CrossSiteRule} from './cross-site.ts';
+import {makeStoppable, Presence, type PresenceParts} from './presence.ts';
+import {requestOnlySession} from './request-only.ts';
+import {drawToken, uidOf, type TokenSource} from './token.ts';
 import {VisitorToken} from './visitor-token.ts';
+
+/** What all visits of a site share. */
+export type VisitParts = SessionParts &
+  PresenceParts & {
+    /** How long a call may take, with all that the store is asked for it. */
+    readonly timeLimit: TimeLimit;
+    readonly newToken: TokenSource;
+    /** What requests of other sites may do. */
+    readonly crossSite: CrossSiteRule;
+    readonly lifetime: Lifetime;
+    readonly userLimit: number;
+  };
 
 /**
  * One request, as the visit of somebody who may have a session. Where it is foreign, another site answers the request: then the
  * session can be looked at, changed and ended, but the cookie is that site's.
  */
-export class Visit extends Keeper {
+export class Visit implements SessionOwner {
+  readonly isVisitor = true;
+  readonly #parts: VisitParts;
   readonly #request: Request;
   readonly #token: VisitorToken;
   readonly #isForeign: boolean;
@@ -33,8 +48,8 @@ export class Visit extends Keeper {
   /** Whether the headers say that the answer is for one visitor. */
   #isTold = false;
 
-  constructor(request: Request, cookie: SessionCookie, parts: KeeperParts, isForeign: boolean) {
-    super(parts);
+  constructor(request: Request, cookie: SessionCookie, parts: VisitParts, isForeign: boolean) {
+    this.#parts = parts;
     this.#request = request;
     this.#turns = new Turns(parts.timeLimit);
     this.#isForeign = isForeign;
@@ -57,8 +72,8 @@ export class Visit extends Keeper {
       proceed(this.#findInTime(true), session => {
         if (this.#former) throw sessionSuperseded();
         if (!session) return undefined;
-        return proceed(this.parts.store.touch(session.key, session.asOf), record => {
-          if (session.lasts(record)) return session;
+        return proceed(this.#parts.store.touch(session.key, session.asOf), record => {
+          if (session.adopt(record)) return session;
           throw sessionSuperseded();
         });
       }),
@@ -71,7 +86,7 @@ export class Visit extends Keeper {
   }
 
   /** End the visitor's session, or the one by `key` where that is another. */
-  override expire(key?: string, asOf?: number): Promise<void> {
+  expire(key?: string, asOf?: number): Promise<void> {
     return this.#turns.take(() => proceed(key ?? this.#ownKey(), ending => this.#expire(ending, key, asOf)));
   }
 
@@ -81,7 +96,7 @@ export class Visit extends Keeper {
   }
 
   /** Give the visitor's session a new id, provided that there is one; where `key` is given, provided that it is that one. */
-  override renew(key?: string): Promise<void> {
+  renew(key?: string): Promise<void> {
     return this.#turns.take(() =>
       proceed(this.#findInTime(true), session => {
         if (key !== undefined && session?.key !== key) throw sessionEnded();
@@ -104,25 +119,9 @@ export class Visit extends Keeper {
     );
   }
 
-  override change(...change: Parameters<Keeper['change']>): ReturnType<Keeper['change']> {
-    const [key] = change;
-    return recovered(
-      () => super.change(...change),
-      error => {
-        if (isOver(error) && this.#session?.key === key) this.#presence!.end();
-        throw error;
-      },
-    );
-  }
-
-  // A request that was on its way when its visitor signed in has no part in what follows.
-  protected override knownSignIn(asOf: number): number {
-    return asOf;
-  }
-
   /** Let the response say what has become of the session, once the handler is done and what it began is too. */
-  settle(response: Response): Awaitable<void> {
-    return this.#turns.after(() => proceed(this.#checkRenewal(), () => this.#tell(response)));
+  writeHeaders(response: Response): Awaitable<void> {
+    return this.#turns.after(() => proceed(this.#checkRenewal(), () => this.#writeHeaders(response)));
   }
 
   /** See that no other sign-in has come over a renewal that is not told yet: its id would take the place of the good one. */
@@ -132,8 +131,8 @@ export class Visit extends Keeper {
     const {key, asOf} = presence.session;
     return recovered(
       () =>
-        proceed(this.parts.store.touch(key, asOf), record => {
-          if (!record) presence.end();
+        proceed(this.#parts.store.touch(key, asOf), record => {
+          if (!record) presence.session.noteEnd();
         }),
       // Of a store that is out of reach nobody knows; the id that was given is the newest then.
       () => undefined,
@@ -144,32 +143,32 @@ export class Visit extends Keeper {
     return this.#presence?.session;
   }
 
-  #tell(response: Response): void {
+  #writeHeaders(response: Response): void {
     // From here on no session may begin: its cookie would come too late.
     this.#isTold = true;
     if (!this.#isForeign) {
-      this.#token.tell(response, this.#presence?.hasEnded === false, this.#session?.cookieAge);
+      this.#token.send(response, this.#session?.hasEnded === false, this.#session?.cookieAge);
     }
     // What was made for one visitor must not reach another through a cache (ASVS 5.0, 14.3.2).
     response.keepPrivate();
-    this.#presence?.settle(response);
+    this.#presence?.follow(response);
     if (this.#requestOnly && this.#former && response.stream) {
       this.#stopInTime(response.stream, response, this.#former);
     }
   }
 
   /** A stream that was opened with an id of before a sign-in ends with the grace of that id. */
-  #stopInTime(source: NonNullable<Response['stream']>, response: Response, {until, now}: FormerId): void {
+  #stopInTime(source: AsyncIterable<Chunk>, response: Response, {until, now}: FormerId): void {
     if (now >= until) return;
     const stop = makeStoppable(source, response, () => cancel());
-    const cancel = this.parts.clock.after(until - now, stop);
+    const cancel = this.#parts.clock.after(until - now, stop);
   }
 
   #get(): Awaitable<Session> {
     return proceed(this.#findInTime(!this.#isPrefetch()), session => {
       if (session) return session;
       if (this.#former) return this.#getRequestOnly(this.#former, sessionSuperseded);
-      const isWithheld = this.parts.crossSite.isWithheld(this.#request, this.#token.isCarried);
+      const isWithheld = this.#parts.crossSite.isWithheld(this.#request, this.#token.isCarried);
       return isWithheld ? this.#getRequestOnly(this.#newcomer(), crossSite) : this.#begin(false);
     });
   }
@@ -191,7 +190,7 @@ export class Visit extends Keeper {
     }
     const {uid} = this.#token;
     if (uid === undefined) return undefined;
-    return proceed(lookUp(this.parts, uid, isSeen), found => this.#found(found, uid, isSeen));
+    return proceed(this.#parts.lookUp.find(uid, isSeen), found => this.#found(found, uid, isSeen));
   }
 
   #found(found: SessionRecord | FormerId | undefined, uid: string, isSeen: boolean): Session | undefined {
@@ -205,7 +204,7 @@ export class Visit extends Keeper {
 
   /** Whether the request may have been sent before the browser had another id. */
   #wasOnItsWay({now, until}: FormerId): boolean {
-    return now - (this.parts.clock.now() - this.#request.arrivedAt) < until;
+    return now - (this.#parts.clock.now() - this.#request.arrivedAt) < until;
   }
 
   /** As `#get`, but a visitor who signs in has a cookie of their own from then on, whatever they came with. */
@@ -218,15 +217,15 @@ export class Visit extends Keeper {
 
   /** Somebody of whom nobody knows. */
   #newcomer() {
-    return {uid: uidOf(drawToken(this.parts.newToken)), now: this.parts.clock.now()};
+    return {uid: uidOf(drawToken(this.#parts.newToken)), now: this.#parts.clock.now()};
   }
 
   #getRequestOnly({uid, now}: {readonly uid: string; readonly now: number}, refusal: () => EspalierError): Session {
-    const {lifetime} = this.parts;
+    const {lifetime} = this.#parts;
     const seen = {createdAt: now, lastSeenAt: now, authenticatedAt: undefined, now};
     const own = {key: uid, uid, isSecure: this.#token.isSecure, user: undefined, isRemembered: false};
     const record = {...own, ...lifetime, ...seen};
-    this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.parts, refusal);
+    this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.#parts, refusal);
     return this.#requestOnly;
   }
 
@@ -234,12 +233,12 @@ export class Visit extends Keeper {
   #refuseNewToken(isSignIn: boolean): void {
     if (this.#isForeign) throw foreignRequest();
     if (this.#isTold || this.#request.isAnswered) throw tooLate();
-    this.parts.crossSite.refuse(this.#request, isSignIn, this.#token.isCarried);
+    this.#parts.crossSite.refuse(this.#request, isSignIn, this.#token.isCarried);
   }
 
   #begin(isSignIn: boolean): Awaitable<Session> {
     this.#refuseNewToken(isSignIn);
-    const {store, lifetime, newToken} = this.parts;
+    const {store, lifetime, newToken} = this.#parts;
     const token = drawToken(newToken);
     const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, ...lifetime});
     return proceed(begun, record => {
@@ -249,8 +248,8 @@ export class Visit extends Keeper {
   }
 
   #enter(record: SessionRecord, isSeen: boolean): Session {
-    const session = new Session(record, this);
-    this.#presence = new Presence(session, this.#token.uid!, isSeen, this.parts);
+    const session = new Session(record, this.#parts, this);
+    this.#presence = new Presence(session, this.#token.uid!, isSeen, this.#parts);
     // Of a request that no site answers nobody would say when it is over.
     const {answeredBy, isAnswered} = this.#request;
     if (answeredBy !== undefined && !isAnswered && !this.#isTold) this.#presence.begin();
@@ -262,9 +261,9 @@ export class Visit extends Keeper {
     const former = this.#former;
     if (!former) return undefined;
     this.#refuseNewToken(true);
-    const token = drawToken(this.parts.newToken);
+    const token = drawToken(this.#parts.newToken);
     const renewal = this.#renewal(former.uid, token, this.#signInOf(user));
-    return proceed(this.parts.store.renew(former.key, renewal), record => {
+    return proceed(this.#parts.store.renew(former.key, renewal), record => {
       this.#former = this.#requestOnly = undefined;
       // A session over TLS is none over plain HTTP, nor the other way round: here too.
       if (!isLive(record) || record.uid !== renewal.to || record.isSecure !== this.#token.isSecure) return undefined;
@@ -282,7 +281,7 @@ export class Visit extends Keeper {
         // Where sessions end as soon as they begin, one more would be no better.
         if (isAgain) throw sessionEnded();
         // It has ended meanwhile, or it is somebody else's: what is in there is not for this user.
-        const ended = isAlive && this.parts.store.end(session.key, 'replaced', session.asOf);
+        const ended = isAlive && this.#parts.store.end(session.key, 'replaced', session.asOf);
         return proceed(ended, () => {
           this.#forget(isAlive);
           return this.#signIn(user, remember, true);
@@ -296,34 +295,34 @@ export class Visit extends Keeper {
     this.#refuseNewToken(signIn !== undefined);
     const presence = this.#presence!;
     const {session} = presence;
-    const token = drawToken(this.parts.newToken);
+    const token = drawToken(this.#parts.newToken);
     const renewal = this.#renewal(this.#token.uid!, token, signIn);
     // With the old cookie somebody may end it before the new one is sent.
     presence.listen();
-    return proceed(this.parts.store.renew(session.key, renewal), record => {
+    return proceed(this.#parts.store.renew(session.key, renewal), record => {
       if (!isLive(record)) return record;
       if (record.uid === renewal.to) this.#token.replace(token);
       this.#isRenewed = true;
-      session.lasts(record);
-      if (signIn?.lifetime) this.parts.inFlight.hear(record);
+      session.adopt(record);
+      if (signIn?.lifetime) this.#parts.inFlight.hear(record);
       return record;
     });
   }
 
   #renewal(from: string, token: string, signIn: SignIn | undefined): Renewal {
-    const renewal = {from, to: uidOf(token), grace: this.parts.renewalGrace, isUnsent: this.#token.isNew};
+    const renewal = {from, to: uidOf(token), grace: this.#parts.renewalGrace, isUnsent: this.#token.isNew};
     return signIn ? {...renewal, signIn} : renewal;
   }
 
   #signInOf(user: string, lifetime?: SignIn['lifetime']): SignIn {
-    const signIn = {user, limit: this.parts.userLimit};
+    const signIn = {user, limit: this.#parts.userLimit};
     return lifetime ? {...signIn, lifetime} : signIn;
   }
 
   /** How long a session lasts that is signed in to now, where that is not as before. */
   #lifetimeOf({isRemembered}: Session, remember: number | undefined): SignIn['lifetime'] {
     if (remember !== undefined) return {idleTimeout: remember, absoluteTimeout: remember, isRemembered: true};
-    return isRemembered ? {...this.parts.lifetime, isRemembered: false} : undefined;
+    return isRemembered ? {...this.#parts.lifetime, isRemembered: false} : undefined;
   }
 
   #expire(ending: string | undefined, key: string | undefined, knownSignIn: number | undefined): Awaitable<void> {
@@ -332,7 +331,7 @@ export class Visit extends Keeper {
     const isOwn = key === undefined || this.#session?.key === key;
     const asOf = knownSignIn ?? this.#session?.asOf;
     if (isOwn) this.#presence?.release();
-    const ended = ending === undefined || this.parts.store.end(ending, 'logout', asOf);
+    const ended = ending === undefined || this.#parts.store.end(ending, 'logout', asOf);
     return proceed(ended, hasEnded => {
       if (isOwn) this.#forget(hasEnded);
     });
@@ -383,8 +382,4 @@ function foreignRequest(): EspalierError {
     'SESSION_FOREIGN',
     'Another site answers this request, and its answer can carry no cookie of this one. A session is begun, renewed or signed in by a request that its own site answers.',
   );
-}
-
-function isOver(error: unknown): boolean {
-  return error instanceof EspalierError && (error.code === 'SESSION_ENDED' || error.code === 'SESSION_SUPERSEDED');
 }

@@ -59,7 +59,7 @@ export class VisitorToken {
    * Tell the browser. What is new is only sent while its session `isAlive`, and kept by the browser for `age` seconds, or until it
    * is closed.
    */
-  tell(response: Response, isAlive: boolean, age?: number): void {
+  send(response: Response, isAlive: boolean, age?: number): void {
     if (this.#isNew && isAlive) sendToken(this.#token!, this.#cookie, response, age);
     else if (this.#isOver && this.isCarried) clearToken(this.#cookie, response);
   }
