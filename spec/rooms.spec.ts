@@ -1,4 +1,4 @@
-import {globSync, readFileSync} from 'node:fs';
+import {globSync, readdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 
@@ -23,12 +23,34 @@ const floors = [
   ['index.ts'],
 ];
 
+/** The floors inside `session/`: four parts of it, and the files that stand beside them. */
+const sessionFloors = [
+  ['store'],
+  ['component'],
+  ['end'],
+  ['session.ts'],
+  ['visit'],
+  ['user-sessions.ts'],
+  ['session-service.ts'],
+];
+
+/** What each of its parts offers to other rooms. All else in there is for `session/` alone. */
+const offered = {
+  store: ['contract.ts', 'ids.ts', 'lifetime.ts', 'refusals.ts'],
+  component: ['component.ts', 'update.ts'],
+  end: ['listeners.ts', 'on-expire.ts'],
+  visit: ['cookie.ts', 'token.ts'],
+};
+
 const files = (pattern: string) => globSync(pattern, {exclude: ['node_modules/**']}).toSorted();
 const source = (file: string) => readFileSync(file, 'utf8');
 const importsIn = (file: string) =>
   [...source(file).matchAll(/(?:from|import) '([^']+)'|import\('([^']+)'\)/g)].map(match => match[1] ?? match[2]!);
 const roomOf = (file: string) => file.split('/')[1]!;
-const floorOf = (file: string) => floors.findIndex(rooms => rooms.includes(roomOf(file)));
+const partOf = (file: string) => file.split('/')[2]!;
+const floorIn = (storeys: readonly string[][], room: string) => storeys.findIndex(rooms => rooms.includes(room));
+const floorOf = (file: string) => floorIn(floors, roomOf(file));
+const inSession = (file: string) => file.startsWith('src/session/');
 
 const inner = files('src/**/*.ts').flatMap(file =>
   importsIn(file)
@@ -50,6 +72,49 @@ test('imports go down, those of types too', t => {
   t.deepEqual(climbing, []);
   t.true(inner.length > 50);
 });
+
+test('inside session/ every file has its floor too, and imports go down', t => {
+  const floor = (file: string) => floorIn(sessionFloors, partOf(file));
+  t.deepEqual(
+    files('src/session/**/*.ts').filter(file => floor(file) < 0),
+    [],
+  );
+  const within = inner.filter(({file, target}) => inSession(file) && inSession(target));
+  const climbing = within.filter(({file, target}) => partOf(file) !== partOf(target) && floor(target) >= floor(file));
+  t.deepEqual(climbing, []);
+  t.true(within.length > 50);
+});
+
+test('of the parts of session/ other rooms know what each offers, all of it, and nothing else', t => {
+  const known = inner.filter(({file, target}) => !inSession(file) && /^src\/session\/.+\//.test(target));
+  const names = Object.entries(offered).flatMap(([part, own]) => own.map(name => `src/session/${part}/${name}`));
+  t.deepEqual([...new Set(known.map(({target}) => target))].toSorted(), names.toSorted());
+});
+
+/** The rows of a table of CONTRIBUTING.md, below this heading line: the floor of each room, from the top down. */
+function roomsIn(head: string): {floor: number; room: string}[] {
+  const [, table = ''] = source('CONTRIBUTING.md').split(`${head}\n| --- | --- | --- |\n`);
+  const [rows] = table.split('\n\n');
+  return rows!.split('\n').flatMap(row => {
+    const [, floor = '', rooms = ''] = row.split('|').map(cell => cell.trim());
+    const named = [...rooms.matchAll(/`([^`]+?)\/?`/g)].map(match => match[1]!);
+    return named.map(room => ({floor: floor === 'roof' ? Infinity : Number(floor), room}));
+  });
+}
+
+for (const [head, folder, storeys] of [
+  ['| floor | room | what lives there |', 'src', floors],
+  ['| floor | in `session/` | what lives there |', 'src/session', sessionFloors],
+] as const) {
+  test(`the table in CONTRIBUTING.md has each room of ${folder}/, once, on its floor`, t => {
+    const rows = roomsIn(head);
+    t.deepEqual(rows.map(({room}) => room).toSorted(), readdirSync(folder).toSorted());
+    for (const one of rows) {
+      const above = rows.filter(({floor}) => floor > one.floor).map(({room}) => floorIn(storeys, room));
+      t.true(Math.min(...above) > floorIn(storeys, one.room), one.room);
+    }
+  });
+}
 
 test('inside a room nobody goes through its door, index.ts, which is for users', t => {
   t.deepEqual(
