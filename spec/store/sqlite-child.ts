@@ -14,7 +14,17 @@ const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string
 const open = () => new SqliteStore({path});
 let store: SqliteStore;
 const lifetime = {isSecure: false, idleTimeout: 600_000, absoluteTimeout: 600_000};
-const say = (words: string | number) => writeSync(1, `${words}\n`);
+
+/** At once, even when whoever hears it has no time for the moment. */
+function say(words: string | number): void {
+  for (;;) {
+    try {
+      return void writeSync(1, `${words}\n`);
+    } catch (error) {
+      if ((error as {code?: string}).code !== 'EAGAIN') throw error;
+    }
+  }
+}
 
 /** Where others leave no room for longer than a store waits, nothing has been written: it may be tried again. */
 async function patiently<T>(call: () => Awaitable<T>): Promise<T> {
@@ -41,6 +51,20 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
       if (written.state !== 'written') throw new Error(written.state);
       ({revision} = written);
       say(revision);
+    }
+  },
+
+  /** Update a component of each of so many sessions at once, again and again, and say of which one. */
+  async updateAll(count) {
+    const keys = Array.from({length: Number(count)}, (_, i) => `${i}`);
+    await Promise.all(keys.map(async key => store.create({uid: key, ...lifetime})));
+    for (let revision = 0; revision < 1000; revision += 1) {
+      await Promise.all(
+        keys.map(async key => {
+          await store.write(key, 'count', revision, '{}');
+          say(`${key} ${revision + 1}`);
+        }),
+      );
     }
   },
 
@@ -72,7 +96,7 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
   },
 
   /** Begin sessions, fill the disk, and end them all: says how many did, how many of these ends can be told of, and whether one can begin then. */
-  async endOnFullDisk(count) {
+  async endOnFullDisk(count, together) {
     const clock = new TestClock();
     store.close();
     store = new SqliteStore({path, clock});
@@ -90,7 +114,11 @@ const acts: Record<string, (this: void, ...values: string[]) => Promise<void>> =
     // What was written before may have left some room in the log.
     while (await canBegin());
     let ended = 0;
-    for (const key of keys) if (await store.end(key, 'logout')) ended += 1;
+    const end = async (key: string) => {
+      if (await store.end(key, 'logout')) ended += 1;
+    };
+    if (together) await Promise.all(keys.map(end));
+    else for (const key of keys) await end(key);
     const told = await store.takeEnds(1000, 1000);
     say(`${ended} ${told.length} ${await canBegin()}`);
   },

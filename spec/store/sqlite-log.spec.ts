@@ -155,7 +155,7 @@ test('the log is worked in while others write, and they do not wait', async t =>
   other.exec('BEGIN IMMEDIATE');
   t.true(workIn(database).isDone);
   other.exec('COMMIT');
-  t.deepEqual(store.write('a', 'cart', 0, '1'), {state: 'written', revision: 1});
+  t.deepEqual(await store.write('a', 'cart', 0, '1'), {state: 'written', revision: 1});
   t.not(markOf(folder), before);
   database.close();
 });

@@ -15,6 +15,11 @@ for (const [count, room] of [
     const outcome = await new SqliteFolder(t).outcomeOnDisk(room, 'endOnFullDisk', count);
     t.is(outcome, `${count} ${count} true`);
   });
+
+  onDisk(`so it is where ${count} are ended in one turn of the event loop`, async t => {
+    const outcome = await new SqliteFolder(t).outcomeOnDisk(room, 'endOnFullDisk', count, 'together');
+    t.is(outcome, `${count} ${count} true`);
+  });
 }
 
 test('the room that is kept for ends is taken little by little, is 4 MiB in all, and is for its owner alone', async t => {

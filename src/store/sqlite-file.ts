@@ -1,16 +1,26 @@
 import {open as openFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import type {DatabaseSync, SQLInputValue, StatementSync} from 'node:sqlite';
-import type {Awaitable} from '../awaitable.ts';
+import {promised, type Awaitable} from '../awaitable.ts';
 import {EspalierError} from '../errors.ts';
 import type {OutageLog} from '../outage-log.ts';
 import {identityOf, logOf, makeFile, open, type Opened} from './sqlite-database.ts';
-import {isFull, SqliteLine} from './sqlite-line.ts';
+import {isBusy, isFull, SqliteLine} from './sqlite-line.ts';
 import {SqliteLog} from './sqlite-log.ts';
 import {SqliteReserve} from './sqlite-reserve.ts';
+import {Turn} from './turn.ts';
 
 /** What a commit waits for: for nothing but the operating system, or for the disk. */
 export type Sync = 'NORMAL' | 'FULL';
+
+/** Something to be written. */
+interface Call {
+  readonly sync: Sync;
+  readonly isErasing: boolean;
+  readonly act: () => unknown;
+  readonly give: (result: unknown) => void;
+  readonly fail: (error: unknown) => void;
+}
 
 /** For how long SQLite waits for other processes while a store begins, which is no part of a request, in milliseconds. */
 const patienceToOpen = 5000;
@@ -67,10 +77,14 @@ export class SqliteFile {
   readonly #begin: SqliteStatement;
   readonly #beginToWrite: SqliteStatement;
   readonly #commit: SqliteStatement;
+  readonly #save: SqliteStatement;
+  readonly #release: SqliteStatement;
+  readonly #undo: SqliteStatement;
   readonly #reserve: SqliteReserve;
   readonly #log: SqliteLog;
   readonly #readers = new SqliteLine();
   readonly #writers = new SqliteLine();
+  readonly #turn = new Turn<Call>(calls => this.#writeAll(calls));
   #opened: Opened | undefined;
   /** What was opened last. */
   #last: Pick<Opened, 'main' | 'identity'>;
@@ -92,6 +106,9 @@ export class SqliteFile {
     this.#begin = this.prepare('BEGIN');
     this.#beginToWrite = this.prepare('BEGIN IMMEDIATE');
     this.#commit = this.prepare('COMMIT');
+    this.#save = this.prepare('SAVEPOINT call');
+    this.#release = this.prepare('RELEASE call');
+    this.#undo = this.prepare('ROLLBACK TO call');
   }
 
   get database(): DatabaseSync {
@@ -130,9 +147,12 @@ export class SqliteFile {
     });
   }
 
-  /** What `act` writes is written as a whole, after others' writes; or not at all when it throws. */
-  write<T>(sync: Sync, act: () => T): Awaitable<T> {
-    return this.#writers.join(() => this.writeNow(sync, act));
+  /**
+   * What `act` writes is written as a whole, after others' writes; or not at all when it throws. All that is to be written in one turn
+   * of the event loop is written at its end, by one commit, which waits for the disk if any of it has to.
+   */
+  write<T>(sync: Sync, act: () => T): Promise<T> {
+    return this.#join(sync, act, false);
   }
 
   /** The same, but it throws at once when another process goes on writing. See `isBusy`. */
@@ -149,8 +169,8 @@ export class SqliteFile {
   }
 
   /** The same for what makes room: where the disk is full it is written in the room that was kept for it. */
-  erase<T>(sync: Sync, act: () => T): Awaitable<T> {
-    return this.#writers.join(() => this.eraseNow(sync, act));
+  erase<T>(sync: Sync, act: () => T): Promise<T> {
+    return this.#join(sync, act, true);
   }
 
   /** The same, as `writeNow`. */
@@ -185,6 +205,7 @@ export class SqliteFile {
   }
 
   close(): Awaitable<void> {
+    this.#turn.end();
     this.#isLost = false;
     this.#letGo('The SQLite store is closed.');
     return this.#log.close();
@@ -255,6 +276,49 @@ export class SqliteFile {
       this.#commit.run();
     } catch {
       this.#rollBack();
+    }
+  }
+
+  #join<T>(sync: Sync, act: () => T, isErasing: boolean): Promise<T> {
+    return new Promise((give, fail) => this.#turn.add({sync, act, isErasing, give: give as Call['give'], fail}));
+  }
+
+  #writeAll(calls: readonly Call[]): void {
+    if (calls.length === 1) return this.#writeAlone(calls[0]!);
+    const failAll = (error: unknown) => calls.forEach(({fail}) => fail(error));
+    promised(() => this.#writers.join(() => this.#writeTogether(calls))).catch(failAll);
+  }
+
+  #writeAlone({sync, act, isErasing, give, fail}: Call): void {
+    const write = () => (isErasing ? this.eraseNow(sync, act) : this.writeNow(sync, act));
+    promised(() => this.#writers.join(write)).then(give, fail);
+  }
+
+  /** Nobody is answered before all is written. What keeps all from being written, as a full disk does, need not keep each. */
+  #writeTogether(calls: readonly Call[]): void {
+    const sync = calls.some(call => call.sync === 'FULL') ? 'FULL' : 'NORMAL';
+    try {
+      const answers = this.writeNow(sync, () => calls.map(call => this.#apart(call)));
+      for (const answer of answers) answer();
+    } catch (error) {
+      if (isBusy(error)) throw error;
+      for (const call of calls) this.#writeAlone(call);
+    }
+  }
+
+  /** Gives the answer. When a call throws nothing of it is written, and what others write stays. */
+  #apart({act, give, fail}: Call): () => void {
+    this.#save.run();
+    try {
+      const result = act();
+      this.#release.run();
+      return () => give(result);
+    } catch (error) {
+      if (isFull(error)) throw error;
+      // Fails where SQLite has undone the whole transaction.
+      this.#undo.run();
+      this.#release.run();
+      return () => fail(error);
     }
   }
 
