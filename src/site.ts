@@ -38,15 +38,16 @@ import {
   positive,
   type Kinds,
 } from './options.ts';
+import {Place} from './place.ts';
 import {isOutageTold, OutageLog} from './outage-log.ts';
 import type {ResourceClass} from './resource/declarations.ts';
 import {explain, rowsOf} from './resource/explain.ts';
 import {open} from './resource/gate.ts';
-import {checkMiddleware, type Middleware, type MiddlewareClass} from './resource/middleware.ts';
+import {checkMiddleware, type MiddlewareClass} from './resource/middleware.ts';
 import {render} from './resource/render.ts';
 import {Responder, type SocketManner} from './resource/respond.ts';
 import {declaredPath, LaterTree, SiteTree, type ResourceView} from './resource/tree-view.ts';
-import {Tree} from './resource/tree.ts';
+import {Tree, type Gated} from './resource/tree.ts';
 import {endHandlersOf, hearsOfEnds, refuseUntold} from './session/end/on-expire.ts';
 import {SessionService, sessionDefaults, sessionKinds, type SessionOptions} from './session/session-service.ts';
 import {SessionStore} from './session/store/contract.ts';
@@ -180,9 +181,9 @@ export function composeSite(
   const hold = new SiteContainer(options.container ?? new Container());
   refuseTaken(hold.container);
   try {
-    const {tree, view, use, sessions, told, onError} = growSite(Root, options, hold);
+    const {tree, view, use, sessions, told, onError} = growSite(Root, options, hold, new Place());
     sessions.deliverEnds(told.flatMap(endHandlersOf));
-    const lines = [...warningsOfCors(tree, use), ...warningsOfOpenApi(hold.instances(isOpenApi))];
+    const lines = [...warningsOfCors(tree, use.middleware), ...warningsOfOpenApi(hold.instances(isOpenApi))];
     for (const line of lines) warn(hold.container.get(Logger), line);
     const clock = hold.container.get<Clock>(Clock);
     const settings = {...limits, clock};
@@ -206,16 +207,23 @@ export interface Inspection {
   readonly warnings: readonly string[];
 }
 
-/** @internal Look at what `createSite` would make, without making any of it: no resource, no service, no store. */
-export function inspectSite(Root: ResourceClass, options: SiteOptions): Inspection {
+/**
+ * @internal Look at what `createSite` would make, without making any of it: no resource, no service, no store. `place` is where the
+ * program would have it made.
+ */
+export function inspectSite(Root: ResourceClass, options: SiteOptions, place = new Place()): Inspection {
   const hold = new ContainerInspector(options.container ?? new Container());
   hold.attempt(() => limitsOf(options), undefined);
   hold.attempt(() => refuseTaken(hold.container), undefined);
-  const site = hold.attempt(() => growSite(Root, options, hold), undefined);
+  const site = hold.attempt(() => growSite(Root, options, hold, place), undefined);
   if (!site) return {site, refusals: hold.refusals, warnings: []};
   hold.attempt(() => guardsOf(options, site.sessions), undefined);
   const written = hold.attempt(() => documentsIn(site.view.root, site.sessions.cookieName), []);
-  return {site, refusals: hold.refusals, warnings: [...warningsOfCors(site.tree, site.use), ...warningsOf(written)]};
+  return {
+    site,
+    refusals: hold.refusals,
+    warnings: [...warningsOfCors(site.tree, site.use.middleware), ...warningsOf(written)],
+  };
 }
 
 /** The tree of a site, and what it stands on. */
@@ -223,14 +231,14 @@ interface GrownSite {
   readonly tree: Tree;
   readonly view: SiteTree;
   /** What stands before the root. */
-  readonly use: readonly Middleware[];
+  readonly use: Gated;
   readonly sessions: SessionService;
   /** What is told of the ends of sessions. */
   readonly told: readonly object[];
   readonly onError: Parts['onError'];
 }
 
-function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer): GrownSite {
+function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer, place: Place): GrownSite {
   const view = new LaterTree();
   hold.bring(() => {
     bindServices(hold, options);
@@ -238,7 +246,7 @@ function growSite(Root: ResourceClass, options: SiteOptions, hold: SiteContainer
   });
   hold.inheritInjections();
   const sessions = hold.make(SessionService, 'SessionService', () => sessionsAlone(options));
-  const use = makeMiddleware(hold, options);
+  const use = makeMiddleware(hold, options, place);
   const make = (resource: ResourceClass, trail: string) => hold.make(resource, trail);
   const openSockets = (socket: SocketOptions) => new WebSockets(socket, hold.container.get<Clock>(Clock));
   const tree = new Tree(Root, make, openSockets, hold.attempt.bind(hold));
@@ -264,13 +272,15 @@ function guardsOf({csrf = {}}: SiteOptions, sessions: SessionService): Pick<Part
   };
 }
 
-function makeMiddleware(hold: SiteContainer, options: SiteOptions): readonly Middleware[] {
+/** What stands before the root. It was put there where the site was composed. */
+function makeMiddleware(hold: SiteContainer, options: SiteOptions, place: Place): Gated {
   const use = [...((commandLine().host?.use ?? []) as MiddlewareClass[]), ...(options.use ?? [])];
   const make = (type: MiddlewareClass) => {
     checkMiddleware('createSite({use})', type);
     return [hold.make(type, `use → ${type.name}`)];
   };
-  return use.length === 0 ? open : use.flatMap(type => hold.attempt(() => make(type), []));
+  const middleware = use.flatMap(type => hold.attempt(() => make(type), []));
+  return {middleware: middleware.length === 0 ? open : middleware, places: middleware.map(() => place)};
 }
 
 function errorHandlerOf(hold: SiteContainer, {onError}: SiteOptions): ErrorHandler['handle'] | undefined {
@@ -293,7 +303,7 @@ interface Parts {
   readonly hold: SiteContainer;
   readonly tree: Tree;
   readonly view: SiteTree;
-  readonly use: readonly Middleware[];
+  readonly use: Gated;
   readonly sessions: SessionService;
   readonly settings: RequestSettings;
   readonly drainTimeout: number;
@@ -338,7 +348,7 @@ export class Site {
     );
     this.#responder = new Responder({
       tree: parts.tree,
-      use: parts.use,
+      use: parts.use.middleware,
       admit: request => {
         this.#refuseWhenClosed();
         request.refuseWrongHost();

@@ -2,7 +2,7 @@ import test from 'ava';
 import {espalier, project} from './project.ts';
 import {shop} from './shop.ts';
 
-test('explain tells each step, what stands on the way, and what answers, with file and line', async t => {
+test('explain tells each step, each middleware on the way, and what answers, with file and line', async t => {
   const folder = project(t, {'shop.ts': shop});
   const {code, stdout, stderr} = await espalier(['explain', 'shop.ts', 'post', '/people/new'], folder);
   t.deepEqual([code, stderr], [0, '']);
@@ -10,12 +10,12 @@ test('explain tells each step, what stands on the way, and what answers, with fi
     stdout,
     `POST /people/new
 
-            through Log
+            through Log                                           shop.ts:53
   /         Shop              the root                            shop.ts:45
   "people"  People            by "people"                         shop.ts:37
-            through SignedIn
+            through SignedIn                                      shop.ts:38
   "new"     New               by "new", which comes before :name  shop.ts:20
-            through Log
+            through Log                                           shop.ts:23
             New.make()        POST                                shop.ts:23
 
 Its body has to fit.
@@ -48,7 +48,8 @@ test('--json gives the explanation as data', async t => {
   t.like(JSON.parse(stdout), {
     method: 'GET',
     path: '/people/ada',
-    use: ['Log'],
+    use: [{name: 'Log', place: 'shop.ts:53'}],
+    steps: [{middleware: []}, {middleware: [{name: 'SignedIn', place: 'shop.ts:38'}]}, {resource: 'Person'}],
     answer: {status: 200, handler: {verb: 'GET', method: 'Person.show()', input: ['query']}},
   });
 });

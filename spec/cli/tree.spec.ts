@@ -33,8 +33,8 @@ test('what comes with the package has no place in the source of a program', asyn
 test('--json gives the tree as data: classes by their names, schemas by the parts of the input', async t => {
   const {stdout} = await espalier(['tree', 'shop.ts', '--json'], project(t, {'shop.ts': shop}));
   const root = JSON.parse(stdout) as {pattern: string; middleware: string[]; children: object[]};
-  t.like(root, {pattern: '/', name: 'Shop', place: 'shop.ts:45', middleware: ['Log']});
-  t.like(root.children[1], {pattern: '/people', middleware: ['SignedIn']});
+  t.like(root, {pattern: '/', name: 'Shop', place: 'shop.ts:45', middleware: [{name: 'Log', place: 'shop.ts:53'}]});
+  t.like(root.children[1], {pattern: '/people', middleware: [{name: 'SignedIn', place: 'shop.ts:38'}]});
   const [form] = (root.children[1] as {children: {handlers: object[]}[]}).children;
   t.like(form!.handlers[1], {
     verb: 'POST',
@@ -43,7 +43,7 @@ test('--json gives the tree as data: classes by their names, schemas by the part
     input: ['body'],
     status: 201,
     hasResult: false,
-    middleware: ['Log'],
+    middleware: [{name: 'Log', place: 'shop.ts:23'}],
   });
 });
 
@@ -80,5 +80,9 @@ test('a method of WebSockets stands among the verbs, and hosts by their names', 
 test('--json tells the host of each resource, and its method of WebSockets', async t => {
   const {stdout} = await espalier(['tree', 'hosts.js', '--json'], project(t, {'hosts.js': hosts}));
   const {children} = JSON.parse(stdout) as {children: object[]};
-  t.like(children[1], {host: 'talk.example', name: 'Talk', socket: {method: 'Talk.talk()', middleware: ['Log']}});
+  t.like(children[1], {
+    host: 'talk.example',
+    name: 'Talk',
+    socket: {method: 'Talk.talk()', middleware: [{name: 'Log'}]},
+  });
 });

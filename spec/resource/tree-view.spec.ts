@@ -112,11 +112,14 @@ test('a method tells its schemas, its status and what stands before it, and wher
   t.is(person.type, Person);
   t.is(rename!.options.body, Name);
   t.is(rename!.options.status, 201);
-  t.deepEqual(rename!.middleware, [{name: 'Third', type: Third}]);
+  const [third] = rename!.middleware;
+  t.like(third, {name: 'Third', type: Third});
   t.deepEqual(show!.options, {});
   t.regex(person.place!, /^spec\/resource\/tree-view\.spec\.ts:\d+$/);
   const lineOf = (place?: string) => Number(place!.split(':').at(-1));
   t.true(lineOf(person.place) < lineOf(show!.place) && lineOf(show!.place) < lineOf(rename!.place));
+  t.regex(third!.place!, /^spec\/resource\/tree-view\.spec\.ts:\d+$/);
+  t.is(lineOf(third!.place), lineOf(rename!.place) + 1);
 });
 
 test('a resource can ask for the tree that it is part of, when a request comes', async t => {

@@ -9,8 +9,8 @@ type Grown = NonNullable<Inspection['site']>;
  * see that. Throws the refusal where there is nothing to see.
  */
 export async function inspect(file: string): Promise<Grown & {readonly file: string}> {
-  const {Root, options, ...program} = await look(file);
-  const {site, refusals} = inspectSite(Root, fitting<SiteOptions>(options, siteKinds));
+  const {Root, options, place, ...program} = await look(file);
+  const {site, refusals} = inspectSite(Root, fitting<SiteOptions>(options, siteKinds), place);
   if (!site) throw refusals[0];
   if (refusals.length > 0) process.stderr.write(`Not all of this can be served: espalier check ${file} says why.\n`);
   return {...site, file: program.file};

@@ -4,6 +4,7 @@ import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {setCommandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
+import {Place} from '../place.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import type {ServeOptions} from '../serve.ts';
 import {engines} from './transform.ts';
@@ -25,6 +26,8 @@ export interface Program {
   readonly Root: ResourceClass;
   /** The options that it calls `serve` with. */
   readonly options: ServeOptions;
+  /** Where it calls `serve`, if it does. */
+  readonly place: Place;
 }
 
 const plain: Loader = {module: undefined, env: {}};
@@ -85,7 +88,7 @@ export async function look(path: string, onRefusal?: (error: Error) => void): Pr
   const {module, env} = loaderFor(file);
   const seen = Promise.withResolvers<Program>();
   const see = (Root: unknown, options: unknown = {}) =>
-    seen.resolve({file, Root: Root as ResourceClass, options: options as ServeOptions});
+    seen.resolve({file, Root: Root as ResourceClass, options: options as ServeOptions, place: new Place()});
   const refuse = (reason: string) => seen.reject(new EspalierError('PROGRAM_INVALID', `${path} ${reason} ${wayOut}`));
   // After a turn, for it may export its class as well.
   setCommandLine({look: see, onListen: () => setTimeout(refuse, 0, listens), ...(onRefusal && {onRefusal})});

@@ -1,4 +1,4 @@
-import type {HandlerView, ResourceView} from '../resource/tree-view.ts';
+import type {ClassView, HandlerView, ResourceView} from '../resource/tree-view.ts';
 import {inspect} from './inspect.ts';
 import {aligned, counted, paint, print, printJson} from './output.ts';
 
@@ -85,8 +85,8 @@ function resourcesOf(resource: ResourceView): ResourceView[] {
 function plain({type: _type, middleware, handlers, socket, children, ...rest}: ResourceView): object {
   return {
     ...rest,
-    ...(socket && {socket: {...socket, middleware: namesOf(socket.middleware)}}),
-    middleware: namesOf(middleware),
+    ...(socket && {socket: {...socket, middleware: socket.middleware.map(plainMiddleware)}}),
+    middleware: middleware.map(plainMiddleware),
     handlers: handlers.map(plainHandler),
     children: children.map(plain),
   };
@@ -103,6 +103,10 @@ export function plainHandler(handler: HandlerView): object {
     input: inputOf(handler),
     status,
     hasResult: result !== undefined,
-    middleware: namesOf(middleware),
+    middleware: middleware.map(plainMiddleware),
   };
+}
+
+function plainMiddleware({name, place}: ClassView<unknown>): object {
+  return {name, place};
 }

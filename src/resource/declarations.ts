@@ -54,6 +54,12 @@ export interface SocketDeclaration {
   readonly place: Place;
 }
 
+/** One middleware that `@Use` puts on the way, and where that stands. */
+export interface MiddlewareDeclaration {
+  readonly type: MiddlewareClass;
+  readonly place: Place;
+}
+
 /** What the decorators wrote to one class. */
 export interface Declarations {
   options?: ResourceOptions;
@@ -65,9 +71,9 @@ export interface Declarations {
   readonly hosts: Map<string, () => ResourceClass>;
   socket?: SocketDeclaration;
   /** What stands before the resource, and all below it. */
-  readonly middleware: MiddlewareClass[];
+  readonly middleware: MiddlewareDeclaration[];
   /** What stands before one method, by its name. */
-  readonly around: Map<PropertyKey, readonly MiddlewareClass[]>;
+  readonly around: Map<PropertyKey, readonly MiddlewareDeclaration[]>;
 }
 
 const key: NoteKey<Declarations> = Symbol.for('espalier.declarations');

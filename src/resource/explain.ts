@@ -1,11 +1,13 @@
 import type {HttpError} from 'http-errors';
 import {decodePath, encodePath, splitTarget} from '../http/path.ts';
 import {nearestTo} from '../options.ts';
-import type {Middleware} from './middleware.ts';
 import {replyAt} from './respond.ts';
 import {wayOn} from './traverse.ts';
-import {viewOfHandler, viewOfMiddleware, type HandlerView} from './tree-view.ts';
-import type {Branch, Node, Tree} from './tree.ts';
+import {middlewareIn, viewOfHandler, type ClassView, type HandlerView} from './tree-view.ts';
+import type {Branch, Gated, Node, Tree} from './tree.ts';
+
+/** One middleware on the way: its class, and where it was put there, if that is known. */
+type Passed = Pick<ClassView<unknown>, 'name' | 'place'>;
 
 /** One step of a walk: to the root, or to a child. */
 export interface Step {
@@ -20,8 +22,8 @@ export interface Step {
   readonly place: string | undefined;
   /** The method that makes the child, which may give nothing. Explaining does not call it. */
   readonly madeBy: string | undefined;
-  /** What stands before this resource, by its classes, the first one asked first. */
-  readonly middleware: readonly string[];
+  /** What stands before this resource, the first one asked first. */
+  readonly middleware: readonly Passed[];
 }
 
 /** How a request is answered, if all middleware lets it pass and all methods on the way give a child. */
@@ -38,7 +40,7 @@ export interface Explanation {
   readonly method: string;
   readonly path: string;
   /** What stands before the root. */
-  readonly use: readonly string[];
+  readonly use: readonly Passed[];
   readonly steps: readonly Step[];
   /** What is left of the path for a leaf. */
   readonly postpath: readonly string[];
@@ -48,7 +50,7 @@ export interface Explanation {
 /** A site, as far as a walk needs it. */
 export interface Walkable {
   readonly tree: Tree;
-  readonly use: readonly Middleware[];
+  readonly use: Gated;
 }
 
 /**
@@ -57,7 +59,7 @@ export interface Walkable {
  */
 export function explain({tree, use}: Walkable, method: string, target: string): Explanation {
   const {host, path, query} = splitTarget(target);
-  const before = {method, path, use: namesOf(use)};
+  const before = {method, path, use: passedIn(use)};
   if (path === '*') return {...before, steps: [], postpath: [], answer: answerAt(undefined, method)};
   const steps = [stepTo(tree.root, undefined, undefined)];
   let segments: readonly string[];
@@ -129,12 +131,12 @@ function stepTo({node, method, capture}: Branch, segment: string | undefined, pa
     resource: node.resource.name,
     place: node.place?.toString(),
     madeBy: method?.title,
-    middleware: namesOf(node.middleware),
+    middleware: passedIn(node),
   };
 }
 
-function namesOf(middleware: readonly Middleware[]): string[] {
-  return middleware.map(each => viewOfMiddleware(each).name);
+function passedIn(gated: Gated): Passed[] {
+  return middlewareIn(gated).map(({name, place}) => ({name, place}));
 }
 
 function lostAt({resource, literals, capture}: Node, segments: readonly string[], at: number): Answer {
@@ -189,7 +191,7 @@ export function rowsOf({use, steps, answer: {handler}}: Explanation): string[][]
   return [
     ...use.map(throughOf),
     ...steps.flatMap(step => [rowOf(step), ...step.middleware.map(throughOf)]),
-    ...(handler ? handler.middleware.map(({name}) => throughOf(name)) : []),
+    ...(handler ? handler.middleware.map(throughOf) : []),
     ...(called ? [called] : []),
   ];
 }
@@ -200,6 +202,6 @@ function rowOf({segment, by, over, resource, place, madeBy}: Step): string[] {
   return [segment === undefined ? '/' : JSON.stringify(segment), resource, how.join(', '), place ?? ''];
 }
 
-function throughOf(name: string): string[] {
-  return ['', `through ${name || 'a class without a name'}`, '', ''];
+function throughOf({name, place}: Passed): string[] {
+  return ['', `through ${name || 'a class without a name'}`, '', place ?? ''];
 }

@@ -78,8 +78,9 @@ export function Use(...middleware: readonly MiddlewareClass[]): UseDecorator {
       const decorated = onClassOrMethod('@Use()', target, context, place);
       const {middleware: covering, around} = declarationsIn(decorated);
       const {name} = decorated;
-      if (name === undefined) covering.unshift(...middleware);
-      else around.set(name, [...middleware, ...(around.get(name) ?? [])]);
+      const declared = middleware.map(type => ({type, place}));
+      if (name === undefined) covering.unshift(...declared);
+      else around.set(name, [...declared, ...(around.get(name) ?? [])]);
     });
 }
 

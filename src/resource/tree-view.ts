@@ -7,14 +7,16 @@ import type {Request} from '../http/request.ts';
 import type {SocketOptions} from '../http/web-sockets.ts';
 import type {ResourceClass, Verb} from './declarations.ts';
 import type {HandlerOptions} from './input.ts';
-import type {Middleware, MiddlewareClass} from './middleware.ts';
-import type {Branch, Handler, Node, SocketHandler, Tree} from './tree.ts';
+import type {MiddlewareClass} from './middleware.ts';
+import type {Branch, Gated, Handler, Node, SocketHandler, Tree} from './tree.ts';
 
-/** A class, and where it was declared. */
+/** A class of the tree. */
 export interface ClassView<T> {
   readonly name: string;
   /** The class itself. */
   readonly type: T;
+  /** The file and line where a resource was declared, `src/people.ts:12`, or where middleware was put on the way, if that is known. */
+  readonly place: string | undefined;
 }
 
 /** A method that answers a verb, as the tree declares it. */
@@ -48,8 +50,6 @@ export interface ResourceView extends ClassView<ResourceClass> {
   readonly pattern: string;
   /** The host that it is for, as `virtualHosts()` names it; nothing where it is for all. */
   readonly host: string | undefined;
-  /** Where its class was declared, `src/people.ts:12`, if that is known. */
-  readonly place: string | undefined;
   readonly isLeaf: boolean;
   /** The method that makes it for each request, `People.find()`; nothing where the container makes it once. */
   readonly madeBy: string | undefined;
@@ -78,7 +78,7 @@ export class LaterTree implements SiteTree {
   #look: (() => ResourceView) | undefined;
   #view: ResourceView | undefined;
 
-  grow(tree: Tree, use: readonly Middleware[]): void {
+  grow(tree: Tree, use: Gated): void {
     this.#look = () => viewOf(tree, use);
   }
 
@@ -173,9 +173,9 @@ function segmentsIn(request: Request): readonly string[] {
 }
 
 /** A tree as data. What methods make is there as it is declared. */
-function viewOf({root}: Tree, use: readonly Middleware[]): ResourceView {
+function viewOf({root}: Tree, use: Gated): ResourceView {
   const view = viewOfBranch(root, {pattern: '', host: undefined}, []);
-  return {...view, middleware: [...use.map(viewOfMiddleware), ...view.middleware]};
+  return {...view, middleware: [...middlewareIn(use), ...view.middleware]};
 }
 
 /** Where a resource stands. */
@@ -194,7 +194,7 @@ function viewOfBranch({node, method}: Branch, at: Position, above: readonly Node
     place: node.place?.toString(),
     isLeaf: node.leaf,
     madeBy: method?.title,
-    middleware: node.middleware.map(viewOfMiddleware),
+    middleware: middlewareIn(node),
     handlers: [...node.handlers].flatMap(([verb, handler]) => (handler.verb === verb ? [viewOfHandler(handler)] : [])),
     socket: node.socket && viewOfSocket(node.socket),
     children: isRepeated ? [] : childrenOf(node, at, [...above, node]),
@@ -218,16 +218,20 @@ function childrenOf(
 }
 
 /** A handler as data. */
-export function viewOfHandler({verb, title, place, options, middleware}: Handler): HandlerView {
-  return {verb, method: title, place: place?.toString(), options, middleware: middleware.map(viewOfMiddleware)};
+export function viewOfHandler(handler: Handler): HandlerView {
+  const {verb, title, place, options} = handler;
+  return {verb, method: title, place: place?.toString(), options, middleware: middlewareIn(handler)};
 }
 
-function viewOfSocket({title, place, options, middleware}: SocketHandler): SocketView {
-  return {method: title, place: place.toString(), options, middleware: middleware.map(viewOfMiddleware)};
+function viewOfSocket(socket: SocketHandler): SocketView {
+  const {title, place, options} = socket;
+  return {method: title, place: place.toString(), options, middleware: middlewareIn(socket)};
 }
 
-/** A middleware as data. */
-export function viewOfMiddleware(middleware: Middleware): ClassView<MiddlewareClass> {
-  const type = classOf(middleware) as MiddlewareClass;
-  return {name: type.name, type};
+/** Middleware as data. */
+export function middlewareIn({middleware, places}: Gated): ClassView<MiddlewareClass>[] {
+  return middleware.map((each, at) => {
+    const type = classOf(each) as MiddlewareClass;
+    return {name: type.name, type, place: places[at]?.toString()};
+  });
 }

@@ -15,23 +15,33 @@ import {
   type Declarations,
   type ResourceClass,
   type HandlerDeclaration,
+  type MiddlewareDeclaration,
   type SocketDeclaration,
   type Verb,
 } from './declarations.ts';
 import {open} from './gate.ts';
 import {inputReader, type HandlerOptions} from './input.ts';
-import type {Middleware, MiddlewareClass} from './middleware.ts';
+import type {Middleware} from './middleware.ts';
 import {undefinedChild, writtenAs} from './resource.ts';
 
-/** All that is known of a resource class in one site: what it answers, and where the walk goes from it. */
-export interface Node {
+/** What middleware stands before. */
+export interface Gated {
+  /** The first one asked first: that of a class which another extends comes first. */
+  readonly middleware: readonly Middleware[];
+  /** Where that was put on the way, one for each. */
+  readonly places: readonly Place[];
+}
+
+/**
+ * All that is known of a resource class in one site: what it answers, and where the walk goes from it. Its middleware stands before all
+ * below it too.
+ */
+export interface Node extends Gated {
   readonly resource: ResourceClass;
   /** How the tree leads to it, for errors. */
   readonly trail: string;
   readonly place: Place | undefined;
   readonly leaf: boolean;
-  /** What stands before it and all below it: that of a class which it extends comes first. */
-  readonly middleware: readonly Middleware[];
   /** By verb; that of GET answers HEAD too, where nothing else does. */
   readonly handlers: ReadonlyMap<string, Handler>;
   /** The method that takes WebSockets, where one does. */
@@ -59,24 +69,20 @@ export interface Method {
   readonly title: string;
 }
 
-/** A method that answers a verb. */
-export interface Handler extends Method {
+/** A method that answers a verb. Its middleware stands before it alone. */
+export interface Handler extends Method, Gated {
   readonly verb: Verb;
   readonly options: HandlerOptions;
   readonly place: Place;
   /** Reads the input that it declares, where it does. */
   readonly read: ((request: Request) => Awaitable<unknown>) | undefined;
-  /** What stands before it alone. */
-  readonly middleware: readonly Middleware[];
 }
 
-/** A method that takes WebSockets. */
-export interface SocketHandler extends Method {
+/** A method that takes WebSockets. Its middleware stands before it alone. */
+export interface SocketHandler extends Method, Gated {
   readonly options: SocketOptions;
   readonly place: Place;
   readonly sockets: WebSockets;
-  /** What stands before it alone. */
-  readonly middleware: readonly Middleware[];
 }
 
 /** The way from a resource to a child. */
@@ -252,15 +258,15 @@ class Growth {
     this.#attempt(() => refuseUnhandled(resource, declarations), undefined);
     this.#attempt(() => refuseUnreached(resource, declarations), undefined);
     const {options, place, handlers, socket, middleware, around} = declarations;
-    const middlewareOf = (name: PropertyKey) => this.#makeMiddleware(around.get(name) ?? [], trail);
+    const gatesOf = (name: PropertyKey) => this.#gates(around.get(name) ?? [], trail);
     return {
       resource,
       trail,
       place,
       leaf: options?.leaf ?? false,
-      middleware: this.#makeMiddleware(middleware, trail),
-      handlers: handlersOf(resource, handlers, middlewareOf),
-      socket: socket && this.#socketOf(resource, socket, middlewareOf(socket.name)),
+      ...this.#gates(middleware, trail),
+      handlers: handlersOf(resource, handlers, gatesOf),
+      socket: socket && this.#socketOf(resource, socket, gatesOf(socket.name)),
       allow: allowed(handlers, socket),
       acceptQuery: queryTypes(handlers.get('QUERY')),
       literals: new Map(),
@@ -269,17 +275,16 @@ class Growth {
     };
   }
 
-  #socketOf(
-    owner: ResourceClass,
-    {name, options, place}: SocketDeclaration,
-    middleware: readonly Middleware[],
-  ): SocketHandler {
-    return {...methodOf(owner, name), options, place, sockets: this.#openSockets(options), middleware};
+  #socketOf(owner: ResourceClass, {name, options, place}: SocketDeclaration, gates: Gated): SocketHandler {
+    return {...methodOf(owner, name), options, place, sockets: this.#openSockets(options), ...gates};
   }
 
-  #makeMiddleware(classes: readonly MiddlewareClass[], trail: string): readonly Middleware[] {
-    if (classes.length === 0) return open;
-    return classes.map(type => this.#resolve(type, `${trail} → ${type.name}`) as Middleware);
+  #gates(declared: readonly MiddlewareDeclaration[], trail: string): Gated {
+    if (declared.length === 0) return {middleware: open, places: []};
+    return {
+      middleware: declared.map(({type}) => this.#resolve(type, `${trail} → ${type.name}`) as Middleware),
+      places: declared.map(({place}) => place),
+    };
   }
 
   #hang(child: ChildDeclaration, parent: Node, trail: string, above: readonly ResourceClass[]): void {
@@ -376,13 +381,13 @@ function refuseUnreached(resource: ResourceClass, {options, children, handlers, 
 function handlersOf(
   owner: ResourceClass,
   declared: Declarations['handlers'],
-  middlewareOf: (name: PropertyKey) => readonly Middleware[],
+  gatesOf: (name: PropertyKey) => Gated,
 ): Node['handlers'] {
   const handlers = new Map<string, Handler>();
   for (const [verb, {name, options, place}] of declared) {
     const method = methodOf(owner, name);
     const read = inputReader(options, method.title);
-    handlers.set(verb, {...method, verb, options, place, read, middleware: middlewareOf(name)});
+    handlers.set(verb, {...method, verb, options, place, read, ...gatesOf(name)});
   }
   const get = handlers.get('GET');
   return get && !handlers.has('HEAD') ? handlers.set('HEAD', get) : handlers;
