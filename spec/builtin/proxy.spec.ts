@@ -24,12 +24,10 @@ import {
   type Next,
   type Request,
 } from 'espalier';
-import {Socket as Sockets} from 'espalier/builtin';
 import * as builtin from 'espalier/builtin/proxy';
 import {proxy, type ProxyOptions} from 'espalier/builtin/proxy';
 import {testSite} from 'espalier/testing';
 import {selfSigned} from '../certificate.ts';
-import {answerOf, dial, handshake, listening} from '../http/raw-socket.ts';
 import {until} from '../until.ts';
 
 test('espalier/builtin/proxy gives these names, and no others', t => {
@@ -152,25 +150,6 @@ test('every method but TRACE and CONNECT reaches the target', async t => {
   }
   t.is((await askFor('/old', {method: 'HEAD'})).status, 200);
   t.is((await askFor('/old', {method: 'TRACE'})).status, 501);
-});
-
-test('a WebSocket is a 501, whether the site has sockets of its own or not, and the target hears nothing of it', async t => {
-  const {url, heard} = await telling(t);
-  @Resource()
-  @Child('old', proxy(url))
-  class Proxied {}
-  @Resource()
-  @Child('old', proxy(url))
-  class Socketed {
-    @Sockets()
-    chat() {}
-  }
-  for (const Root of [Proxied, Socketed]) {
-    const client = dial(t, await listening(t, testSite(Root).site));
-    client.write(handshake({}, '/old/chat'));
-    t.regex(await answerOf(client, /handed on/), /^HTTP\/1\.1 501 [^]*WebSockets are not handed on from here/);
-  }
-  t.deepEqual(heard, []);
 });
 
 test('status, headers and cookies of the target go out as they came, but for those of the connection', async t => {

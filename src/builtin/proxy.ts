@@ -9,7 +9,7 @@ import {isSafe} from '../http/method.ts';
 import type {Request} from '../http/request.ts';
 import {isOfConnection, Response} from '../http/response.ts';
 import {hush} from '../http/stream.ts';
-import {asksForWebSocket} from '../http/web-sockets.ts';
+import {asksForWebSocket, refuseWrongHandshake, socketKinds, type SocketOptions} from '../http/web-sockets.ts';
 import {inject} from '../inject.ts';
 import {Logger} from '../logger.ts';
 import {checkOptions, delay, flag, kind, oneOf, optionInvalid, secret, type Kinds} from '../options.ts';
@@ -17,9 +17,11 @@ import {OutageLog} from '../outage-log.ts';
 import {peer} from '../peer.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import {Resource} from '../resource/resource.ts';
+import {declareHandshakes} from '../resource/socket.ts';
 import {Any} from '../resource/verbs.ts';
 import {SessionService} from '../session/session-service.ts';
 import {forwardedHeaders, isOfProxies, withoutCookies} from './proxy-headers.ts';
+import {shakeHands, SocketAnswer} from './proxy-socket.ts';
 import {ownLocation, targetOf, type Target} from './proxy-target.ts';
 import {refusable} from './refusable.ts';
 
@@ -43,6 +45,11 @@ export interface ProxyOptions {
    * store. Default: false, it is kept from the target.
    */
   readonly sessionCookie?: boolean;
+  /**
+   * Other origins whose pages may open WebSockets of the target, as `https://app.example`, beside those of the site's `csrf`; `'any'` for
+   * all there are, where the target looks at `Origin` itself. Default: none.
+   */
+  readonly origins?: SocketOptions['origins'];
   /** The certificates, as PEM, by one of which that of the target must be signed. Default: those that Node knows. */
   readonly ca?: string | Buffer;
 }
@@ -53,6 +60,7 @@ const proxyKinds: Kinds<ProxyOptions> = {
   timeout: delay,
   idleTimeout: delay,
   sessionCookie: flag,
+  origins: socketKinds.origins,
   ca: secret(kind('PEM, as a text or a Buffer', value => typeof value === 'string' || Buffer.isBuffer(value))),
 };
 
@@ -69,8 +77,8 @@ type Settings = {readonly [Name in keyof typeof proxyDefaults]: NonNullable<Prox
 
 /**
  * A resource that another server answers for, at its place and all below it, by every method: `http://…`, `https://…`, or
- * `unix:/run/app.sock`. Bodies are streamed both ways; when the client goes, so does the target's request. The target is told
- * the visitor's address, host and scheme as this site believes them, and nothing of what a client says of them. What it does not answer is
+ * `unix:/run/app.sock`. Bodies are streamed both ways; when the client goes, so does the target's request. WebSockets are handed
+ * on; a page of another origin gets a 403 there, `CSRF_REFUSED`. The target is told the visitor's address, host and scheme as this site believes them, and nothing of what a client says of them. What it does not answer is
  * a 502, `TARGET_FAILED`, and past `timeout` a 504, `TARGET_LATE`. It begins no session. Throws `OPTION_INVALID`, and
  * `PACKAGE_MISSING` where `httpxy` is not installed.
  */
@@ -84,7 +92,7 @@ function makeProxy(target: string | URL, options: ProxyOptions = {}): ResourceCl
     throw optionInvalid(`proxy() was given a target that is none. ${wayOut}`);
   }
   checkOptions('proxy()', options, proxyKinds);
-  const {ca, ...settings} = {...proxyDefaults, ...options};
+  const {ca, origins = [], ...settings} = {...proxyDefaults, ...options};
   const agent = settled.isSecure ? new SecureAgent({keepAlive: true}) : new PlainAgent({keepAlive: true});
 
   @Resource({leaf: true})
@@ -101,10 +109,11 @@ function makeProxy(target: string | URL, options: ProxyOptions = {}): ResourceCl
     }
 
     @Any()
-    answer(request: Request): Promise<Response> {
+    answer(request: Request): Promise<Response | SocketAnswer> {
       return this.#client.answer(request);
     }
   }
+  declareHandshakes(Proxy, origins);
   return Proxy;
 }
 
@@ -123,6 +132,12 @@ class Answer {
     readonly message: IncomingMessage | null,
     readonly head: {readonly status: number; readonly headers: readonly [string, string][]},
   ) {}
+
+  static of(message: IncomingMessage): Answer {
+    const {statusCode: status = 0, rawHeaders} = message;
+    const headers = rawHeaders.flatMap((name, at): [string, string][] => (at % 2 ? [] : [[name, rawHeaders[at + 1]!]]));
+    return new Answer(status === 204 || status === 304 ? null : message, {status, headers});
+  }
 }
 
 /** Asks the target. */
@@ -137,20 +152,20 @@ class Client {
     this.#means = means;
   }
 
-  async answer(request: Request): Promise<Response> {
+  async answer(request: Request): Promise<Response | SocketAnswer> {
     // It would tell what was sent, with all that proxies have added, to whoever asks.
     if (request.method === 'TRACE') throw createError(501, "TRACE can't be asked here.");
-    // Without its handshake the target would answer something, and no client would know why.
-    if (asksForWebSocket(request.message))
-      throw createError(501, 'WebSockets are not handed on from here.', {expose: true});
+    const wantsSocket = asksForWebSocket(request.message);
+    if (wantsSocket) refuseUnfit(request);
     const path = this.#pathFor(request);
     const {outages} = this.#means;
     const exchange = new Exchange(this.#means.clock, this.#settings.timeout, request.signal);
     try {
-      const answer = await this.#ask(request, path, exchange);
-      const response = this.#responseOf(answer, request, exchange);
+      const answer = wantsSocket
+        ? await this.#shakeHands(request, path, exchange)
+        : this.#responseOf(await this.#ask(request, path, exchange), request, exchange);
       outages.recover(`${this.#target.name} answers again.`);
-      return response;
+      return answer;
     } catch (error) {
       exchange.abort();
       throw this.#failure(error, request, exchange);
@@ -165,6 +180,18 @@ class Client {
     if (this.#settings.wholePath) return path.replace(/\/$/, '') + whole(request);
     const isHere = request.postpath.length === 0;
     return isHere ? path + rest(request).slice(1) : path.replace(/\/$/, '') + rest(request);
+  }
+
+  /** What the target answers to a handshake: the WebSocket, or the refusal. */
+  async #shakeHands(request: Request, path: string, exchange: Exchange): Promise<Response | SocketAnswer> {
+    const {ca, clock} = this.#means;
+    const headers = this.#headers(request, undefined);
+    const handshake = {path, headers, ca, signal: exchange.signal};
+    const {message, taken} = await exchange.orEnd(shakeHands(this.#target, handshake));
+    if (!taken) return this.#responseOf(Answer.of(message), request, exchange);
+    const told = new Response();
+    this.#adopt(Answer.of(message).head.headers, message.headers.connection ?? '', request, told);
+    return new SocketAnswer(taken, told, clock);
   }
 
   async #ask(request: Request, path: string, exchange: Exchange): Promise<Answer> {
@@ -269,6 +296,14 @@ class Client {
       ? new EspalierError('TARGET_LATE', 'The server that has to answer this takes too long.', {status: 504, cause})
       : new EspalierError('TARGET_FAILED', 'The server that has to answer this does not.', {status: 502, cause});
   }
+}
+
+/** Throws what is to be answered to a handshake that can't be handed on. */
+function refuseUnfit(request: Request): void {
+  // Without its handshake the target would answer something, and no client would know why.
+  if (!request.asksForWebSocket)
+    throw createError(501, 'No WebSocket can be opened over this connection.', {expose: true});
+  refuseWrongHandshake(request.headers);
 }
 
 /** How long the body is, as it was sent, or else in chunks. A length that no parser has checked is not believed. */

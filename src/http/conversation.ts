@@ -32,10 +32,43 @@ export interface ConversationParts {
   readonly onFailure: (error: unknown) => Problem;
 }
 
-/** What goes on over the connection of a request whose answer is a 101: a WebSocket, from its handshake to its end. */
-export class Conversation implements Hearer {
-  readonly #parts: ConversationParts;
+/** How many milliseconds a client has to say goodbye. Then its connection is ended. */
+export const farewellTime = 10_000;
+
+/** What goes on over the connection of a request whose answer is a 101, from the handshake to the end. */
+export abstract class Conversation {
   readonly #endings: (() => void)[] = [];
+  /** Called with each message that comes in. */
+  onInput: () => void = () => undefined;
+
+  /** Switch the connection over, with these headers. Gives whether that was possible: the client may have gone. */
+  abstract begin(line: Line, headers: readonly string[]): boolean;
+
+  /** Close it. What the client still says is heard as long as `isDeaf` is not given. */
+  abstract close(code: number, reason: string, isDeaf?: boolean): void;
+
+  /** It is not answered with after all. */
+  abstract abandon(): void;
+
+  /** The visitor's session has ended: nothing that its visitor says is heard any more. */
+  leave(): void {
+    this.close(closeCodes.sessionEnded, 'The session has ended.', true);
+  }
+
+  /** Have this called when it is over, also where it has never begun. */
+  afterEnd(act: () => void): void {
+    this.#endings.push(act);
+  }
+
+  /** It is over. */
+  protected end(): void {
+    for (const act of this.#endings.splice(0)) act();
+  }
+}
+
+/** What goes on with a WebSocket that a method takes. */
+export class SocketConversation extends Conversation implements Hearer {
+  readonly #parts: ConversationParts;
   #within: <T>(act: () => T) => T = act => act();
   #socket: WebSocket | undefined;
   #isDeaf = false;
@@ -45,25 +78,24 @@ export class Conversation implements Hearer {
   #isHeard = true;
   #waiting = 0;
   #cancel: (() => void) | undefined;
-  /** Called with each message that comes in. */
-  onInput: () => void = () => undefined;
 
   constructor(parts: ConversationParts) {
+    super();
     this.#parts = parts;
   }
 
-  /** Switch the connection over, and have the socket handled. Gives whether that was possible: the client may have gone. */
+  /** The socket is handled from then on. */
   begin(line: Line, headers: readonly string[]): boolean {
     const socket = this.#parts.accept(line, headers);
     if (!socket) {
-      this.#end();
+      this.end();
       return false;
     }
     this.#socket = socket;
     this.#within = AsyncLocalStorage.snapshot();
     const attendant = new Attendant(socket, this, this.#parts.maxBuffered);
     // Behind the listeners of the handler.
-    socket.once('close', () => process.nextTick(() => this.#end()));
+    socket.once('close', () => process.nextTick(() => this.end()));
     line.socket.on('data', () => (this.#isHeard = true));
     this.#watch(socket);
     if (this.#farewell) socket.close(...this.#farewell);
@@ -71,12 +103,6 @@ export class Conversation implements Hearer {
     return true;
   }
 
-  /** Have this called when it is over, also where it has never begun. */
-  afterEnd(act: () => void): void {
-    this.#endings.push(act);
-  }
-
-  /** Close it. What the client still says is heard as long as `isDeaf` is not given. */
   close(code: number, reason: string, isDeaf = false): void {
     this.#isDeaf ||= isDeaf;
     this.#farewell ??= [code, shortened(reason)];
@@ -85,14 +111,8 @@ export class Conversation implements Hearer {
     this.#socket?.resume();
   }
 
-  /** The visitor's session has ended: nothing that its visitor says is heard any more. */
-  leave(): void {
-    this.close(closeCodes.sessionEnded, 'The session has ended.', true);
-  }
-
-  /** It is not answered with after all. */
   abandon(): void {
-    this.#end();
+    this.end();
   }
 
   get isDeaf(): boolean {
@@ -143,14 +163,14 @@ export class Conversation implements Hearer {
     return !this.#isHeard && !isTaking && !socket.isPaused;
   }
 
-  #end(): void {
+  protected override end(): void {
     this.#cancel?.();
-    for (const act of this.#endings.splice(0)) act();
+    super.end();
   }
 }
 
 /** A reason has 123 bytes at most. */
-function shortened(reason: string): string {
+export function shortened(reason: string): string {
   const bytes = Buffer.from(reason);
   return bytes.length <= 123
     ? reason

@@ -5,7 +5,7 @@ import type {Clock} from '../clock.ts';
 import {checkOptions, count, flag, kind, type Kinds} from '../options.ts';
 import {peer} from '../peer.ts';
 import {announcesBody} from './body.ts';
-import {Conversation, type ConversationParts, type Line} from './conversation.ts';
+import {farewellTime, SocketConversation, type ConversationParts, type Line} from './conversation.ts';
 import {isOrigin} from './origin.ts';
 
 /** How a method takes WebSockets. */
@@ -77,9 +77,6 @@ export const socketDefaults: Required<SocketOptions> = {
   perMessageDeflate: false,
 };
 
-/** How many milliseconds a client has to say goodbye. Then its connection is ended. */
-const farewell = 10_000;
-
 /** How the sockets of one method are taken. */
 export class WebSockets {
   readonly #server: Ws.WebSocketServer;
@@ -102,7 +99,7 @@ export class WebSockets {
       // A chunk of the connection is kept whole for the part of a message that has come in it, however small that is.
       maxBufferedChunks: Math.max(1024, Math.ceil(maxPayload / 256)),
       perMessageDeflate,
-      closeTimeout: farewell,
+      closeTimeout: farewellTime,
       handleProtocols: offered => protocols.find(name => offered.has(name)) ?? false,
     } as Ws.ServerOptions);
     // It says so, and leaves the answer to us.
@@ -115,10 +112,10 @@ export class WebSockets {
   }
 
   /** @internal What an answer goes over to that `handle` takes. */
-  converse(parts: Pick<ConversationParts, 'handle' | 'onFailure'>): Conversation {
+  converse(parts: Pick<ConversationParts, 'handle' | 'onFailure'>): SocketConversation {
     const {pingInterval, maxBuffered} = this.#settings;
     const accept = (line: Line, headers: readonly string[]) => this.#accept(line, headers);
-    return new Conversation({...parts, clock: this.#clock, pingInterval, maxBuffered, accept});
+    return new SocketConversation({...parts, clock: this.#clock, pingInterval, maxBuffered, accept});
   }
 
   #accept({message, socket, head}: Line, headers: readonly string[]): Ws.WebSocket | undefined {

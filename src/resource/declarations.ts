@@ -70,6 +70,8 @@ export interface Declarations {
   /** The resources that stand in its place, by the host that is asked for; where there are none, it stands there itself. */
   readonly hosts: Map<string, () => ResourceClass>;
   socket?: SocketDeclaration;
+  /** Whose pages may open WebSockets here besides, where it is a handler that answers their handshakes. */
+  handshakes?: NonNullable<SocketOptions['origins']>;
   /** What stands before the resource, and all below it. */
   readonly middleware: MiddlewareDeclaration[];
   /** What stands before one method, by its name. */
@@ -103,10 +105,12 @@ export function declarationsOf(target: Function): Declarations {
   if (!base || base === Function.prototype) return own;
   const inherited = declarationsOf(base);
   const socket = own.socket ?? inherited.socket;
+  const handshakes = own.handshakes ?? inherited.handshakes;
   return {
     options: {leaf: own.options?.leaf ?? inherited.options?.leaf ?? false},
     ...(own.place && {place: own.place}),
     ...(socket && {socket}),
+    ...(handshakes && {handshakes}),
     children: new Map([...inherited.children, ...own.children]),
     handlers: new Map([...inherited.handlers, ...own.handlers]),
     hosts: new Map([...inherited.hosts, ...own.hosts]),

@@ -87,9 +87,11 @@ export class Responder {
   }
 
   #arrive(found: Found, passage: Passage): Awaitable<unknown> {
-    const {socket} = found.node;
-    if (!socket || found.hasExcessSlash || !passage.request.asksForWebSocket) return arrive(found, passage);
-    this.#manner.sockets.refuseForeign(passage.request, socket.sockets.origins);
+    const {socket, socketOrigins} = found.node;
+    const {request} = passage;
+    if (!socketOrigins || found.hasExcessSlash || !request.asksForWebSocket) return arrive(found, passage);
+    this.#manner.sockets.refuseForeign(request, socketOrigins);
+    if (!socket) return arrive(found, passage);
     return pass(socket.middleware, passage, () => this.#open(found.instance, socket, passage));
   }
 

@@ -1,4 +1,4 @@
-import {decorating, nothing, onMethod, refuseBareCall} from '../decorator.ts';
+import {decorating, nothing, onClass, onMethod, refuseBareCall} from '../decorator.ts';
 import {EspalierError} from '../errors.ts';
 import type {Request} from '../http/request.ts';
 import {socketKinds, type SocketOptions} from '../http/web-sockets.ts';
@@ -44,6 +44,11 @@ export function Socket(options: SocketOptions = {}, ...rest: never[]): SocketDec
       declarations.socket = {name: decorated.name, options, place};
     });
   };
+}
+
+/** @internal Have the handlers of a class answer handshakes too, where it has no such method. The pages of these origins may open them. */
+export function declareHandshakes(owner: Function, origins: NonNullable<SocketOptions['origins']>): void {
+  declarationsIn(onClass('proxy()', owner, undefined)).handshakes = origins;
 }
 
 function checkArguments(options: SocketOptions, rest: readonly unknown[]): void {

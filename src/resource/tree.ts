@@ -46,6 +46,8 @@ export interface Node extends Gated {
   readonly handlers: ReadonlyMap<string, Handler>;
   /** The method that takes WebSockets, where one does. */
   readonly socket: SocketHandler | undefined;
+  /** Whose pages may open WebSockets here, beside the site's own; nothing where none is opened. */
+  readonly socketOrigins: SocketOptions['origins'];
   /** The value of `Allow`: the declared verbs, and HEAD and OPTIONS, which are answered anyway. */
   readonly allow: string;
   /** The value of `Accept-Query` (RFC 10008, section 3): the types that a QUERY may have; nothing where it answers none. */
@@ -139,7 +141,7 @@ export class Tree {
     this.#adopt(growth.nodes);
   }
 
-  /** Whether a class in it takes WebSockets. */
+  /** Whether a class in it takes WebSockets, or hands them on. */
   get hasSockets(): boolean {
     return this.#hasSockets;
   }
@@ -171,7 +173,7 @@ export class Tree {
 
   #adopt(nodes: readonly Node[]): void {
     for (const node of nodes) this.#nodes.set(node.resource, node);
-    this.#hasSockets ||= nodes.some(({socket}) => socket !== undefined);
+    this.#hasSockets ||= nodes.some(({socketOrigins}) => socketOrigins !== undefined);
   }
 }
 
@@ -257,8 +259,9 @@ class Growth {
   #blank(resource: ResourceClass, trail: string, declarations: Declarations): Node {
     this.#attempt(() => refuseUnhandled(resource, declarations), undefined);
     this.#attempt(() => refuseUnreached(resource, declarations), undefined);
-    const {options, place, handlers, socket, middleware, around} = declarations;
+    const {options, place, handlers, socket: declared, handshakes, middleware, around} = declarations;
     const gatesOf = (name: PropertyKey) => this.#gates(around.get(name) ?? [], trail);
+    const socket = declared && this.#socketOf(resource, declared, gatesOf(declared.name));
     return {
       resource,
       trail,
@@ -266,8 +269,9 @@ class Growth {
       leaf: options?.leaf ?? false,
       ...this.#gates(middleware, trail),
       handlers: handlersOf(resource, handlers, gatesOf),
-      socket: socket && this.#socketOf(resource, socket, gatesOf(socket.name)),
-      allow: allowed(handlers, socket),
+      socket,
+      socketOrigins: socket?.sockets.origins ?? handshakes,
+      allow: allowed(handlers, declared),
       acceptQuery: queryTypes(handlers.get('QUERY')),
       literals: new Map(),
       capture: undefined,
