@@ -19,7 +19,6 @@ import {Request, type Message, type RequestInit, type RequestSettings} from './h
 import {traceFailure, traceRequest} from './http/request-trace.ts';
 import {Response} from './http/response.ts';
 import {Server, type Listener, type ListenOptions} from './http/server.ts';
-import {dismiss} from './http/stream.ts';
 import {compileTrust, type TrustProxy} from './http/trust.ts';
 import {knownCodings, type BodyCoding} from './http/unpack.ts';
 import {fromWebRequest, toWebResponse} from './http/web.ts';
@@ -501,11 +500,11 @@ export class Site {
     void proceed(this.#fail(error, request, answer), () => this.#finish(request, answer, send));
   }
 
-  /** What comes when the time is over: a stream gives back what it holds, and an error is told, unless it is what the handler was told. */
+  /** What comes when the time is over: it gives back what it holds, and an error is told, unless it is what the handler was told. */
   async #throwAway(responded: PromiseLike<void>, request: Request, response: Response, way: string): Promise<void> {
     try {
       await responded;
-      if (response.stream) dismiss(response.stream);
+      response.fail(503);
     } catch (error) {
       if (!request.isDeparture(error)) report(this.#logger, `${way} failed when its time was over.`, error);
     }

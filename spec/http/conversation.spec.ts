@@ -1,11 +1,22 @@
 import {once} from 'node:events';
 import test from 'ava';
 import type {WebSocket} from 'ws';
-import {Resource, createSite, type Request, type ResourceClass} from 'espalier';
+import {
+  Resource,
+  Use,
+  createSite,
+  type Middleware,
+  type MiddlewareClass,
+  type Next,
+  type Request,
+  type ResourceClass,
+  type Response,
+} from 'espalier';
 import {Socket} from 'espalier/builtin';
 import {testSite} from 'espalier/testing';
+import type {Conversation} from '../../src/http/conversation.ts';
 import {until} from '../until.ts';
-import {frame, listening, openRaw} from './raw-socket.ts';
+import {answerOf, dial, frame, handshake, listening, openRaw} from './raw-socket.ts';
 
 type Handler = (socket: WebSocket, request: Request) => unknown;
 
@@ -122,4 +133,43 @@ test.serial('2,000 sockets that close at once are all gone, with their timers an
   await site.close();
   for (const socket of sockets) t.like(await socket.closed, {code: 1000});
   t.is(clock.pending, 0);
+});
+
+test('a WebSocket that comes when handlerTimeout is over, or that a middleware answers in place of, is given up at once', async t => {
+  const given: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const before = (act: (found: Conversation) => unknown): MiddlewareClass =>
+    class Before implements Middleware {
+      async handle(_request: Request, _response: Response, next: Next) {
+        return act((await next()) as Conversation);
+      }
+    };
+  const late = before(async found => {
+    found.afterEnd(() => given.push('late'));
+    await gate.promise;
+    return found;
+  });
+  const replaced = before(found => {
+    found.afterEnd(() => given.push('replaced'));
+    return 'another answer';
+  });
+  for (const [guard, answered] of [
+    [late, /^HTTP\/1\.1 503 /],
+    [replaced, /^HTTP\/1\.1 200 [^]*another answer$/],
+  ] as const) {
+    const Chat = chatOf(() => undefined);
+    Use(guard)(Chat);
+    const {site, clock} = testSite(Chat, {handlerTimeout: 1000});
+    const client = dial(t, await listening(t, site));
+    client.write(handshake());
+    if (guard === late) {
+      await until(() => clock.pending > 0);
+      for (let i = 0; i < 50; i += 1) await new Promise(resolve => setImmediate(resolve));
+      clock.advance(1000);
+    }
+    t.regex(await answerOf(client), answered);
+  }
+  gate.resolve();
+  await until(() => given.length === 2);
+  t.deepEqual(given.toSorted(), ['late', 'replaced']);
 });

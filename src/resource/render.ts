@@ -107,6 +107,7 @@ function isStreamed(result: unknown): boolean {
 /** Have a result that is not answered with give back what it holds. */
 export function dismissResult(result: unknown): void {
   if (result instanceof Answer) return result.dismiss();
+  if (result instanceof Conversation) return result.abandon();
   const source = result instanceof globalThis.Response || result instanceof Response ? result.body : result;
   const isLocked = source instanceof ReadableStream && source.locked;
   if (isAsyncIterable(source) && !isLocked) dismiss(source);
