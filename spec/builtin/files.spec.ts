@@ -17,6 +17,7 @@ import {
   SessionStore,
   Use,
   type Middleware,
+  type Next,
   type Request,
   type ResourceClass,
   type Response,
@@ -862,4 +863,32 @@ test('a folder that is away is a 404 for as long as that lasts', async t => {
   for (const path of ['/assets/', '/assets', '/assets/a.txt']) t.is((await fetch(path)).status, 404, path);
   put(join(base, 'in/a.txt'), 'again');
   t.is((await fetch('/assets/a.txt')).text, 'again');
+});
+
+test('a middleware that answers in place of a file, or of the way to a folder, has nothing of these in its answer', async t => {
+  class Elsewhere implements Middleware {
+    async handle(_request: Request, _response: Response, next: Next) {
+      await next();
+      return 'elsewhere';
+    }
+  }
+  @Resource()
+  @Use(Elsewhere)
+  class Assets extends files(temporaryFolder(t, {'a.txt': 'a', 'sub/b.txt': 'b', 'index.html': 'page'}), {
+    precompressed: true,
+    fallback: 'index.html',
+  }) {}
+  @Resource()
+  @Child('assets', Assets)
+  class Home {}
+  const visitor = testSite(Home).visitor();
+  for (const path of ['/assets/a.txt', '/assets/sub', '/assets/nothing']) {
+    const answer = await visitor.get(path, {headers: {accept: 'text/html'}});
+    const {status, headers} = answer;
+    t.deepEqual(
+      [status, headers.get('location'), headers.get('vary'), await answer.text()],
+      [200, null, null, 'elsewhere'],
+      path,
+    );
+  }
 });

@@ -18,6 +18,8 @@ export interface FileHead {
   readonly disposition?: string;
   /** The coding that the file itself is in. */
   readonly coding?: Coding;
+  /** The headers of the request that it depends on which file this is. */
+  readonly vary?: readonly string[];
 }
 
 /** How long a file may be kept. */
@@ -85,10 +87,11 @@ export class FileAnswer extends OpenAnswer {
 }
 
 function describe(file: OpenedFile, response: Response, head: FileHead): void {
-  const {type, cacheControl, disposition, coding} = head;
+  const {type, cacheControl, disposition, coding, vary = []} = head;
   const {size, mtimeMs} = file.stats;
   const tag = tagOf(file);
   response.defaultType(type);
+  for (const name of vary) response.vary(name);
   defaultHeader(response, 'ETag', coding ? tagIn(coding, tag) : tag);
   // RFC 9110, section 8.8.2.1: not later than the answer.
   defaultHeader(response, 'Last-Modified', new Date(Math.min(mtimeMs, Date.now())).toUTCString());

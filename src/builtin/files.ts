@@ -107,7 +107,7 @@ export abstract class ServedFolder {
   }
 
   @Get()
-  async serve(request: Request, response: Response): Promise<Answer | undefined> {
+  async serve(request: Request, response: Response): Promise<Answer> {
     const postpath = this.wayOf(request);
     // The root of a site has no segment.
     const isFolder = request.path.endsWith('/');
@@ -117,9 +117,9 @@ export abstract class ServedFolder {
     if (found.stats.isDirectory()) {
       if (isFolder) return this.#answerFolder(found, segments, request, response);
       found.close();
-      return redirectToSlash(request, response);
+      return new SlashRedirect();
     }
-    if (!isFolder) return this.#answerFile(found, segments, cacheControlOf(this.settings), request, response);
+    if (!isFolder) return this.#answerFile(found, segments, {cacheControl: cacheControlOf(this.settings)}, request);
     // What has a name with a slash behind it is a folder, or nothing.
     found.close();
     throw nothingHere();
@@ -136,7 +136,8 @@ export abstract class ServedFolder {
         const way = [...segments, name];
         const index = await this.folder.open(way);
         if (typeof index === 'string') continue;
-        if (index.stats.isFile()) return await this.#answerFile(index, way, cacheControlOf({}), request, response);
+        if (index.stats.isFile())
+          return await this.#answerFile(index, way, {cacheControl: cacheControlOf({})}, request);
         index.close();
       }
       if (!this.settings.listing) return await this.#answerLack('nothing', request, response);
@@ -151,12 +152,15 @@ export abstract class ServedFolder {
   async #answerLack(lack: Lack, request: Request, response: Response): ReturnType<ServedFolder['serve']> {
     const {fallback} = this.settings;
     if (lack !== 'nothing' || fallback === undefined) throw errorOf(lack);
-    response.vary('Accept');
-    if (!asksForHtml(request)) throw nothingHere();
+    if (!asksForHtml(request)) {
+      response.vary('Accept');
+      throw nothingHere();
+    }
     const way = fallback.split('/');
     const found = await this.folder.open(way);
     if (typeof found === 'string') throw errorOf(found);
-    if (found.stats.isFile()) return this.#answerFile(found, way, cacheControlOf({}), request, response);
+    const head = {cacheControl: cacheControlOf({}), vary: ['Accept']};
+    if (found.stats.isFile()) return this.#answerFile(found, way, head, request);
     found.close();
     throw nothingHere();
   }
@@ -164,13 +168,13 @@ export abstract class ServedFolder {
   async #answerFile(
     file: OpenedFile,
     segments: readonly string[],
-    cacheControl: string,
+    given: Pick<FileHead, 'cacheControl' | 'vary'>,
     request: Request,
-    response: Response,
   ): ReturnType<ServedFolder['serve']> {
-    const head: FileHead = {type: typeOf(file.path, this.settings.types), cacheControl};
-    if (!this.settings.precompressed) return new FileAnswer(file, head);
-    response.vary('Accept-Encoding');
+    const {vary = []} = given;
+    const plain: FileHead = {type: typeOf(file.path, this.settings.types), ...given};
+    if (!this.settings.precompressed) return new FileAnswer(file, plain);
+    const head = {...plain, vary: [...vary, 'Accept-Encoding']};
     // A part is one of the file itself: of what is packed anew tomorrow, the same bytes would be others.
     const packed = request.headers.range === undefined && (await this.#packed(file, segments, request));
     if (!packed) return new FileAnswer(file, head);
@@ -211,9 +215,12 @@ class Listing extends OpenAnswer {
   }
 }
 
-function redirectToSlash(request: Request, response: Response): undefined {
-  // Encoded anew: a backslash would send a browser to another host.
-  response.redirect(`${request.mountPath}${encodePath(request.segments)}/${request.search}`, 308);
+class SlashRedirect extends OpenAnswer {
+  /** @internal */
+  override write(request: Request, response: Response): undefined {
+    // Encoded anew: a backslash would send a browser to another host.
+    response.redirect(`${request.mountPath}${encodePath(request.segments)}/${request.search}`, 308);
+  }
 }
 
 /** By name, and not only as one of anything: a script that is not there is not to be a page. */
