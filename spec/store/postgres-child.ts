@@ -46,6 +46,21 @@ const tasks: Record<string, (store: PostgresStore, given: never) => Promise<unkn
     }
   },
 
+  /** Update a component of each of several sessions at once, again and again, and say how often it was answered. */
+  async updateAll(store, keys: string[]) {
+    const revisions = new Map<string, number>();
+    for (let count = 1; count <= 1000; count += 1) {
+      await Promise.all(
+        keys.map(async key => {
+          const written = await store.write(key, 'count', revisions.get(key) ?? 0, String(count));
+          if (written.state !== 'written') throw new Error(written.state);
+          revisions.set(key, written.revision);
+          writeSync(1, `${key} ${count}\n`);
+        }),
+      );
+    }
+  },
+
   /** Sign in one user with so many new sessions, three at a time, and say how many they had at most. */
   async signIn(store, [user, prefix, times, limit]: [string, string, number, number]) {
     let most = 0;

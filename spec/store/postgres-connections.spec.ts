@@ -21,7 +21,7 @@ test('no more connections are opened than the option says, and calls wait for th
   const {store, made} = world(t, {url, schema, connections: 2});
   await made();
   for (let i = 0; i < 5; i += 1) {
-    await Promise.all(Array.from({length: 20}, () => store.find('nobody', true)));
+    await Promise.all(Array.from({length: 20}, () => store.touch('nobody')));
     t.true((await open()) <= 2);
   }
 });
@@ -31,7 +31,7 @@ test('without the option there are ten at most', async t => {
   const {url, open} = await limited(schema, 20);
   const {store, made} = world(t, {url, schema});
   await made();
-  await Promise.all(Array.from({length: 60}, () => store.find('nobody', true)));
+  await Promise.all(Array.from({length: 60}, () => store.touch('nobody')));
   const there = await open();
   t.true(there > 1 && there <= 10, `${there}`);
   t.is(PostgresStore.defaults.connections, 10);
@@ -43,7 +43,7 @@ test('where the server allows fewer connections than there are calls, those that
   const {store, made, lines} = world(t, {url, schema});
   await made();
   for (let i = 0; i < 5; i += 1) {
-    const calls = Array.from({length: 20}, () => store.find('nobody', true));
+    const calls = Array.from({length: 20}, () => store.touch('nobody'));
     t.is((await Promise.all(calls)).length, 20);
   }
   t.deepEqual(lines, []);
@@ -54,7 +54,7 @@ test('a process that comes when others have all connections gets one as soon as 
   const {url, open} = await limited(schema, 3);
   const {store, made} = world(t, {url, schema});
   await made();
-  await Promise.all(Array.from({length: 20}, () => store.find('nobody', true)));
+  await Promise.all(Array.from({length: 20}, () => store.touch('nobody')));
   t.is(await open(), 3);
   const {store: late} = world(t, {url, schema});
   await until(async () => (await late.find('nobody', true), true));

@@ -164,7 +164,7 @@ test('when another server takes over and the old one keeps its connections, no c
   store.onEnd(key => heard.push(key));
   await begin('a');
   await begin('b');
-  await Promise.all(Array.from({length: 20}, () => store.find('a', true)));
+  await Promise.all(Array.from({length: 20}, () => store.touch('a')));
   t.is(pool.totalCount, 4);
   const standby = await old.standby();
   t.teardown(() => standby.dispose());

@@ -33,10 +33,13 @@ const careful = `SET lock_timeout = 1500 ${indexed}`;
 export const schemaVersion = 1;
 
 /** How far tables and functions of this version have come; 0.1.0 has no number for it. */
-export const schemaRelease = 3;
+export const schemaRelease = 4;
 
 /** What is raised for a call that comes when nobody waits for its answer any more. Nothing of it is done. */
 export const tooLate = 'ESP01';
+
+/** What is answered to a call of several that was left out, as it would have waited for a lock. */
+export const leftOut = 'left out';
 
 // `as_record` is stable, so that it sees just what the statement sees that asks for it: no session without its components.
 const helpers = `CREATE OR REPLACE FUNCTION @.moment(given double precision) RETURNS double precision LANGUAGE sql VOLATILE AS
@@ -544,6 +547,77 @@ BEGIN
 END
 $body$;`;
 
+/*
+ * Calls of one turn, in one transaction. None of them waits for a lock, which would hold up the others, nor for another of such calls:
+ * those whose session is locked are left out, and are made by themselves.
+ */
+const turns = `CREATE OR REPLACE FUNCTION @.find_all(uids text[], are_seen boolean[], given double precision) RETURNS SETOF text
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  at double precision := @.moment(given);
+  answers text[];
+  unanswered text[];
+  locked text[];
+BEGIN
+  SELECT array_agg(CASE WHEN deadline > at AND NOT (is_waiting AND @.is_news(session, call.uid, at))
+    AND NOT (is_seen AND ${gainsEnough}) THEN @.as_record(session, at)::text END ORDER BY place)
+  INTO answers FROM unnest(uids, are_seen) WITH ORDINALITY AS call (uid, is_seen, place) LEFT JOIN @.session USING (uid);
+  FOR i IN 1 .. cardinality(uids) LOOP
+    IF answers[i] IS NULL THEN
+      unanswered := unanswered || uids[i];
+    END IF;
+  END LOOP;
+  IF unanswered IS NOT NULL THEN
+    locked := @.locked(ARRAY(
+      SELECT key FROM @.session WHERE uid = ANY (unanswered) UNION ALL SELECT key FROM @.alias WHERE uid = ANY (unanswered)
+    ));
+  END IF;
+  FOR i IN 1 .. cardinality(uids) LOOP
+    IF answers[i] IS NULL THEN
+      IF locked IS NULL OR NOT EXISTS (
+        SELECT FROM @.session WHERE uid = uids[i] AND key = ANY (locked)
+        UNION ALL SELECT FROM @.alias WHERE uid = uids[i] AND key = ANY (locked)
+      ) THEN
+        answers[i] := @.look_up(uids[i], are_seen[i], given)::text;
+      ELSE
+        answers[i] := '${leftOut}';
+      END IF;
+    END IF;
+    RETURN NEXT answers[i];
+  END LOOP;
+END
+$body$;
+
+-- Those of the sessions that somebody else has locked. The others are locked from now on.
+CREATE OR REPLACE FUNCTION @.locked(these_keys text[]) RETURNS text[] LANGUAGE plpgsql ${indexed} AS $body$
+DECLARE
+  held text[] := ARRAY(SELECT key FROM @.session WHERE key = ANY (these_keys) FOR UPDATE SKIP LOCKED);
+BEGIN
+  RETURN ARRAY(SELECT key FROM @.session WHERE key = ANY (these_keys) AND key <> ALL (held));
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION @.change_all(calls json, given double precision) RETURNS SETOF text
+LANGUAGE plpgsql ${careful} AS $body$
+DECLARE
+  call record;
+  locked text[] := @.locked(ARRAY(SELECT key FROM json_to_recordset(calls) AS call (key text)));
+BEGIN
+  FOR call IN SELECT * FROM json_to_recordset(calls) AS call (act text, key text, "isSecure" boolean, "idleTimeout" double precision,
+    "absoluteTimeout" double precision, name text, expected bigint, text text, reason text, "asOf" double precision) LOOP
+    IF call.key = ANY (locked) THEN
+      RETURN NEXT '${leftOut}';
+    ELSIF call.act = 'create' THEN
+      RETURN NEXT @.create(call.key, call."isSecure", call."idleTimeout", call."absoluteTimeout", given)::text;
+    ELSIF call.act = 'write' THEN
+      RETURN NEXT @.write(call.key, call.name, call.expected, call.text, call."asOf", given)::text;
+    ELSE
+      RETURN NEXT @."end"(call.key, call.reason, call."asOf", given)::text;
+    END IF;
+  END LOOP;
+END
+$body$;`;
+
 // Page after page. What comes after the first is not waited for; a mark says where to go on, and where that was.
 const users = `CREATE OR REPLACE FUNCTION @.list(this_user text, most integer, names text[], after text, given double precision) RETURNS json
 LANGUAGE plpgsql ${indexed} AS $body$
@@ -762,6 +836,7 @@ export const functions = [
   writes,
   renewals,
   ends,
+  turns,
   users,
   sweeps,
   keeping,

@@ -29,6 +29,7 @@ import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
 import {callTimeout, PostgresLink, soon} from './postgres-link.ts';
 import {toColumn, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
 import {checkSchema, schemaSql, tableNames} from './postgres-schema.ts';
+import {PostgresTurn} from './postgres-turn.ts';
 
 /** How a `PostgresStore` is set up: with a `url` or a `pool`. */
 export interface PostgresStoreOptions {
@@ -68,7 +69,7 @@ const forbidden = '42501';
 
 /**
  * Sessions in PostgreSQL, 13 or later: shared between processes, and still there after all of them, or the server, began
- * anew. Each call is one round trip and one transaction. A call fails within two seconds when the server is out of reach, and
+ * anew. Each call is one round trip and one transaction, which the calls of one turn of the event loop share. A call fails within two seconds when the server is out of reach, and
  * works again when it is back.
  */
 export class PostgresStore implements SessionStore {
@@ -83,6 +84,17 @@ export class PostgresStore implements SessionStore {
   readonly #now: () => number | null;
   readonly #clock: Clock;
   readonly #ends: PostgresEnds;
+  readonly #finds = new PostgresTurn<Find>({
+    alone: ({uid, isSeen}, until) => this.#callUntil(until, 'look_up', uid, isSeen, this.#now()),
+    together: (finds, until) => {
+      const [uids, areSeen] = [finds.map(({uid}) => uid), finds.map(({isSeen}) => isSeen)];
+      return this.#callAll(until, 'find_all', uids, areSeen, this.#now());
+    },
+  });
+  readonly #changes = new PostgresTurn<Change>({
+    alone: ({act, values}, until) => this.#callUntil(until, act, ...values, this.#now()),
+    together: (changes, until) => this.#callAll(until, 'change_all', JSON.stringify(changes.map(toCall)), this.#now()),
+  });
   #made: Promise<void> | undefined;
   /** Whether something was found to be gone from the schema. */
   #lacksSomething = false;
@@ -103,7 +115,7 @@ export class PostgresStore implements SessionStore {
     this.#link = new PostgresLink(pool ?? this.#own!);
     this.#log = new OutageLog(logger);
     this.#schema = schema;
-    this.#ends = new PostgresEnds(async seen => (await this.#callOnce('hear', [seen], soon()))!);
+    this.#ends = new PostgresEnds(async seen => (await this.#callOnce('hear', [seen], soon()))[0]!);
     this.#now = clock ? () => clock.now() : () => null;
     this.#clock = clock ?? systemClock;
   }
@@ -117,11 +129,12 @@ export class PostgresStore implements SessionStore {
   }
 
   async create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): Promise<SessionRecord> {
-    return toRecord((await this.#claim('create', uid, isSecure, idleTimeout, absoluteTimeout, this.#now()))!);
+    const values = [uid, isSecure, idleTimeout, absoluteTimeout];
+    return toRecord((await claimed(this.#changes.join({act: 'create', values})))!);
   }
 
   async find(uid: string, isSeen: boolean): Promise<SessionRecord | FormerId | undefined> {
-    return found(await this.#call('look_up', uid, isSeen, this.#now()));
+    return found(await this.#finds.join({uid, isSeen}));
   }
 
   async touch(key: string, asOf?: number): Promise<SessionRecord | undefined> {
@@ -129,7 +142,8 @@ export class PostgresStore implements SessionStore {
   }
 
   async write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Promise<Written> {
-    const answer = await this.#call('write', key, toColumn(name), expected, text, asOf, this.#now());
+    const values = [key, toColumn(name), expected, text, asOf];
+    const answer = await this.#changes.join({act: 'write', values});
     const {current, ...written} = JSON.parse(answer!) as Written & {current?: null};
     return written.state === 'conflict' ? {...written, current: current ?? undefined} : written;
   }
@@ -141,7 +155,8 @@ export class PostgresStore implements SessionStore {
     const {user, limit, lifetime} = signIn ?? {};
     const who = [user && toColumn(user), limit];
     const howLong = [lifetime?.idleTimeout, lifetime?.absoluteTimeout, lifetime?.isRemembered];
-    return found(await this.#claim('renew', key, from, to, grace, isUnsent, ...who, ...howLong, this.#now()));
+    const renewing = this.#call('renew', key, from, to, grace, isUnsent, ...who, ...howLong, this.#now());
+    return found(await claimed(renewing));
   }
 
   async setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Promise<SessionRecord | undefined> {
@@ -149,7 +164,7 @@ export class PostgresStore implements SessionStore {
   }
 
   async end(key: string, reason: EndReason, asOf?: number): Promise<boolean> {
-    return (await this.#call('end', key, reason, asOf, this.#now())) === 't';
+    return (await this.#changes.join({act: 'end', values: [key, reason, asOf]}))!.startsWith('t');
   }
 
   async list(user: string, {most, components, after}: ListPage): Promise<ListedPage> {
@@ -203,20 +218,22 @@ export class PostgresStore implements SessionStore {
     this.#link.close();
   }
 
-  /** A call that asks for a uid, which may be taken. */
-  async #claim(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
-    try {
-      return await this.#call(name, ...values);
-    } catch (error) {
-      if (!(error instanceof PostgresError && error.code === '23505')) throw error;
-      throw sessionTaken();
-    }
+  #call(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
+    return this.#callUntil(undefined, name, ...values);
   }
 
-  #call(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
+  async #callUntil(
+    until: number | undefined,
+    name: string,
+    ...values: readonly unknown[]
+  ): Promise<string | undefined> {
+    return (await this.#callAll(until, name, ...values))[0];
+  }
+
+  #callAll(given: number | undefined, name: string, ...values: readonly unknown[]): Promise<readonly Answer[]> {
     return this.#told(async () => {
       await this.#begin();
-      const until = soon();
+      const until = given ?? soon();
       try {
         return await this.#callOnce(name, values, until);
       } catch (error) {
@@ -230,13 +247,13 @@ export class PostgresStore implements SessionStore {
   }
 
   // A server that was held up finds the call much later, when it has long failed here. It must not be done then.
-  async #callOnce(name: string, values: readonly unknown[], until: number): Promise<string | undefined> {
+  async #callOnce(name: string, values: readonly unknown[], until: number): Promise<readonly Answer[]> {
     const places = values.map((_, i) => `$${i + 1}`);
     const inTime = `"${this.#schema}".is_in_time($${values.length + 1})`;
     const text = `SELECT "${this.#schema}"."${name}"(${places.join(', ')}) WHERE ${inTime}`;
     const made = this.#made;
     try {
-      return await this.#link.ask(text, [...values, this.#ahead + until + slack], until);
+      return await this.#link.askAll(text, [...values, this.#ahead + until + slack], until);
     } catch (error) {
       if (made === this.#made) this.#doubt(codeOf(error) ?? '');
       throw error;
@@ -320,6 +337,39 @@ export class PostgresStore implements SessionStore {
       // The operator has been told.
     }
     if (!this.#isClosed) this.#cancel = this.#clock.after(interval, () => this.#look());
+  }
+}
+
+type Answer = string | undefined;
+
+interface Find {
+  readonly uid: string;
+  readonly isSeen: boolean;
+}
+
+/** A call that writes, by the name of its function. */
+interface Change {
+  readonly act: keyof typeof parameters;
+  readonly values: readonly unknown[];
+}
+
+const parameters = {
+  create: ['key', 'isSecure', 'idleTimeout', 'absoluteTimeout'],
+  write: ['key', 'name', 'expected', 'text', 'asOf'],
+  end: ['key', 'reason', 'asOf'],
+} as const;
+
+function toCall({act, values}: Change): object {
+  return {act, ...Object.fromEntries(parameters[act].map((name, i) => [name, values[i]]))};
+}
+
+/** What a call gives that asks for a uid, which may be taken. */
+async function claimed(asking: Promise<Answer>): Promise<Answer> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (!(error instanceof PostgresError && error.code === '23505')) throw error;
+    throw sessionTaken();
   }
 }
 
