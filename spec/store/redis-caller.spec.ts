@@ -1,3 +1,5 @@
+import {Socket} from 'node:net';
+import type {ExecutionContext} from 'ava';
 import {createClient} from 'redis';
 import {TestClock} from 'espalier/testing';
 import {RedisStore} from 'espalier/store/redis';
@@ -169,3 +171,38 @@ test('with a client that the application brings calls are bounded too, and neith
   await until(works, 'the recovery');
   t.is((await peek(store, 'a')).components.get('count')!.text, '1');
 });
+
+test('64 finds in one turn of the event loop, or 64 updates, are sent to Redis at once', async t => {
+  const server = await startServer(t);
+  const admin = await adminOf(t, server);
+  const {store, begin} = openStore(t, {url: server.url, clock: new TestClock()});
+  const sent = portions(t, server.port);
+  const many = Array.from({length: 64}, (_, i) => `${i}`);
+  for (const uid of many) await begin(uid);
+  // Redis has to be given each of the scripts once.
+  for (const script of scripts.values()) await admin.scriptLoad(script.source);
+  for (const call of [(uid: string) => store.find(uid, true), (key: string) => store.write(key, 'cart', 0, '1')]) {
+    sent.length = 0;
+    await Promise.all(many.map(async uid => call(uid)));
+    t.is(sent.length, 1);
+    t.is(sent[0]!.split('EVALSHA').length - 1, 64);
+  }
+});
+
+/** What this process hands to the system for a port, portion by portion, until the spec is over. */
+function portions(t: ExecutionContext, port: number): string[] {
+  const sent: string[] = [];
+  const {prototype} = Socket;
+  const writeMany = Reflect.get(prototype, '_writev') as (...values: unknown[]) => void;
+  const writeOne = Reflect.get(prototype, '_write') as (...values: unknown[]) => void;
+  prototype._writev = function (chunks, ...rest) {
+    if (this.remotePort === port) sent.push(chunks.map(({chunk}) => String(chunk)).join(''));
+    writeMany.call(this, chunks, ...rest);
+  };
+  prototype._write = function (chunk, ...rest) {
+    if (this.remotePort === port) sent.push(String(chunk));
+    writeOne.call(this, chunk, ...rest);
+  };
+  t.teardown(() => Object.assign(prototype, {_writev: writeMany, _write: writeOne}));
+  return sent;
+}
