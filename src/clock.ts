@@ -12,7 +12,7 @@ export interface Clock {
   readonly machine?: Machine;
 }
 
-/** The token a `Clock` is bound to. */
+/** What a container finds a `Clock` by. */
 export const Clock = serviceToken<Clock>('Clock');
 
 /** A machine's sense of time. */

@@ -9,7 +9,7 @@ export interface Logger {
   info?(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** The token a `Logger` is bound to. */
+/** What a container finds a `Logger` by. */
 export const Logger = serviceToken<Logger>('Logger');
 
 /** Log an error, if there is one. A logger that fails in turn, at once or later, must not bring down what it was to report on. */

@@ -47,7 +47,7 @@ function smallStore() {
   const logger: Logger = {error: t => t, warn: message => warnings.push(message)};
   const store = new MemoryStore({clock, logger, limit: 3});
   const evicted: string[] = [];
-  store.onEnd((uid, reason) => reason === 'evicted' && evicted.push(uid));
+  store.onEnd((key, reason) => reason === 'evicted' && evicted.push(key));
   const begin = (uid: string) => store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
   return {clock, store, warnings, evicted, begin};
 }
@@ -196,7 +196,7 @@ test('a process whose visitors fill sessions without end lives on, with the heap
 test('a session past its deadline makes room by ending so, and is not evicted', t => {
   const {clock, store, warnings, begin} = smallStore();
   const ends: string[] = [];
-  store.onEnd((uid, reason) => ends.push(`${uid} ${reason}`));
+  store.onEnd((key, reason) => ends.push(`${key} ${reason}`));
   store.create({uid: 'short', isSecure: false, idleTimeout: 500, absoluteTimeout: 9000});
   for (const uid of ['a', 'b']) begin(uid);
   clock.advance(600);

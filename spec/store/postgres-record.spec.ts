@@ -1,5 +1,5 @@
 import test from 'ava';
-import {toColumn, toEnds, toEndedPage, toFound, toPage, toRecord} from '../../src/store/postgres-record.ts';
+import {encodeName, toEnds, toEndedPage, toFound, toPage, toRecord} from '../../src/store/postgres-record.ts';
 import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
 import {share, test as testWithServer} from './postgres-world.ts';
@@ -80,7 +80,7 @@ test('a page says where the next one begins, if there may be one', t => {
 
 test('any name is what it was when it comes back, though PostgreSQL has no room for some characters', t => {
   for (const name of ['a', '"', '\\', '\\u0000', '\0', '\uD800', '\uDC00b', '__proto__', '💧', '\n', 'é']) {
-    const column = toColumn(name);
+    const column = encodeName(name);
     t.true(column.isWellFormed() && !column.includes('\0'), name);
     const record = toRecord(JSON.stringify({...row, user: column, components: [[column, 1, '1']]}));
     t.deepEqual([record.user, ...record.components.keys()], [name, name]);

@@ -76,7 +76,7 @@ test('a record that can’t be read keeps neither the sweep, a list nor endAll()
   const clock = new TestClock();
   const {store, key, signIn} = world(t, {clock});
   const ended: [string, EndReason][] = [];
-  store.onEnd((uid, reason) => ended.push([uid, reason]));
+  store.onEnd((of, reason) => ended.push([of, reason]));
   const bad = Array.from({length: 150}, (_, i) => `bad${i}`);
   for (const uid of [...bad, 'good', 'better']) await signIn(uid, 'u');
   for (const uid of bad) await admin.hSet(key(`s:${uid}`), 'created', 'x');

@@ -22,5 +22,5 @@ export interface Broadcast {
   close(): Promise<void> | void;
 }
 
-/** The token a `Broadcast` is bound to. Default: one for this process alone. */
+/** What a container finds a `Broadcast` by. Default: one for this process alone. */
 export const Broadcast = serviceToken<Broadcast>('Broadcast');

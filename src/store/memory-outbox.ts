@@ -23,7 +23,7 @@ interface Turn {
 export class MemoryOutbox {
   readonly #waiting = new Map<string, Waiting>();
   readonly #parked = new Map<string, Waiting>();
-  readonly #turns = new Turns();
+  readonly #queue = new DueQueue();
   #count = 0;
   #parkedBytes = 0;
   #keepUntil = 0;
@@ -103,12 +103,12 @@ export class MemoryOutbox {
 
   #turnOf(key: string, due: number): Turn {
     this.#count += 1;
-    return this.#turns.add({due, number: this.#count, key});
+    return this.#queue.add({due, number: this.#count, key});
   }
 
   #next(now: number): Waiting | undefined {
     for (;;) {
-      const turn = this.#turns.take(now);
+      const turn = this.#queue.take(now);
       if (!turn) return undefined;
       const waiting = this.#waiting.get(turn.key);
       // What was told, or put off, meanwhile has another turn or none.
@@ -117,8 +117,8 @@ export class MemoryOutbox {
   }
 }
 
-/** Turns by their order: a binary heap. */
-class Turns {
+/** What waits to be handed out, the first that is due before the others: a binary heap. */
+class DueQueue {
   readonly #heap: Turn[] = [];
 
   add(turn: Turn): Turn {

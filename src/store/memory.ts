@@ -35,11 +35,11 @@ import {
   type Written,
 } from '../session/store/contract.ts';
 import {readOnly} from '../read-only.ts';
-import {ExpiryWheel, type Due} from './expiry-wheel.ts';
-import {FormerIds} from './former-ids.ts';
+import {ExpiryWheel, type Due} from './memory-expiry-wheel.ts';
+import {FormerIds} from './memory-former-ids.ts';
 import {MemoryOutbox} from './memory-outbox.ts';
 import {MemoryUsers} from './memory-users.ts';
-import {SpreadMap, type Numbered} from './spread-map.ts';
+import {SpreadMap, type Numbered} from './memory-spread-map.ts';
 
 /** How a `MemoryStore` is set up. */
 export interface MemoryStoreOptions {
@@ -123,7 +123,7 @@ export class MemoryStore implements SessionStore {
     this.#byteLimit = bytes;
     this.#logger = logger;
     this.#limit = limit;
-    this.#wheel = new ExpiryWheel<Entry>(clock, idleDeadline, entry => this.#drop(entry, timeoutReason(entry)));
+    this.#wheel = new ExpiryWheel<Entry>(clock, idleDeadline, entry => this.#takeOut(entry, timeoutReason(entry)));
   }
 
   /** How many sessions are held; those past their deadline count until they are swept, a second or so later. */
@@ -216,7 +216,7 @@ export class MemoryStore implements SessionStore {
   end(key: string, reason: EndReason, asOf?: number): boolean {
     const entry = this.#live(key);
     if (!entry || !isAsOf(entry, asOf)) return false;
-    this.#end(entry, reason);
+    this.#conclude(entry, reason);
     return true;
   }
 
@@ -303,7 +303,7 @@ export class MemoryStore implements SessionStore {
   #live(key: string, now = this.#clock.now()): Entry | undefined {
     const entry = this.#entry(key);
     if (!entry || now < idleDeadline(entry)) return entry;
-    this.#end(entry, timeoutReason(entry));
+    this.#conclude(entry, timeoutReason(entry));
     return undefined;
   }
 
@@ -371,7 +371,7 @@ export class MemoryStore implements SessionStore {
   /** End those past the limit, once those past their deadline have made room. */
   #replace(sessions: ReadonlySet<Entry>, limit: number, now: number): void {
     const live = [...sessions].filter(({key}) => this.#live(key, now));
-    for (const entry of live.slice(0, Math.min(live.length - limit, mostReplaced))) this.#end(entry, 'replaced');
+    for (const entry of live.slice(0, Math.min(live.length - limit, mostReplaced))) this.#conclude(entry, 'replaced');
   }
 
   #pageOf(user: string, most: number, after: number): Entry[] {
@@ -384,16 +384,16 @@ export class MemoryStore implements SessionStore {
 
   #endLive(page: readonly Entry[], reason: EndReason): number {
     const live = page.filter(({key}) => this.#live(key));
-    for (const entry of live) this.#end(entry, reason);
+    for (const entry of live) this.#conclude(entry, reason);
     return live.length;
   }
 
-  #end(entry: Entry, reason: EndReason): void {
+  #conclude(entry: Entry, reason: EndReason): void {
     this.#wheel.remove(entry);
-    this.#drop(entry, reason);
+    this.#takeOut(entry, reason);
   }
 
-  #drop(entry: Entry, reason: EndReason): void {
+  #takeOut(entry: Entry, reason: EndReason): void {
     const {key, user} = entry;
     this.#anonymous.delete(key);
     this.#signedIn.delete(key);
@@ -445,7 +445,7 @@ export class MemoryStore implements SessionStore {
   #evict(entry: Entry): void {
     // Past its deadline it ends by that, which makes room as well.
     if (!this.#live(entry.key)) return;
-    this.#end(entry, 'evicted');
+    this.#conclude(entry, 'evicted');
     this.#evicted += 1;
     if (this.#evicted > 1) return;
     if (!this.#isClosed) this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());

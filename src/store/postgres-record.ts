@@ -11,7 +11,7 @@ import type {
 type Unread = Readonly<Record<string, unknown>>;
 
 /** A name as a row holds it: as it is, but for what PostgreSQL has no room for, which is written as in JSON. */
-export function toColumn(name: string): string {
+export function encodeName(name: string): string {
   return JSON.stringify(name).slice(1, -1);
 }
 

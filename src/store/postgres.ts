@@ -27,7 +27,7 @@ import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
 import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
 import {callTimeout, PostgresLink, soon} from './postgres-link.ts';
-import {toColumn, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
+import {encodeName, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
 import {checkSchema, schemaSql, tableNames} from './postgres-schema.ts';
 import {PostgresTurn} from './postgres-turn.ts';
 
@@ -57,7 +57,7 @@ const optionKinds: kinds.Kinds<PostgresStoreOptions> = {
 };
 
 /** How often is looked what has ended, in milliseconds. */
-const interval = 500;
+const lookEvery = 500;
 /** How many sessions are swept in one transaction. */
 const batch = 200;
 /** By how much a call may come to the server later than it should have, for clocks that do not run alike. */
@@ -142,7 +142,7 @@ export class PostgresStore implements SessionStore {
   }
 
   async write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Promise<Written> {
-    const values = [key, toColumn(name), expected, text, asOf];
+    const values = [key, encodeName(name), expected, text, asOf];
     const answer = await this.#changes.join({act: 'write', values});
     const {current, ...written} = JSON.parse(answer!) as Written & {current?: null};
     return written.state === 'conflict' ? {...written, current: current ?? undefined} : written;
@@ -153,7 +153,7 @@ export class PostgresStore implements SessionStore {
     {from, to, grace, isUnsent = false, signIn}: Renewal,
   ): Promise<SessionRecord | FormerId | undefined> {
     const {user, limit, lifetime} = signIn ?? {};
-    const who = [user && toColumn(user), limit];
+    const who = [user && encodeName(user), limit];
     const howLong = [lifetime?.idleTimeout, lifetime?.absoluteTimeout, lifetime?.isRemembered];
     const renewing = this.#call('renew', key, from, to, grace, isUnsent, ...who, ...howLong, this.#now());
     return found(await claimed(renewing));
@@ -168,8 +168,8 @@ export class PostgresStore implements SessionStore {
   }
 
   async list(user: string, {most, components, after}: ListPage): Promise<ListedPage> {
-    const names = components.map(toColumn);
-    return toPage((await this.#call('list', toColumn(user), most, names, after, this.#now()))!);
+    const names = components.map(encodeName);
+    return toPage((await this.#call('list', encodeName(user), most, names, after, this.#now()))!);
   }
 
   async endAll(
@@ -177,7 +177,7 @@ export class PostgresStore implements SessionStore {
     reason: EndReason,
     {most, except, after}: EndPage & {readonly except?: string},
   ): Promise<EndedPage> {
-    return toEndedPage((await this.#call('end_all', toColumn(user), reason, except, most, after, this.#now()))!);
+    return toEndedPage((await this.#call('end_all', encodeName(user), reason, except, most, after, this.#now()))!);
   }
 
   async endEveryone(reason: EndReason, {most, after}: EndPage): Promise<EndedPage> {
@@ -284,7 +284,7 @@ export class PostgresStore implements SessionStore {
 
   /** All that has to be before anything is asked: the schema, the timer, and the point from which ends are heard of. */
   async #begin(): Promise<void> {
-    if (!this.#isClosed) this.#cancel ??= this.#clock.after(interval, () => this.#look());
+    if (!this.#isClosed) this.#cancel ??= this.#clock.after(lookEvery, () => this.#look());
     await (this.#made ??= this.#make());
     await this.#ends.begin();
   }
@@ -336,7 +336,7 @@ export class PostgresStore implements SessionStore {
     } catch {
       // The operator has been told.
     }
-    if (!this.#isClosed) this.#cancel = this.#clock.after(interval, () => this.#look());
+    if (!this.#isClosed) this.#cancel = this.#clock.after(lookEvery, () => this.#look());
   }
 }
 

@@ -12,7 +12,7 @@ export function plain(reply: unknown): Reply {
 }
 
 /** Any string as one that survives UTF-8, which knows no lone surrogates. */
-export function encode(text: string): string {
+export function encodeName(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 

@@ -130,7 +130,7 @@ local function entryOf(key)
   return type(id) == 'string' and id or nil
 end
 
-local function drop(key, id)
+local function forgetEnd(key, id)
   redis.call('XDEL', base .. 'outbox', id)
   redis.call('ZREM', base .. 'later', id)
   redis.call('DEL', base .. 'k:' .. key)
@@ -138,7 +138,7 @@ end
 
 local function keep(s, reason)
   local kept, former = base .. 'k:' .. s.key, entryOf(s.key)
-  if former then drop(s.key, former) end
+  if former then forgetEnd(s.key, former) end
   redis.call('RENAME', s.at, kept)
   redis.call('PERSIST', kept)
   local id = redis.call('XADD', base .. 'outbox', '*', 'key', s.key, 'reason', reason, 'ended', text(now))
@@ -150,7 +150,7 @@ local function memberOf(s)
   return s.user and s.key .. '\\n' .. s.user or s.key
 end
 
-local function finish(s, reason)
+local function conclude(s, reason)
   local isRemembered = reason == 'logout' or reason == 'revoked' or reason == 'replaced'
   for _, id in ipairs(idsOf(s)) do
     if isRemembered then
@@ -170,7 +170,7 @@ end
 local function live(key)
   local s = load(key)
   if not s or now < idleDeadline(s) then return s end
-  finish(s, timeoutReason(s))
+  conclude(s, timeoutReason(s))
   return nil
 end
 
@@ -346,7 +346,7 @@ local function replace(user, limit)
   if surplus <= 0 then return end
   for _, key in ipairs(redis.call('ZRANGE', of, 0, surplus - 1)) do
     local s = ofUser(user, key)
-    if s then finish(s, 'replaced') end
+    if s then conclude(s, 'replaced') end
   end
 end
 
@@ -464,7 +464,7 @@ end
 function ops.endOne(key, reason, asOf)
   local s = live(key)
   if not s or not isAsOf(s, asOf) then return 0 end
-  finish(s, reason)
+  conclude(s, reason)
   return 1
 end
 
@@ -513,7 +513,7 @@ function ops.endAll(user, reason, most, mark, except)
   for _, key in ipairs(keys) do
     local s = key ~= except and ofUser(user, key)
     if s then
-      finish(s, reason)
+      conclude(s, reason)
       count = count + 1
     end
   end
@@ -525,7 +525,7 @@ function ops.endEveryone(reason, most, mark)
   for _, key in ipairs(keys) do
     local s, isCorrupt = attempt(live, key)
     if s then
-      finish(s, reason)
+      conclude(s, reason)
       count = count + 1
     elseif not isCorrupt then
       redis.call('ZREM', base .. 'sessions', key)
@@ -546,7 +546,7 @@ local function sweep()
     if s and now < idleDeadline(s) then
       schedule(s)
     elseif s then
-      finish(s, timeoutReason(s))
+      conclude(s, timeoutReason(s))
     elseif user and not isCorrupt then
       redis.call('ZREM', base .. 'of:' .. user, key)
     end
@@ -628,7 +628,7 @@ end
 function ops.settleEnd(key, outcome, retryIn)
   local id, later = entryOf(key), base .. 'later'
   if not id or redis.call('ZSCORE', later, id) == 'inf' then return end
-  if outcome == 'told' then return drop(key, id) end
+  if outcome == 'told' then return forgetEnd(key, id) end
   redis.call('ZADD', later, 'XX', outcome == 'parked' and 'inf' or text(now + tonumber(retryIn)), id)
 end
 

@@ -30,7 +30,7 @@ import {
 } from './redis-connection.ts';
 import {RedisEviction} from './redis-eviction.ts';
 import {isAfter, RedisEnds} from './redis-ends.ts';
-import {componentOf, encode, endOf, foundOf, recordOf, type Reply} from './redis-record.ts';
+import {componentOf, encodeName, endOf, foundOf, recordOf, type Reply} from './redis-record.ts';
 import {scripts} from './redis-script.ts';
 
 export type {RedisClient};
@@ -73,7 +73,7 @@ const optionKinds: kinds.Kinds<RedisStoreOptions> = {
 const defaults = {url: 'redis://127.0.0.1:6379', prefix: 'espalier', timeout: 1500};
 
 /** How often it is looked for sessions past their deadline, and for ends to tell of. */
-const rest = 500;
+const lookEvery = 500;
 
 /**
  * Sessions in Redis 7, Valkey 7.2, or later: shared by any number of processes, and there as long as Redis keeps them. Each call is one
@@ -119,7 +119,7 @@ export class RedisStore implements SessionStore {
 
   async write(key: string, name: string, expected: number, text: string | undefined, asOf?: number): Promise<Written> {
     const content = text === undefined ? [] : [text];
-    const answer = await this.#call('write', key, encode(name), String(expected), textOf(asOf), ...content);
+    const answer = await this.#call('write', key, encodeName(name), String(expected), textOf(asOf), ...content);
     const [state, value] = answer as readonly string[];
     if (state === 'gone' || state === 'superseded') return {state};
     if (state === 'written') return {state, revision: Number(value)};
@@ -143,8 +143,11 @@ export class RedisStore implements SessionStore {
   }
 
   async list(user: string, {most, components, after = ''}: ListPage): Promise<ListedPage> {
-    const names = components.map(encode);
-    const [next, page] = (await this.#call('list', encode(user), String(most), after, ...names)) as [string, Reply[]];
+    const names = components.map(encodeName);
+    const [next, page] = (await this.#call('list', encodeName(user), String(most), after, ...names)) as [
+      string,
+      Reply[],
+    ];
     const records = page.map(record => unlessCorrupt(() => recordOf(record))).filter(record => record !== undefined);
     return {records, next: next || undefined};
   }
@@ -155,7 +158,7 @@ export class RedisStore implements SessionStore {
     {most, after = '', except}: EndPage & {readonly except?: string},
   ): Promise<EndedPage> {
     const spared = except === undefined ? [] : [except];
-    return endedOf(await this.#call('endAll', encode(user), reason, String(most), after, ...spared));
+    return endedOf(await this.#call('endAll', encodeName(user), reason, String(most), after, ...spared));
   }
 
   async endEveryone(reason: EndReason, {most, after = ''}: EndPage): Promise<EndedPage> {
@@ -205,7 +208,7 @@ export class RedisStore implements SessionStore {
   }
 
   #tickLater(): () => void {
-    return (this.#clock ?? systemClock).after(rest, () => void this.#tick());
+    return (this.#clock ?? systemClock).after(lookEvery, () => void this.#tick());
   }
 
   async #tick(): Promise<void> {
@@ -235,7 +238,7 @@ function sessionOf(reply: Reply): SessionRecord | undefined {
 }
 
 function signInOf({user, limit, lifetime}: SignIn): string[] {
-  const signIn = [encode(user), Number.isFinite(limit) ? String(limit) : ''];
+  const signIn = [encodeName(user), Number.isFinite(limit) ? String(limit) : ''];
   if (!lifetime) return signIn;
   const {idleTimeout, absoluteTimeout, isRemembered} = lifetime;
   return [...signIn, String(idleTimeout), String(absoluteTimeout), isRemembered ? '1' : '0'];

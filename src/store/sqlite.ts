@@ -186,7 +186,7 @@ export class SqliteStore implements SessionStore {
       const now = this.#now();
       const session = this.#live(key, now);
       if (!session || !isAsOf(session, asOf)) return false;
-      return this.#drop(session, reason, now);
+      return this.#conclude(session, reason, now);
     });
   }
 
@@ -296,7 +296,7 @@ export class SqliteStore implements SessionStore {
   #live(key: string, now: number): SqliteSession | undefined {
     const session = this.#byKey(key);
     if (!session || now < idleDeadline(session)) return session;
-    this.#drop(session, timeoutReason(session), now);
+    this.#conclude(session, timeoutReason(session), now);
     return undefined;
   }
 
@@ -375,12 +375,12 @@ export class SqliteStore implements SessionStore {
   #endLive(page: readonly Placed[], reason: EndReason, now: number): number {
     const end = ({key}: Placed) => {
       const session = this.#live(key, now);
-      return session !== undefined && this.#drop(session, reason, now);
+      return session !== undefined && this.#conclude(session, reason, now);
     };
     return page.filter(placed => unlessCorrupt(() => end(placed))).length;
   }
 
-  #drop(session: SqliteSession, reason: EndReason, now: number): boolean {
+  #conclude(session: SqliteSession, reason: EndReason, now: number): boolean {
     const kept = this.#outbox.isKept(now) ? this.#record(session, now) : undefined;
     if (leavesFormerIds(reason)) this.#ids.leave(session, now);
     // First, since it makes the room that the others need.

@@ -145,7 +145,7 @@ export class EndDelivery {
     const outcome = await this.#tellAll(end);
     // Said later, it would outdo what is said now.
     await left();
-    if ((await this.#settle(end.key, outcome)) && outcome === 'told') this.#told.delete(end.key);
+    if ((await this.#conclude(end.key, outcome)) && outcome === 'told') this.#told.delete(end.key);
   }
 
   async #tellAll(end: EndedSession): Promise<EndOutcome> {
@@ -220,7 +220,7 @@ export class EndDelivery {
   }
 
   /** Gives whether it could be noted. */
-  async #settle(key: string, outcome: EndOutcome): Promise<boolean> {
+  async #conclude(key: string, outcome: EndOutcome): Promise<boolean> {
     try {
       await this.#store.settleEnd(key, outcome);
       return true;

@@ -262,5 +262,5 @@ export function isLive(found: SessionRecord | FormerId | undefined): found is Se
   return found !== undefined && !('isFormer' in found);
 }
 
-/** The token a `SessionStore` is bound to. */
+/** What a container finds a `SessionStore` by. */
 export const SessionStore = serviceToken<SessionStore>('SessionStore');

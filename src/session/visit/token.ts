@@ -5,7 +5,7 @@ import {EspalierError} from '../../errors.ts';
 /** Makes the secret that a session's cookie carries: 43 characters of base64url, 256 random bits. */
 export type TokenSource = () => string;
 
-/** The token a `TokenSource` is bound to. */
+/** What a container finds a `TokenSource` by. */
 export const TokenSource = serviceToken<TokenSource>('TokenSource');
 
 const size = 32;

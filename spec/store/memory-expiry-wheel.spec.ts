@@ -1,7 +1,7 @@
 import test from 'ava';
 import type {Clock} from 'espalier';
 import {TestClock} from 'espalier/testing';
-import {ExpiryWheel} from '../../src/store/expiry-wheel.ts';
+import {ExpiryWheel} from '../../src/store/memory-expiry-wheel.ts';
 
 /** A wheel of entries that carry their own deadline, how often it was asked for, and those that have expired. */
 function wheel() {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {formerIdsFor} from '../../src/session/store/contract.ts';
-import {FormerIds} from '../../src/store/former-ids.ts';
+import {FormerIds} from '../../src/store/memory-former-ids.ts';
 import {times} from '../session/world.ts';
 
 test('a former uid is known for five minutes after it found its session last', t => {

@@ -1,6 +1,6 @@
 import {hash} from 'node:crypto';
 import test from 'ava';
-import {SpreadMap} from '../../src/store/spread-map.ts';
+import {SpreadMap} from '../../src/store/memory-spread-map.ts';
 import {times} from '../session/world.ts';
 
 const keyOf = (i: number) => hash('sha256', String(i), 'base64url');
