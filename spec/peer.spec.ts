@@ -1,4 +1,5 @@
 import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {pathToFileURL} from 'node:url';
@@ -13,6 +14,10 @@ class Home {}
 
 test('a package that is there is the one that the application has', t => {
   t.true(new Client(createSite(Home)).jar instanceof CookieJar);
+});
+
+test('a package that the runtime brings itself, and that is no file, is the one of the runtime', t => {
+  t.is(peer('node:fs', 'espalier/store/other'), createRequire(import.meta.url)('node:fs'));
 });
 
 test('a package that is not there is told with the command that installs it', t => {

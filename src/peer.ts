@@ -12,7 +12,9 @@ const load = createRequire(import.meta.url);
  */
 export function peer(name: string, user: string, flag = ''): unknown {
   // What an `import` of the application's gives, too: some packages are there twice, for `require` and for `import`.
-  return load(fileURLToPath(placeOf(name, user, flag)));
+  const place = placeOf(name, user, flag);
+  // A runtime may bring one that is no file, as Bun does `ws`.
+  return load(place.startsWith('file:') ? fileURLToPath(place) : name);
 }
 
 function placeOf(name: string, user: string, flag: string): string {

@@ -1,0 +1,4 @@
+import {serve} from 'espalier';
+import {Home} from './site.ts';
+
+await serve(Home, {sessions: {insecure: true}});
