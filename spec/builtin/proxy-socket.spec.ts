@@ -1,6 +1,6 @@
 import {once} from 'node:events';
 import {mkdtempSync, rmSync} from 'node:fs';
-import {createServer, type IncomingMessage, type Server} from 'node:http';
+import {createServer, type IncomingMessage} from 'node:http';
 import {createServer as createSecureServer} from 'node:https';
 import {connect, createServer as createRawServer, type AddressInfo, type Socket as NetSocket} from 'node:net';
 import {tmpdir} from 'node:os';
@@ -69,7 +69,7 @@ for (const over of ['plain HTTP', 'TLS', 'another server', 'a test without a por
       t.is(await socket.next(), 'hello');
       t.is((await socket.close(1000)).code, 1000);
     } else {
-      const url = over === 'another server' ? await outer(t, site) : await own(t, site, over === 'TLS');
+      const url = over === 'another server' ? await outer(t, site) : await ownUrl(t, site, over === 'TLS');
       const socket = await opened(t, `${url}/old/chat?room=7`, {rejectUnauthorized: false});
       t.is(await said(socket, 'hello'), 'hello');
       t.is(await said(socket, 'ü'.repeat(100_000)), 'ü'.repeat(100_000));
@@ -82,7 +82,7 @@ for (const over of ['plain HTTP', 'TLS', 'another server', 'a test without a por
   });
 }
 
-async function own(t: ExecutionContext, site: ReturnType<typeof siteBefore>['site'], isSecure: boolean) {
+async function ownUrl(t: ExecutionContext, site: ReturnType<typeof siteBefore>['site'], isSecure: boolean) {
   return listening(t, site, isSecure ? {tls: await selfSigned()} : {});
 }
 
@@ -101,7 +101,7 @@ test('a target is reached for WebSockets by TLS where its certificate is known, 
   t.teardown(() => rmSync(folder, {recursive: true}));
   const path = join(folder, 'app.sock');
   const tls = await selfSigned();
-  const secure = await SocketTarget.begin(t, {}, undefined, createSecureServer(tls) as unknown as Server);
+  const secure = await SocketTarget.begin(t, {}, undefined, createSecureServer(tls));
   const unix = await SocketTarget.begin(t, {}, undefined, createServer(), path);
   t.truthy(unix);
   for (const [url, options] of [
@@ -152,7 +152,7 @@ test('messages that client and target have packed go through as they are', async
 
 test('a handshake has the headers that other requests to the target have, and no more of the connection than it needs', async t => {
   const target = await SocketTarget.begin(t, {handleProtocols: () => 'chat'});
-  const {site} = siteBefore(target.url, {siteOptions: {sessions: {cookie: {name: 'sid'}} as never}});
+  const {site} = siteBefore(target.url, {siteOptions: {sessions: {cookie: {name: 'sid'}}}});
   const url = await listening(t, site);
   const socket = await opened(
     t,
@@ -216,7 +216,7 @@ test('a page of another origin opens no WebSocket of a target, unless its origin
   ] as const) {
     const before = target.asked.length;
     const client = dial(t, await listening(t, siteBefore(target.url, options).site));
-    client.write(handshake(headers as Record<string, string>, '/old'));
+    client.write(handshake(headers, '/old'));
     const answer = await answerOf(client, /\r\n\r\n/);
     t.regex(answer, new RegExp(`^HTTP/1\\.1 ${status} `), JSON.stringify([options, headers]));
     t.is(target.asked.length - before, status === 101 ? 1 : 0);

@@ -30,17 +30,19 @@ test('the end of each frame is found, however its bytes come', t => {
     const found: number[] = [];
     let length = 0;
     const ends: number[] = [];
-    for (let from = 0; from < all.length; from += size) {
-      const piece = all.subarray(from, from + size);
-      for (let at = 0; at < piece.length;) {
-        const next = finder.advance(piece, at);
-        t.true(next > at);
-        length += next - at;
-        at = next;
-        if (!finder.isBetween) continue;
+    const advance = (piece: Buffer, at: number) => {
+      const next = finder.advance(piece, at);
+      t.true(next > at);
+      length += next - at;
+      if (finder.isBetween) {
         found.push(finder.opcode);
         ends.push(length);
       }
+      return next;
+    };
+    for (let from = 0; from < all.length; from += size) {
+      const piece = all.subarray(from, from + size);
+      for (let at = 0; at < piece.length;) at = advance(piece, at);
     }
     t.deepEqual(
       found,

@@ -84,7 +84,7 @@ export function siteBefore(
   }: ProxyOptions & {guards?: MiddlewareClass[]; siteOptions?: SiteOptions} = {},
 ) {
   const Proxied = proxy(target, options);
-  for (const guard of guards) Use(guard)(Proxied);
+  for (const each of guards) Use(each)(Proxied);
   @Resource()
   @Child('old', Proxied)
   class Home {}

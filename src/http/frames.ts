@@ -40,7 +40,7 @@ export class FrameFinder {
 }
 
 /** How long the head of a frame is, as far as its first bytes tell: at least two. */
-function headLength([_, second]: readonly number[]): number {
+function headLength([, second]: readonly number[]): number {
   if (second === undefined) return 2;
   const mask = second & 0x80 ? 4 : 0;
   return 2 + lengthBytes(second) + mask;
