@@ -9,11 +9,13 @@ import {
   createSite,
   Get,
   inject,
+  Post,
   Resource,
   SessionComponent,
   SessionService,
   SessionStore,
   systemClock,
+  type Request,
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
@@ -187,3 +189,30 @@ testWithRedis(
     }
   },
 );
+
+test('the answer to a body that was read whole makes no error for whoever might still read it', async t => {
+  @Resource()
+  class Orders {
+    @Post() async take(request: Request) {
+      return request.json();
+    }
+  }
+  const site = createSite(Orders);
+  t.teardown(() => site.close());
+  const url = await site.listen({port: 0});
+  const {DOMException: Made} = globalThis;
+  let errors = 0;
+  t.teardown(() => (globalThis.DOMException = Made));
+  globalThis.DOMException = new Proxy(Made, {
+    construct(target, given) {
+      errors += 1;
+      return Reflect.construct(target, given) as object;
+    },
+  });
+  const headers = {'content-type': 'application/json'};
+  for (const body of ['{"n":1}', JSON.stringify({text: 'x'.repeat(200_000)})]) {
+    const answer = await fetch(url, {method: 'POST', headers, body});
+    t.is(await answer.text(), body);
+  }
+  t.is(errors, 0);
+});

@@ -90,10 +90,10 @@ export class Arrival implements AsyncIterableIterator<Buffer<ArrayBuffer>> {
     this.#end(undefined);
   }
 
-  /** Throw away what is still to come. A reader that has not had the whole of it fails with this, now or when it asks for more. */
-  cut(failure: Error): void {
+  /** Throw away what is still to come. A reader that has not had the whole of it fails with what this makes, now or when it asks for more. */
+  cut(failure: () => Error): void {
     if (this.#isOver) return;
-    if (!this.#message.readableEnded || this.#message.aborted) this.#failure = failure;
+    if (!this.#message.readableEnded || this.#message.aborted) this.#failure = failure();
     this.stop();
     hush(this.#message);
     this.#message.resume();

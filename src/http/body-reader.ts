@@ -72,7 +72,7 @@ export class BodyReader {
    */
   release(): void {
     this.#isReleased = true;
-    this.#arrival?.cut(answered());
+    this.#arrival?.cut(answered);
   }
 
   // An iterator for all of it would cost a small body a tenth of its time.
