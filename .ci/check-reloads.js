@@ -17,6 +17,7 @@ import {get} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {text as textOf} from 'node:stream/consumers';
+import {setTimeout} from 'node:timers/promises';
 
 const [times = '1000', ...wanted] = process.argv.slice(2);
 const count = Number(times);
@@ -86,12 +87,12 @@ class Visitors {
   seen = '';
   #isOver = false;
   #last = 0;
+  #failure;
   #all;
 
   constructor(url, cookie) {
     this.#all = Promise.all(Array.from({length: 3}, () => this.#ask(url, {cookie})));
-    this.failed = new Promise((_, reject) => void this.#all.catch(reject));
-    this.failed.catch(() => undefined);
+    this.#all.catch(error => (this.#failure = error));
   }
 
   async #ask(url, headers) {
@@ -108,7 +109,10 @@ class Visitors {
   }
 
   async see(word) {
-    while (this.seen !== word) await Promise.race([new Promise(setImmediate), this.failed]);
+    while (this.seen !== word) {
+      if (this.#failure) throw this.#failure;
+      await setTimeout(5);
+    }
   }
 
   end() {
