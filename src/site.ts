@@ -324,8 +324,8 @@ export class Site {
   readonly #deadline: TimeLimit | undefined;
   readonly #overload: OutageLog;
   #answering = 0;
-  /** Of those that are answered the ones that are no refusal for want of room. */
-  readonly #admitted = new Set<Request>();
+  /** Those of them that are refused for want of room. */
+  readonly #refused = new Set<Request>();
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -469,7 +469,7 @@ export class Site {
     const finish = () => this.#finish(request, response, send);
     const fail = (error: unknown) => proceed(this.#fail(error, request, response), finish);
     try {
-      this.#admit(request);
+      this.#refuseWhenBusy(request);
       const responded = this.#responder.respond(request, response);
       if (isPromised(responded)) {
         const giveUp = (error: unknown) => this.#giveUp(error, responded, request, response, send);
@@ -510,12 +510,12 @@ export class Site {
     }
   }
 
-  #admit(request: Request): void {
+  #refuseWhenBusy(request: Request): void {
     const {maxRequests} = this.#parts;
-    if (this.#admitted.size < maxRequests) {
-      this.#admitted.add(request);
+    if (this.#answering - this.#refused.size <= maxRequests) {
       return this.#overload.recover('The site takes all requests again.');
     }
+    this.#refused.add(request);
     const error = new EspalierError('SITE_BUSY', 'The site has too much to do. Come back in a moment.', {
       status: 503,
       headers: {'Retry-After': '1'},
@@ -572,7 +572,7 @@ export class Site {
       error => this.#fail(error, request, response),
     );
     void proceed(settled, () => {
-      this.#admitted.delete(request);
+      this.#refused.delete(request);
       this.#answering -= 1;
       if (this.#answering === 0) this.#onIdle?.();
       if (response.conversation) response.conversation.afterEnd(() => request.leave());
