@@ -174,10 +174,6 @@ function bagOf(decorator: string, {metadata: bag}: StandardContext): object {
   throw new EspalierError('DECORATOR_MISPLACED', `${decorator} was given no metadata by the compiler. ${wayOut}`);
 }
 
-function misplacedBare(message: string): Error {
-  return asOneLine(new EspalierError('DECORATOR_MISPLACED', message));
-}
-
 function misplaced(decorator: string, place: string): EspalierError {
   return new EspalierError('DECORATOR_MISPLACED', `${decorator} stands on ${place}.`);
 }
@@ -197,5 +193,6 @@ export function refuseBareCall(written: string, [target, context]: readonly unkn
       ? `${ownerOf(target as object)}.${String(context)}`
       : nameOf(target as Function);
   // The program can't go on: what a bare decorator gives would stand in the place of the class.
-  throw misplacedBare(`${decorator} on ${place} has no parentheses. Write ${written}.`);
+  const message = `${decorator} on ${place} has no parentheses. Write ${written}.`;
+  throw asOneLine(new EspalierError('DECORATOR_MISPLACED', message));
 }

@@ -38,29 +38,27 @@ export class BodyReader {
    * 415 for a coding that is not among these, and `BODY_TAKEN` where it is streamed.
    */
   bytes(limits: ReadingLimits): Promise<Buffer<ArrayBuffer>> {
-    if (this.#isTaken) return Promise.reject(taken('The body is read as a stream already'));
+    if (this.#isTaken) return Promise.reject(streamed());
     return (this.#bytes ??= this.#gather(limits));
   }
 
   /** The whole body, where somebody has asked for it. Throws `BODY_TAKEN` where it is streamed. */
   get whole(): WholeBody | undefined {
-    if (this.#isTaken) throw taken('The body is read as a stream already');
+    if (this.#isTaken) throw streamed();
     return this.#bytes && {bytes: this.#bytes, isUnpacked: this.#isUnpacked};
   }
 
   /** The body as it comes. Throws, now or while it is read, what `bytes` does, and `BODY_TAKEN` for a second reader. */
   stream(limits: ReadingLimits): AsyncIterableIterator<Buffer<ArrayBuffer>> {
     if (this.#bytes) throw taken('The body has been read as a whole already');
-    if (this.#isTaken) throw taken('The body is read as a stream already');
-    this.#isTaken = true;
+    this.#take();
     return piecesOf(this.#open(limits));
   }
 
   /** The body to hand on: as it comes, packed as it is and however long; what has been read of it as a whole, where somebody has. */
   handOn(): AsyncIterableIterator<Buffer<ArrayBuffer>> {
     if (this.#bytes) return piecesOfWhole(this.#bytes);
-    if (this.#isTaken) throw taken('The body is read as a stream already');
-    this.#isTaken = true;
+    this.#take();
     const opened = this.#begin(Infinity, undefined);
     // Node has checked it, where there is a connection; what is handed on has a framing of its own.
     return piecesOf(opened && {...opened, length: undefined});
@@ -73,6 +71,11 @@ export class BodyReader {
   release(): void {
     this.#isReleased = true;
     this.#arrival?.cut(answered);
+  }
+
+  #take(): void {
+    if (this.#isTaken) throw streamed();
+    this.#isTaken = true;
   }
 
   // An iterator for all of it would cost a small body a tenth of its time.
@@ -168,6 +171,10 @@ function answered(): DOMException {
 
 function tooLarge(limit: number): Error {
   return createError(413, `The body is larger than ${limit} bytes.`, {limit});
+}
+
+function streamed(): EspalierError {
+  return taken('The body is read as a stream already');
 }
 
 function taken(what: string): EspalierError {

@@ -22,8 +22,6 @@ export class Response {
   body: Body | undefined;
   /** @internal What this answers, in a site. */
   request: Request | undefined;
-  /** @internal Aborted when nobody waits for this any more. Default: that of the request. */
-  signal: AbortSignal | undefined;
   /** @internal Whether the answer is compared with the conditions of the request before it goes out. */
   isConditional = false;
   /** @internal What the connection goes over to: then the answer is a 101. */
@@ -34,6 +32,7 @@ export class Response {
   giver = 'The site';
   /** @internal Called when no more of a streamed body will be read. */
   onStreamEnd: (() => void) | undefined;
+  #signal: AbortSignal | undefined;
   #status: number | undefined;
   // Name, value, name, value, …: the shape that Node writes fastest.
   readonly #headers: string[] = [];
@@ -49,6 +48,15 @@ export class Response {
       throw new RangeError(`A response can't have the status ${status}: it must be a whole number from 200 to 599.`);
     }
     this.#status = status;
+  }
+
+  /** @internal Aborted when nobody waits for this any more: that of the request, unless it was given another. */
+  get signal(): AbortSignal | undefined {
+    return this.#signal ?? this.request?.signal;
+  }
+
+  set signal(signal: AbortSignal | undefined) {
+    this.#signal = signal;
   }
 
   /** @internal How many things are set. It tells whether a handler has set any. */

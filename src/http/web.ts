@@ -46,7 +46,7 @@ export function toWebResponse(response: Response): globalThis.Response {
   return new globalThis.Response(webBody(response), {status: response.status, headers});
 }
 
-function webBody({sentBody: body, request, signal = request?.signal}: Response): BodyInit | null {
+function webBody({sentBody: body, request, signal}: Response): BodyInit | null {
   if (body === undefined) return null;
   if (typeof body === 'string' || body instanceof Uint8Array) return body as BodyInit;
   const leave = () => stream.stop(false);

@@ -20,11 +20,11 @@ export function render(result: unknown, request: Request, response: Response): A
   if (result instanceof Conversation) return void (response.conversation = result);
   if (result instanceof Html) return fill(response, result.toString(), 'text/html; charset=utf-8');
   if (result instanceof Uint8Array) return fill(response, whole(result, method), 'application/octet-stream');
-  if (result instanceof globalThis.Response) return renderWeb(result, request, response);
-  if (result instanceof Response) return renderOther(result, request, response);
+  if (result instanceof globalThis.Response) return renderWeb(result, response);
+  if (result instanceof Response) return renderOther(result, response);
   if (result instanceof Answer) return renderAnswer(result, request, response);
   // Before plain objects: an object literal can be an async iterable.
-  if (isAsyncIterable(result)) return renderStream(result, request, response);
+  if (isAsyncIterable(result)) return renderStream(result, response);
   if (isPlain(result)) return fill(response, toJson(result, method), 'application/json');
   throw unsupported(method, describe(result));
 }
@@ -34,26 +34,26 @@ function fill(response: Response, body: Body, type: string): void {
   response.defaultType(type);
 }
 
-async function renderWeb(web: globalThis.Response, request: Request, response: Response): Promise<void> {
+async function renderWeb(web: globalThis.Response, response: Response): Promise<void> {
   const method = response.giver;
   if (web.type === 'error') throw unsupported(method, 'a Response that stands for a network error');
   if (web.body && isSpent(web)) throw unsupported(method, 'a Response that has been sent before');
   if (web.body?.locked) throw unsupported(method, 'a Response whose body has a reader already');
   if (web.bodyUsed) throw unsupported(method, 'a Response whose body has been read before');
   response.status = web.status;
-  const first = web.body ? await begin(web.body as AsyncIterable<Uint8Array>, request, response) : undefined;
+  const first = web.body ? await begin(web.body as AsyncIterable<Uint8Array>, response) : undefined;
   adoptWebHeaders(web, response, first);
   if (response.body) response.defaultType('application/octet-stream');
 }
 
 /** What another site has answered. */
-function renderOther(other: Response, request: Request, response: Response): Awaitable<void> {
+function renderOther(other: Response, response: Response): Awaitable<void> {
   const method = response.giver;
   if (other === response) throw unsupported(method, 'the Response that it was given');
   if (isSpent(other)) throw unsupported(method, 'a Response that has been sent before');
   response.status = other.status;
   const {body} = other;
-  if (isAsyncIterable(body)) return proceed(begin(body, request, response), () => response.adopt(other));
+  if (isAsyncIterable(body)) return proceed(begin(body, response), () => response.adopt(other));
   response.body = body;
   return response.adopt(other);
 }
@@ -67,15 +67,15 @@ function renderAnswer(answer: Answer, request: Request, response: Response): Awa
 
 /** Open an answer. Where nobody waits for that any more, it gives back what it holds, and this throws why. */
 export function opened(answer: Answer, request: Request, response: Response): Awaitable<OpenAnswer> {
-  const signal = response.signal ?? request.signal;
+  const {signal = request.signal} = response;
   if (!signal.aborted) return answer.open(request, signal);
   answer.dismiss();
   throw signal.reason;
 }
 
-async function renderStream(source: AsyncIterable<unknown>, request: Request, response: Response): Promise<void> {
+async function renderStream(source: AsyncIterable<unknown>, response: Response): Promise<void> {
   if (isSpent(source)) throw unsupported(response.giver, 'a stream that has been read, or sent, before');
-  const first = await begin(source, request, response);
+  const first = await begin(source, response);
   response.defaultType(typeof first === 'string' ? 'text/plain; charset=utf-8' : 'application/octet-stream');
 }
 
@@ -83,13 +83,12 @@ async function renderStream(source: AsyncIterable<unknown>, request: Request, re
  * Have the stream be the body, and give its first chunk; where no body is sent, or nobody waits for it any more, it gives back what it
  * holds.
  */
-async function begin(source: AsyncIterable<unknown>, request: Request, response: Response): Promise<unknown> {
+async function begin(source: AsyncIterable<unknown>, response: Response): Promise<unknown> {
   response.body = source as Body;
   // Of what type it is, the first chunk tells; HEAD is to have it too.
   const isTyped = !response.isHead || response.header('Content-Type') !== undefined;
   if (response.sentBody === undefined && isTyped) return dismiss(source);
-  const signal = response.signal ?? request.signal;
-  const {first, chunks} = await primed(source, () => response.onStreamEnd?.(), signal);
+  const {first, chunks} = await primed(source, () => response.onStreamEnd?.(), response.signal);
   response.body = chunks;
   if (response.isHead) dismiss(chunks);
   return first;

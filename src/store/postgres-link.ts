@@ -15,7 +15,8 @@ export function soon(): number {
 const undone = new Set(['40001', '40P01']);
 const mostTries = 4;
 
-type Value = string | undefined;
+/** What a call of one of our functions gives. */
+export type Answer = string | undefined;
 
 /** The connections to one server: each question is answered within a time, or fails. None is asked again unless undone. */
 export class PostgresLink {
@@ -40,12 +41,12 @@ export class PostgresLink {
    * The one value that a statement gives, as the server writes it. Without `values`, `text` may be several statements. Fails
    * when there is no answer by the moment `until`.
    */
-  async ask(text: string, values?: readonly unknown[], until?: number): Promise<Value> {
+  async ask(text: string, values?: readonly unknown[], until?: number): Promise<Answer> {
     return (await this.askAll(text, values, until))[0];
   }
 
   /** The same, where a statement gives several rows of one value each. */
-  async askAll(text: string, values?: readonly unknown[], until = soon()): Promise<readonly Value[]> {
+  async askAll(text: string, values?: readonly unknown[], until = soon()): Promise<readonly Answer[]> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#askInTime(text, values, until);
@@ -61,7 +62,7 @@ export class PostgresLink {
     this.#pool.off('error', ignore);
   }
 
-  async #askInTime(text: string, values: readonly unknown[] | undefined, until: number): Promise<readonly Value[]> {
+  async #askInTime(text: string, values: readonly unknown[] | undefined, until: number): Promise<readonly Answer[]> {
     const remaining = until - performance.now();
     if (remaining <= 0) throw noAnswer();
     const {promise: late, reject} = Promise.withResolvers<never>();
@@ -77,7 +78,7 @@ export class PostgresLink {
     text: string,
     values: readonly unknown[] | undefined,
     late: Promise<never>,
-  ): Promise<readonly Value[]> {
+  ): Promise<readonly Answer[]> {
     for (;;) {
       const client = await this.#connections.take(late);
       const wasProven = this.#proven.has(client);
@@ -119,7 +120,7 @@ async function answerOf(
   text: string,
   values: readonly unknown[] | undefined,
   late: Promise<never>,
-): Promise<readonly Value[]> {
+): Promise<readonly Answer[]> {
   // The rejection of the query says the same; but an error that nobody listens to would end the process.
   client.on('error', ignore);
   const answering = client.query({text, ...(values && {values: [...values]}), rowMode: 'array', types: asWritten});

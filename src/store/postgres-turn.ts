@@ -1,9 +1,7 @@
 import {isOutage} from './postgres-error.ts';
 import {leftOut} from './postgres-functions.ts';
-import {soon} from './postgres-link.ts';
+import {soon, type Answer} from './postgres-link.ts';
 import {Turn} from './turn.ts';
-
-type Answer = string | undefined;
 
 /** How calls are made: one by itself, or several in one round trip and one transaction, until a moment. */
 interface Ways<T> {
@@ -19,8 +17,8 @@ interface Waiting<T> {
 }
 
 /**
- * Calls that travel together: those of one turn of the event loop, and those that come while others are on their way. One by itself
- * goes as it would without. What hinders one of them hinders it alone: it goes by itself then.
+ * Calls that travel together: those of one turn of the event loop. One by itself goes as it would without. What hinders one of them
+ * hinders it alone: it goes by itself then.
  */
 export class PostgresTurn<T> {
   readonly #ways: Ways<T>;

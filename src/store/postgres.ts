@@ -26,7 +26,7 @@ import {pg} from './postgres-driver.ts';
 import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
 import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
-import {callTimeout, PostgresLink, soon} from './postgres-link.ts';
+import {callTimeout, PostgresLink, soon, type Answer} from './postgres-link.ts';
 import {encodeName, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
 import {checkSchema, schemaSql, tableNames} from './postgres-schema.ts';
 import {PostgresTurn} from './postgres-turn.ts';
@@ -218,15 +218,11 @@ export class PostgresStore implements SessionStore {
     this.#link.close();
   }
 
-  #call(name: string, ...values: readonly unknown[]): Promise<string | undefined> {
+  #call(name: string, ...values: readonly unknown[]): Promise<Answer> {
     return this.#callUntil(undefined, name, ...values);
   }
 
-  async #callUntil(
-    until: number | undefined,
-    name: string,
-    ...values: readonly unknown[]
-  ): Promise<string | undefined> {
+  async #callUntil(until: number | undefined, name: string, ...values: readonly unknown[]): Promise<Answer> {
     return (await this.#callAll(until, name, ...values))[0];
   }
 
@@ -340,8 +336,6 @@ export class PostgresStore implements SessionStore {
   }
 }
 
-type Answer = string | undefined;
-
 interface Find {
   readonly uid: string;
   readonly isSeen: boolean;
@@ -391,11 +385,11 @@ function state(schema: string): string {
     FROM "${schema}".state FOR KEY SHARE`;
 }
 
-function found(answer: string | undefined): SessionRecord | FormerId | undefined {
+function found(answer: Answer): SessionRecord | FormerId | undefined {
   return answer === undefined ? undefined : toFound(answer);
 }
 
-function read(answer: string | undefined): SessionRecord | undefined {
+function read(answer: Answer): SessionRecord | undefined {
   return answer === undefined ? undefined : toRecord(answer);
 }
 
