@@ -981,7 +981,7 @@ test.serial(
       'Shop by the host shop.example',
     ]);
     t.deepEqual(await explained('/a'), [
-      'By the classes alone this would be a 200: a method with @Child gave nothing, or middleware or the handler has decided.',
+      'The classes alone lead to a 200, but a method with @Child gave nothing, or middleware or the handler answered otherwise.',
       'Shop by the host shop.example',
     ]);
   },

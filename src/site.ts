@@ -608,7 +608,7 @@ export class Site {
 
 /** Why an answer is not the one that the classes alone tell of. */
 function decidedOnTheWay(status: number): string {
-  return `By the classes alone this would be a ${status}: a method with @Child gave nothing, or middleware or the handler has decided.`;
+  return `The classes alone lead to a ${status}, but a method with @Child gave nothing, or middleware or the handler answered otherwise.`;
 }
 
 function responseTo(request: Request): Response {

@@ -590,7 +590,7 @@ test('an operation of one of several hosts has the server of that host, beside t
   t.is(own!['get']!.servers, undefined);
   t.deepEqual(document.paths['/by-host/both']!['get']!.tags, ['First']);
   t.deepEqual(warnings, [
-    'OpenAPI: GET /by-host/both is there for shop.test and for admin.test. One document has one of them; openApi({host: "admin.test"}) describes that of the other host.',
+    'OpenAPI: GET /by-host/both is declared for shop.test and for admin.test. A document has room for one, so this one has the first. openApi({host: "admin.test"}) describes the other.',
   ]);
 });
 

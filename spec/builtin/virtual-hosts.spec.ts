@@ -172,7 +172,7 @@ test('what is put on a class that stands by hosts is refused when the site is bu
   t.throws(() => createSite(WithChild), {
     code: 'CHILD_UNREACHABLE',
     message:
-      'WithChild has a child "below", but no request can reach it: what stands for the host answers in its place. Put it on the classes that are given to virtualHosts(). [CHILD_UNREACHABLE]',
+      'WithChild has a child "below", but no request can reach it: the classes that virtualHosts() was given answer instead. Put it on them. [CHILD_UNREACHABLE]',
   });
   @Resource()
   class Answering extends virtualHosts(hosts) {

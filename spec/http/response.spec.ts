@@ -456,7 +456,7 @@ test('negotiate() refuses what is no function, also where another is chosen', t 
   const answers = {json: () => 7, html: '<p>8</p>'} as unknown as {json: () => unknown};
   t.throws(() => new Response().negotiate(answers), {
     code: 'OPTION_INVALID',
-    message: /^negotiate\(\): what stands for "html" is a string\. Give a function, .*: \{"html": \(\) => …\}\./,
+    message: /^negotiate\(\): the value of "html" is a string\. It must be a function, .*: \{"html": \(\) => …\}\./,
   });
 });
 

@@ -221,8 +221,8 @@ class Writing {
       return;
     }
     const both = [this.#hostOf.get(known), host].map(each => each ?? 'any').join(' and for ');
-    const wayOut = `One document has one of them; openApi({host: ${JSON.stringify(host)}}) describes that of the other host.`;
-    this.#warnings.push(`OpenAPI: ${verb} ${path} is there for ${both}. ${wayOut}`);
+    const wayOut = `A document has room for one, so this one has the first. openApi({host: ${JSON.stringify(host)}}) describes the other.`;
+    this.#warnings.push(`OpenAPI: ${verb} ${path} is declared for ${both}. ${wayOut}`);
   }
 
   #operation(handler: HandlerView, resource: ResourceView, names: readonly string[], way: Way): OpenApiOperation {

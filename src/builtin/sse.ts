@@ -104,7 +104,10 @@ class Events extends Answer {
 
 function spent(): EspalierError {
   const wayOut = 'Give sse() a function that makes one for each visitor.';
-  return new EspalierError('RESULT_UNSUPPORTED', `The source of sse() gives its events once, and has. ${wayOut}`);
+  return new EspalierError(
+    'RESULT_UNSUPPORTED',
+    `The source of sse() gives its events only once, and another visitor had them. ${wayOut}`,
+  );
 }
 
 async function* none(): AsyncGenerator<never, void> {

@@ -334,8 +334,8 @@ function typeNamed(name: string): string {
 
 function refuseUncallable(name: string, answer: unknown): void {
   if (typeof answer === 'function') return;
-  const wayOut = `Give a function, which is called where that is chosen: {${JSON.stringify(name)}: () => …}.`;
-  throw optionInvalid(`negotiate(): what stands for "${name}" is ${describe(answer)}. ${wayOut}`);
+  const wayOut = `It must be a function, which is called when that type is chosen: {${JSON.stringify(name)}: () => …}.`;
+  throw optionInvalid(`negotiate(): the value of "${name}" is ${describe(answer)}. ${wayOut}`);
 }
 
 /** Whether what is said by a header of this name stands beside what was said before. */

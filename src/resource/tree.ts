@@ -374,8 +374,7 @@ function refuseUnreached(resource: ResourceClass, {options, children, handlers, 
   };
   const [child] = children.values();
   const [method] = [...handlers.values(), ...(socket ? [socket] : [])];
-  const isInPlace =
-    'what stands for the host answers in its place. Put it on the classes that are given to virtualHosts().';
+  const isInPlace = 'the classes that virtualHosts() was given answer instead. Put it on them.';
   if (hosts.size > 0 && child) refuse(`a child ${writtenAs(child)}`, isInPlace);
   if (hosts.size > 0 && method) refuse(`the method ${String(method.name)}() that answers`, isInPlace);
   const lost = options?.leaf ? childOnLeaf(resource) : undefined;
