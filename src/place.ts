@@ -16,7 +16,13 @@ export class Place {
   }
 }
 
-const compiled = fileURLToPath(new URL('.', import.meta.url));
+/**
+ * Where the modules of this package are. A module is found from here, never from beside another one: the build of a release puts
+ * several into one file, which is here.
+ */
+export const ownFolder = new URL('.', import.meta.url);
+
+const compiled = fileURLToPath(ownFolder);
 
 /** The folders of this package in a stack: with source maps it tells of the sources, which are packed beside what was compiled. */
 export const ownFolders = [compiled, compiled.replace(`${sep}dist${sep}src${sep}`, `${sep}src${sep}`)] as const;

@@ -1,7 +1,7 @@
-import {STATUS_CODES} from 'node:http';
 import {Readable} from 'node:stream';
 import type {StandardSchemaV1} from '@standard-schema/spec';
 import {bodyTypes} from '../http/body.ts';
+import {STATUS_CODES} from '../http/node-http.ts';
 import {isPromised} from '../awaitable.ts';
 import {segmentOf} from '../http/path.ts';
 import type {ResourceClass, Verb} from '../resource/declarations.ts';

@@ -2,6 +2,7 @@ import {readFileSync} from 'node:fs';
 import {relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {inspect} from 'node:util';
+import {ownFolder} from '../place.ts';
 
 /** Why a program does not run, and where. It can go to another process. */
 export interface Failure {
@@ -96,7 +97,7 @@ function pathOf(file: string): string {
   return file.startsWith('file:') ? fileURLToPath(file) : file;
 }
 
-const ours = fileURLToPath(new URL('../', import.meta.url));
+const ours = fileURLToPath(ownFolder);
 
 function isPrograms(file: string): boolean {
   const path = pathOf(file);

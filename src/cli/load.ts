@@ -4,7 +4,7 @@ import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {setCommandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
-import {Place} from '../place.ts';
+import {ownFolder, Place} from '../place.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import type {ServeOptions} from '../serve.ts';
 import {engines} from './transform.ts';
@@ -46,7 +46,7 @@ export function loaderFor(file: string): Loader {
   for (const engine of Object.keys(engines)) {
     const place = installed(engine, file);
     if (place === undefined || !canTransform(engine, file)) continue;
-    const module = new URL('hooks.js', import.meta.url);
+    const module = new URL('cli/hooks.js', ownFolder);
     module.search = new URLSearchParams({engine, place}).toString();
     return {module: module.href, env: {}};
   }

@@ -2,12 +2,13 @@
 import {existsSync, readFileSync, statSync} from 'node:fs';
 import {styleText} from 'node:util';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
+import {ownFolder} from '../place.ts';
 import type {DevOptions} from './dev.ts';
 import {isFile} from './load.ts';
 import {finish} from './output.ts';
 import type {ServingOptions} from './serve.ts';
 
-const {version} = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+const {version} = JSON.parse(readFileSync(new URL('../../package.json', ownFolder), 'utf8')) as {
   version: string;
 };
 

@@ -1,10 +1,11 @@
 // What runs in a process of its own: `program.js PATH`. It gets everything ready, and waits until it is to start.
 import {createRequire} from 'node:module';
-import {pathToFileURL} from 'node:url';
+import {fileURLToPath, pathToFileURL} from 'node:url';
 import {accessLog} from '../builtin/access-log.ts';
 import {setCommandLine} from '../command-line.ts';
 import type {Request} from '../http/request.ts';
 import type {Response} from '../http/response.ts';
+import {ownFolder} from '../place.ts';
 import type {ResourceClass} from '../resource/declarations.ts';
 import type {Middleware, MiddlewareClass, Next} from '../resource/middleware.ts';
 import type {Site} from '../site.ts';
@@ -55,7 +56,7 @@ function placeOfPackage(path: string): string {
   try {
     return createRequire(order.isFolder ? `${path}/` : path).resolve('espalier');
   } catch {
-    return createRequire(import.meta.url).resolve('../index.js');
+    return fileURLToPath(new URL('index.js', ownFolder));
   }
 }
 

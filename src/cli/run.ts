@@ -1,6 +1,7 @@
 import {fork, type ChildProcess} from 'node:child_process';
 import type {Socket} from 'node:net';
 import {fileURLToPath} from 'node:url';
+import {ownFolder} from '../place.ts';
 import type {EndReason} from '../session/store/contract.ts';
 import type {Failure} from './failure.ts';
 import type {Loader} from './load.ts';
@@ -65,7 +66,7 @@ export interface RunListener {
   stuck(run: Run, seconds: number): void;
 }
 
-const program = fileURLToPath(new URL('program.js', import.meta.url));
+const program = fileURLToPath(new URL('cli/program.js', ownFolder));
 const second = 1000;
 
 /** A program in a process of its own. It is there at once, and waits with all that it needs until it is to start. */

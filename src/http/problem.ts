@@ -1,8 +1,8 @@
-import {STATUS_CODES} from 'node:http';
 import createError, {type HttpError} from 'http-errors';
 import Negotiator from 'negotiator';
 import {EspalierError} from '../errors.ts';
 import {html, type Html} from './html.ts';
+import {STATUS_CODES} from './node-http.ts';
 import type {Request} from './request.ts';
 import {isAdded, Response} from './response.ts';
 

@@ -1,4 +1,3 @@
-import {validateHeaderName, validateHeaderValue} from 'node:http';
 import createError from 'http-errors';
 import Negotiator from 'negotiator';
 import {describe} from '../errors.ts';
@@ -7,6 +6,7 @@ import {refuseUnmet, timeOf} from './conditions.ts';
 import type {Conversation} from './conversation.ts';
 import {cookieKinds, setCookieText, type CookieOptions} from './cookie.ts';
 import {isSafe} from './method.ts';
+import {validateHeaderName, validateHeaderValue} from './node-http.ts';
 import type {Request} from './request.ts';
 import {dismiss} from './stream.ts';
 

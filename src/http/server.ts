@@ -1,5 +1,5 @@
 import {lookup} from 'node:dns/promises';
-import {createServer as createHttpServer, type IncomingMessage, type ServerResponse} from 'node:http';
+import type {IncomingMessage, ServerResponse} from 'node:http';
 import {
   constants,
   createSecureServer,
@@ -18,6 +18,7 @@ import {Http2Connections} from './http2-connections.ts';
 import {checkOptions, kind, optionInvalid, optionsOf, required, secret, text, type Kinds} from '../options.ts';
 import type {Line} from './conversation.ts';
 import {listenError} from './listen-error.ts';
+import {createServer as createHttpServer} from './node-http.ts';
 import type {Outgoing} from './outgoing.ts';
 import type {Message} from './request.ts';
 import type {Body, Response} from './response.ts';

@@ -1,7 +1,8 @@
 import {AsyncResource} from 'node:async_hooks';
-import {ServerResponse} from 'node:http';
+import type {ServerResponse} from 'node:http';
 import type {Duplex} from 'node:stream';
 import {closeCodes, type Conversation, type Line} from './conversation.ts';
+import * as http from './node-http.ts';
 import type {Response} from './response.ts';
 
 /** The connections that Node has let go of: those that are WebSockets, and those that have asked for it. */
@@ -93,7 +94,7 @@ function afterOthers(socket: Duplex, act: () => void): void {
 
 /** An answer over HTTP to what has come over such a connection. It is the last one there. */
 export function lastAnswer({message, socket}: Line): ServerResponse {
-  const out = new ServerResponse(message);
+  const out = new http.ServerResponse(message);
   out.shouldKeepAlive = false;
   out.assignSocket(socket as NodeSocket);
   out.once('finish', () => {

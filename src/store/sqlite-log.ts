@@ -3,6 +3,7 @@ import {closeSync, openSync, readSync} from 'node:fs';
 import type {DatabaseSync} from 'node:sqlite';
 import {Worker} from 'node:worker_threads';
 import type {Awaitable} from '../awaitable.ts';
+import {ownFolder} from '../place.ts';
 import {logOf} from './sqlite-database.ts';
 
 /** How many pages make a log long: as many as SQLite by itself lets come together. */
@@ -69,7 +70,7 @@ export class SqliteLog {
 
   #begin(): Worker | 'none' {
     try {
-      const thread = new Worker(new URL('./sqlite-log-thread.js', import.meta.url), {
+      const thread = new Worker(new URL('store/sqlite-log-thread.js', ownFolder), {
         name: 'espalier-sqlite-log',
         workerData: this.#done,
         // What the program has its own threads do and say is not for this one.
