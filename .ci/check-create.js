@@ -7,17 +7,13 @@ import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {chromium} from 'playwright-core';
+import {pack, packAsItIs} from './pack.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-create-'));
 // So that another user may run what is made, as in a container.
 chmodSync(folder, 0o755);
 const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
 const run = (command, args, options) => execFileSync(command, args, {stdio: ['ignore', 'pipe', 'inherit'], ...options});
-
-function pack(place) {
-  const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder, place]);
-  return join(folder, JSON.parse(packed)[0].filename);
-}
 
 /** A site that runs as in its image: what was built, where nothing can be written but the folder data, by nobody who could. */
 class Running {
@@ -167,8 +163,8 @@ async function checkPasskeys(site) {
 }
 
 try {
-  const espalier = pack('.');
-  run('npm', ['install', '--prefix', folder, ...quiet, pack('./create')]);
+  const espalier = pack(folder);
+  run('npm', ['install', '--prefix', folder, ...quiet, packAsItIs('./create', folder)]);
   const create = join(folder, 'node_modules/create-espalier/index.js');
   for (const [template, text] of Object.entries(expected)) {
     const site = check(template, {espalier, create});

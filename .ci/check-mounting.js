@@ -8,12 +8,13 @@ import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
+import {pack} from './pack.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-mounting-'));
 const run = (command, args, options) => execFileSync(command, args, {stdio: ['ignore', 'pipe', 'inherit'], ...options});
 
 function install() {
-  const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
+  const tarball = pack(folder);
   for (const from of ['.ci/mounting', 'examples/mounting']) cpSync(from, folder, {recursive: true});
   cpSync('examples/mounting.ts', join(folder, 'express.ts'));
   const program = readFileSync(join(folder, 'express.ts'), 'utf8');
@@ -23,7 +24,7 @@ function install() {
   setBefore('koa', 'app.use(async (context, next) => {\n  const {url', inKoaToo);
   addToShop();
   const settings = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  settings.dependencies.espalier = `file:${JSON.parse(packed)[0].filename}`;
+  settings.dependencies.espalier = `file:${tarball}`;
   writeFileSync(join(folder, 'package.json'), JSON.stringify(settings));
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {cwd: folder});
 }

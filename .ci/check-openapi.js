@@ -8,6 +8,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {Validator} from '@seriousme/openapi-schema-validator';
+import {pack} from './pack.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-openapi-'));
 const example = 'an-api-with-cors-and-openapi.js';
@@ -15,12 +16,12 @@ const run = (command, args, options) => execFileSync(command, args, {stdio: ['ig
 const runThere = (command, ...args) => run(command, args, {cwd: folder, stdio: 'inherit'});
 
 function install() {
-  const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
+  const tarball = pack(folder);
   cpSync('.ci/openapi', folder, {recursive: true});
   cpSync(join('dist/examples', example), join(folder, example));
   const quietly = ['--ignore-scripts', '--no-audit', '--no-fund'];
   runThere('npm', 'ci', ...quietly);
-  runThere('npm', 'install', '--no-save', ...quietly, `./${JSON.parse(packed)[0].filename}`);
+  runThere('npm', 'install', '--no-save', ...quietly, tarball);
 }
 
 async function holdWithoutSwaggerUi(url) {

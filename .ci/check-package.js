@@ -4,6 +4,7 @@ import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {createInterface} from 'node:readline';
+import {pack} from './pack.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-package-'));
 const run = (command, args, options) =>
@@ -65,8 +66,7 @@ async function visit(start, cwd) {
 }
 
 try {
-  const packed = output('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
-  const tarball = join(folder, JSON.parse(packed)[0].filename);
+  const tarball = pack(folder);
   run('publint', ['--strict', tarball]);
   run('attw', ['--profile', 'esm-only', tarball]);
   await getStarted(tarball);

@@ -5,6 +5,7 @@ import {execFileSync, spawnSync} from 'node:child_process';
 import {cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {pack} from './pack.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'espalier-runtimes-'));
 const run = (command, args, options) => execFileSync(command, args, {stdio: ['ignore', 'pipe', 'inherit'], ...options});
@@ -13,7 +14,7 @@ const inFolder = {cwd: folder, stdio: 'inherit'};
 /** The path of a Node of this version, which npm brings. */
 const node = version => {
   const args = ['exec', '--yes', '--package', `node@${version}`, '--', 'node', '-p', 'process.execPath'];
-  return run('npm', args, {cwd: tmpdir()}).trim();
+  return String(run('npm', args, {cwd: tmpdir()})).trim();
 };
 
 const runtimes = {
@@ -25,10 +26,10 @@ const runtimes = {
 };
 
 function install() {
-  const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
+  const tarball = pack(folder);
   cpSync('.ci/runtimes', folder, {recursive: true});
   const settings = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  settings.dependencies.espalier = `file:${JSON.parse(packed)[0].filename}`;
+  settings.dependencies.espalier = `file:${tarball}`;
   writeFileSync(join(folder, 'package.json'), JSON.stringify(settings));
   run('npm', ['install', '--no-audit', '--no-fund'], inFolder);
   run('npx', ['tsc', '-p', '.'], inFolder);

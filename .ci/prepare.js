@@ -1,7 +1,9 @@
-// What npm runs in a clone: where this is installed from git, or packed, it has to be built. After `npm ci` every command builds
-// by itself, so there it would be built twice.
+// What npm runs in a clone: where this is installed from git, or packed, it has to be built, and what is packed is bundled. After
+// `npm ci` every command builds by itself, so there it would be built twice.
 import {execSync} from 'node:child_process';
 
-if (!/^(?:ci|cit|install-ci-test)$/.test(process.env.npm_command ?? '')) {
-  execSync('npm run --silent build', {stdio: 'inherit'});
-}
+const command = process.env.npm_command ?? '';
+const run = line => execSync(line, {stdio: ['ignore', 'ignore', 'inherit']});
+
+if (!/^(?:ci|cit|install-ci-test)$/.test(command)) run('npm run --silent build');
+if (/^(?:pack|publish)$/.test(command)) run('node .ci/bundle.js');

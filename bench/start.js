@@ -5,6 +5,7 @@ import {once} from 'node:events';
 import {lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {pack} from '../.ci/pack.js';
 import {median, start} from './process.js';
 import {keepResult} from './results.js';
 import {tableOf} from './table.js';
@@ -52,8 +53,7 @@ const npm = (...args) => execFileSync('npm', args, {cwd: folder, stdio: ['ignore
 /** Installs the package as a user does; gives how many packages came, and how many bytes. */
 function install() {
   writeFileSync(join(folder, 'package.json'), '{"private": true, "type": "module"}');
-  const packed = npm('pack', process.cwd(), '--ignore-scripts', '--json');
-  const tarball = join(folder, JSON.parse(packed)[0].filename);
+  const tarball = pack(folder);
   npm('install', tarball, '--no-audit', '--no-fund', '--loglevel=error');
   const {packages} = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
   return {packages: Object.keys(packages).length, ...sizes()};
