@@ -14,7 +14,7 @@ const inFolder = {cwd: folder, stdio: 'inherit'};
 /** The path of a Node of this version, which npm brings. */
 const node = version => {
   const args = ['exec', '--yes', '--package', `node@${version}`, '--', 'node', '-p', 'process.execPath'];
-  return String(run('npm', args, {cwd: tmpdir()})).trim();
+  return run('npm', args, {cwd: tmpdir(), encoding: 'utf8'}).trim();
 };
 
 const runtimes = {

@@ -11,7 +11,7 @@ const floors = [
   ['node-version.ts'],
   ['service-token.ts'],
   ['awaitable.ts', 'errors.ts', 'clock.ts', 'logger.ts', 'place.ts', 'command-line.ts'],
-  ['json.ts', 'options.ts', 'peer.ts', 'read-only.ts', 'schema.ts', 'tracing.ts', 'use.ts'],
+  ['json.ts', 'on-demand.ts', 'options.ts', 'peer.ts', 'read-only.ts', 'schema.ts', 'tracing.ts', 'use.ts'],
   ['http', 'decorator.ts', 'time-limit.ts', 'outage-log.ts'],
   ['inject.ts', 'turns.ts'],
   ['container.ts'],

@@ -1,7 +1,7 @@
 import createError, {type HttpError} from 'http-errors';
-import Negotiator from 'negotiator';
 import {EspalierError} from '../errors.ts';
 import {html, type Html} from './html.ts';
+import {mediaTypeFor} from './media-type.ts';
 import {STATUS_CODES} from './node-http.ts';
 import type {Request} from './request.ts';
 import {isAdded, Response} from './response.ts';
@@ -139,7 +139,7 @@ export function problemResponse(problem: Problem, request: Request, response = n
 /** Whether a client would rather have a page than a document for programs. */
 export function prefersHtml(request: Request): boolean {
   const known = ['application/problem+json', 'application/json', 'text/html'];
-  return new Negotiator(request).mediaType(known) === 'text/html';
+  return mediaTypeFor(request, known) === 'text/html';
 }
 
 function title(status: number): string {

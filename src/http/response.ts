@@ -1,10 +1,10 @@
 import createError from 'http-errors';
-import Negotiator from 'negotiator';
 import {describe} from '../errors.ts';
 import {checkOptions, optionInvalid} from '../options.ts';
 import {refuseUnmet, timeOf} from './conditions.ts';
 import type {Conversation} from './conversation.ts';
 import {cookieKinds, setCookieText, type CookieOptions} from './cookie.ts';
+import {mediaTypeFor} from './media-type.ts';
 import {isSafe} from './method.ts';
 import {validateHeaderName, validateHeaderValue} from './node-http.ts';
 import type {Request} from './request.ts';
@@ -177,7 +177,7 @@ export class Response {
     const types = names.map(typeNamed);
     for (const [name, answer] of Object.entries(answers)) refuseUncallable(name, answer);
     this.#vary('Accept');
-    const type = new Negotiator(this.request ?? {headers: {}}).mediaType(types);
+    const type = mediaTypeFor(this.request ?? {headers: {}}, types);
     if (type === undefined) {
       throw createError(406, `This can be had as ${types.join(', ')}. The Accept of the request takes none of these.`);
     }

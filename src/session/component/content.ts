@@ -1,8 +1,11 @@
-import {DevalueError, parse, stringify} from 'devalue';
+import type * as Devalue from 'devalue';
 import {describe, EspalierError} from '../../errors.ts';
 import type {ComponentDeclaration, Fields} from './component.ts';
 import {isJson, nestLimit} from '../../json.ts';
+import {onDemand} from '../../on-demand.ts';
 import type {StoredComponent} from '../store/contract.ts';
+
+const devalue = onDemand('devalue') as () => typeof Devalue;
 
 /** What a component's text says: the fields of an instance, and the version of the class that stored them. */
 export interface ComponentContent {
@@ -45,9 +48,9 @@ export function writeContent(component: ComponentDeclaration, {version, fields}:
     if (isJson(fields)) return JSON.stringify({version, fields});
     if (nestsTooDeep(fields)) throw new RangeError();
     const buffers: Buffer[] = [];
-    return stringify([version, fields, buffers], undefined, {operations: operationsFor(buffers)});
+    return devalue().stringify([version, fields, buffers], undefined, {operations: operationsFor(buffers)});
   } catch (error) {
-    if (error instanceof DevalueError) throw unstorable(component, placeOf(error), kindOf(error));
+    if (error instanceof devalue().DevalueError) throw unstorable(component, placeOf(error), kindOf(error));
     throw unstorable(component, 'some place', error instanceof RangeError ? tooDeep : "what can't be read");
   }
 }
@@ -88,7 +91,7 @@ export function readContent(text: string): ComponentContent {
 function parsed(text: string): {readonly version?: unknown; readonly fields?: unknown} {
   try {
     // As JSON devalue's texts are lists, or a number.
-    const content = (text.startsWith('{') ? JSON.parse(text) : parse(text)) as unknown;
+    const content = (text.startsWith('{') ? JSON.parse(text) : devalue().parse(text)) as unknown;
     if (!Array.isArray(content)) return content as object;
     const [version, fields, buffers] = content as [unknown, unknown, Uint8Array[]?];
     // To 0.1.0, which does not know of them, they are bytes.
@@ -162,12 +165,12 @@ export function unstorable({name}: ComponentDeclaration, place: string, what: st
 }
 
 // The keys of a map are values.
-function placeOf({path}: DevalueError): string {
+function placeOf({path}: Devalue.DevalueError): string {
   const place = path.replace(/^\[1\]/, '').replace(/\.get\(.*$/s, '.get(…)');
   return place.slice(0, 200) || 'its top';
 }
 
-function kindOf({message, value}: DevalueError): string {
+function kindOf({message, value}: Devalue.DevalueError): string {
   if (message.includes('__proto__')) return 'a field named __proto__';
   if (message.includes('symbolic keys')) return 'a field named by a symbol';
   const isExtended = typeof value === 'object' && value !== null && isBuiltIn(value) && hasFields(value);
