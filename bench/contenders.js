@@ -6,6 +6,8 @@ import {fileURLToPath} from 'node:url';
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 
 export const bare = {name: 'bare node:http', file: here('peers/bare.js'), packages: [], ours: true};
+/** With what Espalier's own server does, so that nothing but Espalier is between the two. */
+export const together = {...bare, name: 'bare, with the same sending', env: {TOGETHER: 'yes'}};
 export const espalier = {name: 'Espalier', file: here('../dist/bench/served.js'), packages: [], ours: true};
 export const mounted = {...espalier, name: 'Espalier in a bare server', file: here('../dist/bench/mounted.js')};
 
@@ -25,7 +27,7 @@ const peers = [
 ];
 
 /** Everyone who takes part, here or elsewhere. */
-export const everyone = [bare, espalier, mounted, ...peers];
+export const everyone = [bare, together, espalier, mounted, ...peers];
 
 /** Everyone who can take part here. */
 export const contenders = everyone.filter(({python}) => !python || hasTwisted(python));

@@ -2,7 +2,7 @@
 import {writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {format} from 'prettier';
-import {bare, espalier, everyone, mounted} from './contenders.js';
+import {bare, espalier, everyone, mounted, together} from './contenders.js';
 import {readResults} from './results.js';
 import {isProgram, table, tableOf} from './table.js';
 import {workloads} from './workloads.js';
@@ -35,12 +35,16 @@ function reached(ratio, {bar, aim = Infinity}) {
   return ratio >= bar ? 'bar' : 'neither';
 }
 
-/** Espalier beside the first in each workload. */
+/** Who does the same with the same sending, or else the first. */
+const besideOurs = ({rows}) => rows.find(({name}) => name === together.name) ?? rows[0];
+
+/** Espalier beside who does the same by hand in each workload. */
 function barTable(results) {
   const measured = Object.entries(workloads).filter(([id]) => results[id]);
   const rows = measured.map(([id, workload]) => {
-    const [first] = results[id].rows;
-    const {cpu, ratio} = ours(results[id]);
+    const first = besideOurs(results[id]);
+    const {cpu, ratio: toFirst} = ours(results[id]);
+    const ratio = toFirst / first.ratio;
     const figures = [
       number(first.cpu, 1),
       number(cpu, 1),
@@ -113,7 +117,7 @@ Measured by \`npm run bench -- --write\`, which wrote this page, on ${when}: ${s
 
 How it is measured: each workload has a server process of its own for each contender, which answers for 12 seconds or more before anything is timed, and then has one core to itself while the load has the other. The contenders take turns, A B C A B C, so that what else the machine does meets all of them alike, in ${[...new Set(rounds)].join(' or ')}. A figure is the median of its rounds. The ratio is of CPU time, since load and neighbours disturb that least; a ratio is good to about a tenth${isBrief ? ', but in a run as brief as this one to a quarter' : ''}.
 
-${bare.name} is a server that does the same by hand, with nothing in between, as carefully as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). It leaves Node’s server as it is and sends each answer at once. Espalier’s own server turns on \`optimizeEmptyRequests\`, which Node 24 has, and sends the answers of one turn of the event loop together; since the load is on the same machine, that wakes it less often. ${mounted.name} is the same site with neither, as \`createServer(site.handler)\`. Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions}. What is compared in each workload, and why that is fair, is told in [bench/README.md](../bench/README.md).
+${bare.name} is a server that does the same by hand, with nothing in between, as carefully as we know how to: [bench/peers/bare.js](../bench/peers/bare.js). It leaves Node’s server as it is and sends each answer at once. Espalier’s own server turns on \`optimizeEmptyRequests\`, which Node 24 has, and sends the answers of one turn of the event loop together; since the load is on the same machine, that wakes it less often. ${together.name} is the bare server with both, and what Espalier is held to. ${mounted.name} is the same site with neither, as \`createServer(site.handler)\`. Each of the others is in a file beside it, with sessions in its own process’s memory that begin when they are first used and end 15 minutes after they were last: ${versions}. What is compared in each workload, and why that is fair, is told in [bench/README.md](../bench/README.md).
 
 ${majors.map(major => nodeSection(all[major])).join('\n\n')}
 `;

@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
-import {bare, contenders, espalier, versionsOf} from './contenders.js';
+import {bare, contenders, espalier, together, versionsOf} from './contenders.js';
 import {measureLive} from './live.js';
 import {generator} from './load.js';
 import {canPin} from './process.js';
@@ -45,7 +45,7 @@ const env = {FOLDER: folder};
 /** Who races in a workload: everyone in those that all can do, and on the later Node in one of them alone. */
 function entrants(id, {flat, isOurs, onNode}, isFirst) {
   if (flat) return [{...espalier, name: 'Espalier, flat route', path: flat}, espalier, bare];
-  if (isOurs || !(isFirst || id === 'established')) return [bare, espalier];
+  if (isOurs || !(isFirst || id === 'established')) return [bare, together, espalier];
   return contenders.filter(({python}) => !(onNode && python));
 }
 

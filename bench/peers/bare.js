@@ -59,10 +59,25 @@ function sessionOf(request, headers) {
   return session;
 }
 
+// As Espalier's own server does: the answers of one turn of the event loop go together at its end.
+const isTogether = process.env.TOGETHER === 'yes';
+let waiting = [];
+
+function end(response, body) {
+  if (!isTogether) return response.end(body);
+  if (waiting.push([response, body]) === 1) setImmediate(endAll);
+}
+
+function endAll() {
+  const all = waiting;
+  waiting = [];
+  for (const [response, body] of all) response.end(body);
+}
+
 const text = 'text/plain; charset=utf-8';
 
 function answer(response, type, body) {
-  response.writeHead(200, ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(body))]).end(body);
+  end(response.writeHead(200, ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(body))]), body);
 }
 
 function answerWithSession(request, response, bodyOf) {
@@ -70,7 +85,7 @@ function answerWithSession(request, response, bodyOf) {
   if (isEquipped) equip(request, headers);
   const body = bodyOf(sessionOf(request, headers));
   headers.push('Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', String(Buffer.byteLength(body)));
-  response.writeHead(200, headers).end(body);
+  end(response.writeHead(200, headers), body);
 }
 
 function answerJson(request, response, take) {
@@ -88,9 +103,8 @@ function answerMember(request, response) {
   if (sessionIn(request)?.user === undefined) return response.writeHead(401).end();
   const body = 'for members';
   const length = String(Buffer.byteLength(body));
-  response
-    .writeHead(200, ['Content-Type', text, 'Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', length])
-    .end(body);
+  const headers = ['Content-Type', text, 'Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', length];
+  end(response.writeHead(200, headers), body);
 }
 
 // What helmet sends.
@@ -169,7 +183,7 @@ function answerElsewhere(request, response) {
   return response.writeHead(404).end();
 }
 
-createServer((request, response) => {
+createServer(isTogether ? {optimizeEmptyRequests: true} : {}, (request, response) => {
   if (isEquipped) {
     log(request, response);
     if (isForged(request)) return response.writeHead(403).end();
