@@ -16,7 +16,7 @@ const hold = 4000;
 /** The longest that a page may take that has nothing to do with the file, in milliseconds. */
 const allowed = 20;
 
-const lifetime = {isSecure: false, idleTimeout: 600_000, absoluteTimeout: 600_000};
+const lifetime = {isSecure: false, device: undefined, idleTimeout: 600_000, absoluteTimeout: 600_000};
 
 const busy = 5;
 

@@ -15,7 +15,7 @@ import {newFile, startPostgres, startRedis} from './backends.js';
 import {at, startFloor} from './floor.js';
 
 const {SESSIONS = 4000} = process.env;
-const lifetime = {isSecure: false, idleTimeout: 900_000, absoluteTimeout: 43_200_000};
+const lifetime = {isSecure: false, device: undefined, idleTimeout: 900_000, absoluteTimeout: 43_200_000};
 const text = JSON.stringify('x'.repeat(1000));
 
 const contestants = {

@@ -8,7 +8,7 @@ import {newFile, startPostgres, startRedis} from './backends.js';
 
 const {ROUNDS = 7, CALLS = 500} = process.env;
 const text = JSON.stringify('x'.repeat(200));
-const lifetime = {isSecure: false, idleTimeout: 900_000, absoluteTimeout: 43_200_000};
+const lifetime = {isSecure: false, device: undefined, idleTimeout: 900_000, absoluteTimeout: 43_200_000};
 
 const operations = {
   find: ({store, key}) => store.find(key, true),

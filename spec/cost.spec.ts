@@ -19,7 +19,7 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
-import {around} from './session/stores.ts';
+import {around, type WholeStore} from './session/stores.ts';
 import type {RedisServer} from './store/redis-server.ts';
 import {adminOf, openStore, startServer, testAlone as testWithRedis} from './store/redis-world.ts';
 
@@ -66,7 +66,7 @@ const hook = createHook({
 });
 
 /** A listening site, what its store is asked, and a way to ask it for something many times over one connection. */
-async function open(t: ExecutionContext, storeWith = (clock: Clock): SessionStore => new MemoryStore({clock})) {
+async function open(t: ExecutionContext, storeWith = (clock: Clock): WholeStore => new MemoryStore({clock})) {
   const asked: string[] = [];
   let timers = 0;
   const clock: Clock = {

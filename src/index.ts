@@ -43,20 +43,23 @@ export type {SessionCookieOptions} from './session/visit/cookie.ts';
 export {SessionService, type SessionOptions, type SignInOptions} from './session/session-service.ts';
 export {
   SessionStore,
+  type EndCounts,
   type EndedPage,
   type EndedSession,
   type EndOutcome,
   type EndPage,
   type EndReason,
+  type EndsSince,
+  type EndStore,
   type FormerId,
   type ListedPage,
   type ListPage,
+  type LoggedEnd,
   type NewSession,
   type Renewal,
   type SignIn,
   type SessionRecord,
   type StoredComponent,
-  type StoreListener,
   type Written,
 } from './session/store/contract.ts';
 export type {EndListener} from './session/end/listeners.ts';

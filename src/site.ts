@@ -698,7 +698,7 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
 
 /** What stands for the sessions of a site that is not made: their options are taken, and there is no store. */
 function sessionsAlone({sessions}: SiteOptions): SessionService {
-  const store = {onEnd: () => () => undefined} as unknown as SessionStore;
+  const store = {} as SessionStore;
   return new SessionService({store, newToken: randomToken, clock: systemClock, logger: console}, sessions);
 }
 

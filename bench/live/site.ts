@@ -38,7 +38,7 @@ const {idleTimeout, absoluteTimeout} = sessionDefaults;
 function begin(store: MemoryStore, due: number | undefined) {
   const token = randomToken();
   const lifetime = {idleTimeout: due === undefined ? idleTimeout : due - Date.now(), absoluteTimeout};
-  store.create({uid: uidOf(token), isSecure: false, ...lifetime});
+  store.create({uid: uidOf(token), isSecure: false, device: undefined, ...lifetime});
   return `sid=${token}`;
 }
 

@@ -6,22 +6,17 @@ import type {Answer, Question} from '../../src/cli/run.ts';
 import {SessionKeeper} from '../../src/cli/session-keeper.ts';
 
 /** The way between two processes, without them: all that goes over it is a copy. */
-class Way implements Pick<Link, 'ask' | 'tell' | 'hearEnds'> {
+class Way implements Pick<Link, 'ask' | 'tell'> {
   readonly #keeper: SessionKeeper;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  #hear: (key: string, reason: never) => void = () => undefined;
   #count = 0;
 
   constructor(keeper: SessionKeeper) {
     this.#keeper = keeper;
   }
 
-  hearEnds(_store: number, listener: (key: string, reason: never) => void): void {
-    this.#hear = listener;
-  }
-
   tell(question: Question): void {
-    if (question.espalier === 'make') this.#keeper.make({tell: answer => this.#come(answer)}, question);
+    if (question.espalier === 'make') this.#keeper.make(question);
   }
 
   ask(question: Parameters<Link['ask']>[0]): Promise<unknown> {
@@ -35,7 +30,6 @@ class Way implements Pick<Link, 'ask' | 'tell' | 'hearEnds'> {
 
   #come(given: Answer): void {
     const answer = structuredClone(given);
-    if (answer.espalier === 'ended') this.#hear(answer.key, answer.reason as never);
     if (answer.espalier !== 'done') return;
     const {fault, value} = answer;
     if (fault) this.#waiting.get(answer.id)!.reject(Object.assign(new Error(fault.message), {code: fault.code}));
@@ -54,13 +48,10 @@ function held() {
     first = {keeper, clock, store: new HeldStore(new Way(keeper), 1, limits)};
     return first.store;
   };
-  return {open, dispose: () => first?.keeper.close()};
+  return {open, dispose: () => undefined};
 }
 
-// The timers are in the process that holds the sessions, which goes on.
-const timers = 'after close() nothing is told any more, and no timer is left';
-
-for (const {title, run} of storeContract(held).filter(law => law.title !== timers)) {
+for (const {title, run} of storeContract(held)) {
   test(title, async t => {
     await run();
     t.pass();
@@ -70,21 +61,7 @@ for (const {title, run} of storeContract(held).filter(law => law.title !== timer
 test('the stores of a program are apart, each by its number', async t => {
   const keeper = new SessionKeeper();
   const [one, other] = [1, 2].map(number => new HeldStore(new Way(keeper), number, limits));
-  await one!.create({uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000});
+  await one!.create({uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000, device: undefined});
   t.truthy(await one!.find('a', false));
   t.is(await other!.find('a', false), undefined);
-  keeper.close();
-});
-
-test('after close() nothing is told any more', async t => {
-  const keeper = new SessionKeeper();
-  const store = new HeldStore(new Way(keeper), 1, limits);
-  let told = 0;
-  store.onEnd(() => (told += 1));
-  for (const uid of ['a', 'b']) await store.create({uid, isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000});
-  t.true(await store.end('a', 'logout'));
-  store.close();
-  t.true(await store.end('b', 'logout'));
-  t.is(told, 1);
-  keeper.close();
 });

@@ -16,16 +16,13 @@ function run() {
   return {isThere: true, told, sockets, tell} as unknown as Run & {told: Answer[]; sockets: Socket[]};
 }
 
-const session = {uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 5000};
+const session = {uid: 'a', isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 5000};
 const call = (id: number, method: string, ...args: unknown[]) =>
   ({espalier: 'call', id, store: 1, method, args}) as const;
 
 test('the next run has the port and the sessions of the one before', async t => {
   const kept = new Kept();
-  t.teardown(() => {
-    kept.gate.closeAll();
-    kept.close();
-  });
+  t.teardown(() => kept.gate.closeAll());
   const [first, second] = [run(), run()];
   t.true(kept.answer(first, {espalier: 'open', id: 1, address: '127.0.0.1', port: 0}));
   await until(() => first.told.length === 1);

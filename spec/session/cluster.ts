@@ -7,11 +7,11 @@ import {
   type Request,
   type Response,
   type SessionOptions,
-  type SessionStore,
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {Client, TestClock} from 'espalier/testing';
 import {world} from './processes.ts';
+import type {WholeStore} from './stores.ts';
 
 /** What a page does with the service. */
 export type Act = (sessions: SessionService, response: Response, request: Request) => unknown;
@@ -21,7 +21,7 @@ interface ClusterOptions {
   readonly count?: number;
   readonly sessions?: SessionOptions;
   /** What the sites have in place of the store that they share. Default: that itself. */
-  readonly through?: (store: MemoryStore) => SessionStore;
+  readonly through?: (store: MemoryStore) => WholeStore;
   /** How many milliseconds the store's clock is ahead of the sites'. Default: 0. */
   readonly ahead?: number;
 }

@@ -18,6 +18,7 @@ import {
 } from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {Client, TestClock, type LogLine} from 'espalier/testing';
+import type {WholeStore} from './stores.ts';
 
 @SessionComponent('cart')
 export class Cart {
@@ -52,7 +53,7 @@ export async function calm(): Promise<void> {
 
 /** Processes that share one store and one time. */
 export function world(
-  makeStore: (clock: TestClock) => SessionStore = clock => new MemoryStore({clock, limit: 20_000}),
+  makeStore: (clock: TestClock) => WholeStore = clock => new MemoryStore({clock, limit: 20_000}),
   clock = new TestClock(),
 ) {
   const store = makeStore(clock);

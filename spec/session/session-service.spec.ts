@@ -24,7 +24,7 @@ import {sessionSite, visitedSite} from './world.ts';
 import {currentRequest, outsideRequest} from '../../src/http/current.ts';
 import {randomToken} from '../../src/session/visit/token.ts';
 import {cluster, cookieIn, pageOf, type Act} from './cluster.ts';
-import {around} from './stores.ts';
+import {around, type WholeStore} from './stores.ts';
 
 const minutes = 60_000;
 
@@ -378,7 +378,7 @@ const acts: Record<string, Act> = {
 /** Sites that share a store, and each call that they make of it. */
 function watchedCluster() {
   const calls: string[] = [];
-  const through = (store: SessionStore) =>
+  const through = (store: WholeStore) =>
     around(store, (call, name) => {
       calls.push(name);
       return call();

@@ -1,16 +1,19 @@
 import {setImmediate} from 'node:timers/promises';
-import type {SessionStore} from 'espalier';
+import type {EndStore, SessionStore} from 'espalier';
 
-/** A store that is asked by way of `ask`. Who listens or closes goes to it directly. */
+/** A store that keeps ends. */
+export type WholeStore = SessionStore & EndStore;
+
+/** A store that is asked by way of `ask`. Who closes it goes to it directly. */
 export function around(
-  store: SessionStore,
+  store: WholeStore,
   ask: (act: () => unknown, name: string, parameters: readonly unknown[]) => unknown,
-): SessionStore {
+): WholeStore {
   return new Proxy(store, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== 'function') return method;
-      if (name === 'onEnd' || name === 'close') return method.bind(target) as unknown;
+      if (name === 'close') return method.bind(target) as unknown;
       return (...parameters: unknown[]) =>
         ask(() => method.apply(target, parameters) as unknown, String(name), parameters);
     },
@@ -18,7 +21,7 @@ export function around(
 }
 
 /** The same store, as one behind a network: it answers after a while, by chance a longer or a shorter one. */
-export function distant(store: SessionStore, aWhile: () => Promise<unknown> = someTurns): SessionStore {
+export function distant(store: WholeStore, aWhile: () => Promise<unknown> = someTurns): WholeStore {
   return around(store, async act => {
     await aWhile();
     const answer = await act();
@@ -28,7 +31,7 @@ export function distant(store: SessionStore, aWhile: () => Promise<unknown> = so
 }
 
 /** The same store, and how often something was written to it. */
-export function counting(store: SessionStore): {store: SessionStore; writes: () => number} {
+export function counting(store: WholeStore): {store: WholeStore; writes: () => number} {
   let writes = 0;
   const counted = around(store, (act, name) => {
     if (name === 'write') writes += 1;
@@ -40,9 +43,9 @@ export function counting(store: SessionStore): {store: SessionStore; writes: () 
 type Method = (...given: never[]) => unknown;
 
 /** A store with some of its methods in other hands. */
-export function meddled(store: SessionStore, methods: Partial<Record<keyof SessionStore, Method>>): SessionStore {
+export function meddled(store: WholeStore, methods: Partial<Record<keyof WholeStore, Method>>): WholeStore {
   return new Proxy(store, {
-    get(_, name: keyof SessionStore) {
+    get(_, name: keyof WholeStore) {
       const own = store[name] as Method | undefined;
       return methods[name] ?? own?.bind(store);
     },

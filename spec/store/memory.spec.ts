@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {setFlagsFromString} from 'node:v8';
 import {runInNewContext} from 'node:vm';
 import test from 'ava';
+import {endsOf} from './ends-of.ts';
 import type {Clock, Logger} from 'espalier';
 import {storeContract, TestClock} from 'espalier/testing';
 import {MemoryStore} from 'espalier/store/memory';
@@ -21,7 +22,7 @@ async function fillSessions({heap, sessions, size}: {heap: number; sessions: num
     import {MemoryStore} from 'espalier/store/memory';
     const store = new MemoryStore({logger: {warn() {}, error() {}}});
     for (let i = 0; i < ${sessions}; i += 1) {
-      store.create({uid: String(i), isSecure: false, idleTimeout: 1e6, absoluteTimeout: 1e7});
+      store.create({uid: String(i), isSecure: false, device: undefined, idleTimeout: 1e6, absoluteTimeout: 1e7});
       store.write(String(i), 'notes', 0, Buffer.alloc(${size}, String(i)).toString());
       if (i % 100 === 0) await new Promise(setImmediate);
     }
@@ -46,16 +47,20 @@ function smallStore() {
   const warnings: string[] = [];
   const logger: Logger = {error: t => t, warn: message => warnings.push(message)};
   const store = new MemoryStore({clock, logger, limit: 3});
-  const evicted: string[] = [];
-  store.onEnd((key, reason) => reason === 'evicted' && evicted.push(key));
-  const begin = (uid: string) => store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
+  const ends = endsOf(store);
+  const evicted = () =>
+    ends()
+      .filter(end => end.endsWith(' evicted'))
+      .map(end => end.slice(0, -8));
+  const begin = (uid: string) =>
+    store.create({uid, isSecure: false, device: undefined, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
   return {clock, store, warnings, evicted, begin};
 }
 
 test('past its limit the oldest session ends, and no other', t => {
   const {store, evicted, begin} = smallStore();
   for (const uid of ['a', 'b', 'c', 'd']) begin(uid);
-  t.deepEqual(evicted, ['a']);
+  t.deepEqual(evicted(), ['a']);
   t.deepEqual(
     ['a', 'b', 'c', 'd'].map(uid => store.touch(uid) !== undefined),
     [false, true, true, true],
@@ -68,20 +73,20 @@ test('sessions that ended by themselves make room before any is evicted', t => {
   for (const uid of ['a', 'b', 'c']) begin(uid);
   store.end('b', 'logout');
   begin('d');
-  t.deepEqual(evicted, []);
+  t.deepEqual(evicted(), []);
   begin('e');
   begin('f');
-  t.deepEqual(evicted, ['a', 'c']);
+  t.deepEqual(evicted(), ['a', 'c']);
 });
 
 test('the limit holds however often all its sessions have been replaced', t => {
   const {store, evicted, begin} = smallStore();
   const uids = Array.from({length: 30}, (_, i) => String(i));
   for (const uid of uids) begin(uid);
-  t.deepEqual(evicted, uids.slice(0, 27));
+  t.deepEqual(evicted(), uids.slice(0, 27));
   for (const uid of uids.slice(27)) store.end(uid, 'logout');
   for (const uid of ['x', 'y', 'z', 'w']) begin(uid);
-  t.deepEqual(evicted.slice(27), ['x']);
+  t.deepEqual(evicted().slice(27), ['x']);
 });
 
 test('evictions are logged at the first one, and as a number for the minute after it', t => {
@@ -110,7 +115,7 @@ test('of sessions without a user the one seen least lately goes first, whenever 
   clock.advance(100_000);
   store.touch('a');
   for (const uid of ['d', 'e', 'f']) begin(uid);
-  t.deepEqual(evicted, ['b', 'c', 'a']);
+  t.deepEqual(evicted(), ['b', 'c', 'a']);
 });
 
 test('who was seen a moment ago is not evicted, although that was not worth writing down', t => {
@@ -118,7 +123,7 @@ test('who was seen a moment ago is not evicted, although that was not worth writ
   for (const uid of ['a', 'b', 'c']) begin(uid);
   store.find('a', true);
   begin('d');
-  t.deepEqual(evicted, ['b']);
+  t.deepEqual(evicted(), ['b']);
 });
 
 test('one account that signs in again and again ends its own sessions, and nobody else’s', t => {
@@ -130,11 +135,11 @@ test('one account that signs in again and again ends its own sessions, and nobod
   };
   signIn('ada', 'ada');
   for (let i = 0; i < 5; i += 1) signIn(`eve ${i}`, 'eve');
-  t.deepEqual(evicted, ['eve 0', 'eve 1', 'eve 2']);
+  t.deepEqual(evicted(), ['eve 0', 'eve 1', 'eve 2']);
   store.touch('eve 3');
   signIn('bob', 'bob');
   signIn('cleo', 'cleo');
-  t.deepEqual(evicted.slice(3), ['eve 3', 'ada'], 'where nobody has two, the one seen least lately');
+  t.deepEqual(evicted().slice(3), ['eve 3', 'ada'], 'where nobody has two, the one seen least lately');
 });
 
 test('ends that were set aside count among the bytes: the first are forgotten before any session ends, which is told once', t => {
@@ -145,7 +150,7 @@ test('ends that were set aside count among the bytes: the first are forgotten be
   t.teardown(() => store.close());
   store.keepEnds();
   const begin = (uid: string) => {
-    store.create({uid, isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000});
+    store.create({uid, isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000});
     store.write(uid, 'cart', 0, 'x'.repeat(9300));
   };
   const setAside = (uid: string) => {
@@ -169,23 +174,22 @@ test('ends that were set aside count among the bytes: the first are forgotten be
 });
 
 test('past a number of bytes sessions end, however few they are, and never the one that is written to', t => {
-  const evicted: string[] = [];
   const logger: Logger = {error: () => undefined, warn: () => undefined};
   const store = new MemoryStore({clock: new TestClock(), logger, bytes: 100_000});
-  store.onEnd((key, reason) => evicted.push(`${key} ${reason}`));
+  const evicted = endsOf(store);
   const fill = (uid: string, size: number) => {
-    store.create({uid, isSecure: false, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
+    store.create({uid, isSecure: false, device: undefined, idleTimeout: 900_000, absoluteTimeout: 9_000_000});
     return store.write(uid, 'notes', 0, 'x'.repeat(size));
   };
   for (const uid of ['a', 'b', 'c']) fill(uid, 30_000);
-  t.deepEqual(evicted, []);
+  t.deepEqual(evicted(), []);
   fill('d', 30_000);
-  t.deepEqual(evicted, ['a evicted']);
+  t.deepEqual(evicted(), ['a evicted']);
   t.is(fill('e', 200_000).state, 'written');
-  t.deepEqual(evicted.slice(1), ['b evicted', 'c evicted', 'd evicted']);
+  t.deepEqual(evicted().slice(1), ['b evicted', 'c evicted', 'd evicted']);
   store.write('e', 'notes', 1, undefined);
   for (const uid of ['f', 'g', 'h']) fill(uid, 30_000);
-  t.is(evicted.length, 4, 'what was taken out makes room');
+  t.is(evicted().length, 4, 'what was taken out makes room');
 });
 
 test('a process whose visitors fill sessions without end lives on, with the heap that it has', async t => {
@@ -195,33 +199,20 @@ test('a process whose visitors fill sessions without end lives on, with the heap
 
 test('a session past its deadline makes room by ending so, and is not evicted', t => {
   const {clock, store, warnings, begin} = smallStore();
-  const ends: string[] = [];
-  store.onEnd((key, reason) => ends.push(`${key} ${reason}`));
-  store.create({uid: 'short', isSecure: false, idleTimeout: 500, absoluteTimeout: 9000});
+  const ends = endsOf(store);
+  store.create({uid: 'short', isSecure: false, device: undefined, idleTimeout: 500, absoluteTimeout: 9000});
   for (const uid of ['a', 'b']) begin(uid);
   clock.advance(600);
   begin('c');
-  t.deepEqual([ends, warnings], [['short idle'], []]);
+  t.deepEqual([ends(), warnings], [['short idle'], []]);
 });
 
-test('a closed store has no timer left, an eviction reported or not', t => {
+test('a store has no timer, whatever happens', t => {
   const {clock, store, begin} = smallStore();
   for (let i = 0; i < 8; i += 1) begin(String(i));
-  store.close();
   t.is(clock.pending, 0);
-  store.end('7', 'logout');
-  begin('after');
-  t.is(clock.pending, 0);
-});
-
-test('one timer serves all sessions, and none is left when there are none', t => {
-  const {clock, store, begin} = smallStore();
-  t.is(clock.pending, 0);
-  begin('a');
-  begin('b');
-  store.touch('a');
-  t.is(clock.pending, 1);
   clock.advance(902_000);
+  while (store.sweep());
   t.deepEqual([store.size, clock.pending], [0, 0]);
 });
 
@@ -232,8 +223,9 @@ test('sessions that have ended leave nothing behind in memory', t => {
   const store = new MemoryStore({clock});
   const turnOver = (times: number) => {
     for (let i = 0; i < times; i += 1) {
-      store.create({uid: randomToken(), isSecure: false, idleTimeout: 1000, absoluteTimeout: 9000});
+      store.create({uid: randomToken(), isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 9000});
       if (i % 100 === 0) clock.advance(100);
+      if (i % 100 === 0) store.sweep();
     }
     collect();
     return process.memoryUsage().heapUsed;
@@ -250,16 +242,15 @@ test("an idle session ends in its time though the machine's clock is set back by
   const time = new SteadyTime({shown: () => turning.now() + off, elapsed: () => turning.now()});
   const clock: Clock = {now: () => time.now(), after: (delay, act) => turning.after(delay, act)};
   const store = new MemoryStore({clock});
-  const ends: string[] = [];
-  store.onEnd((key, reason) => ends.push(`${key} ${reason}`));
-  store.create({uid: 'a', isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000});
+  const ends = endsOf(store);
+  store.create({uid: 'a', isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000});
   turning.advance(30_000);
   off -= 3_600_000;
   turning.advance(29_999);
   t.truthy(store.find('a', false));
   turning.advance(1);
   t.is(store.find('a', false), undefined);
-  store.create({uid: 'b', isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000});
+  store.create({uid: 'b', isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000});
   turning.advance(62_000);
-  t.deepEqual(ends, ['a idle', 'b idle']);
+  t.deepEqual(ends(), ['a idle', 'b idle']);
 });

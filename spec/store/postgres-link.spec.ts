@@ -65,7 +65,7 @@ test('a store begins on a server that was down at first', async t => {
   await fails(t, store.keepEnds(), /ECONNREFUSED/);
   await server.restart();
   await until(async () => (await store.keepEnds(), true));
-  await store.create({uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000});
+  await store.create({uid: 'a', isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 1000});
   await until(async () => heard[0]);
   t.deepEqual(heard, ['a absolute']);
 });
@@ -196,7 +196,9 @@ test('ends are heard of on a server that knows nothing of the one before', async
   await until(async () => (await store.find('a', true), true));
   leadTo(empty.port);
   await server.ask(backendsOf(schema).replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
-  const begun = await until(() => store.create({uid: 'a', isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000}));
+  const begun = await until(() =>
+    store.create({uid: 'a', isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 1000}),
+  );
   await store.end(begun.key, 'logout');
   await until(() => heard[0]);
   t.deepEqual(heard, ['a']);

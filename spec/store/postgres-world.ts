@@ -9,7 +9,7 @@ import {until} from '../until.ts';
 import {PostgresServer, postgresBin} from './postgres-server.ts';
 
 const child = fileURLToPath(new URL('postgres-child.js', import.meta.url));
-export const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
+export const lifetime = {isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000};
 export const quiet = {error: () => {}, warn: () => {}};
 
 if (postgresBin === undefined) {

@@ -9,7 +9,13 @@ async function fill({store}: ReturnType<typeof openStore>, admin: Awaited<Return
     const uid = (i: number) => `${round} ${i}`;
     await Promise.all(
       Array.from({length: 50}, async (_, i) => {
-        await store.create({uid: uid(i), isSecure: false, idleTimeout: 600_000, absoluteTimeout: 6_000_000});
+        await store.create({
+          uid: uid(i),
+          isSecure: false,
+          device: undefined,
+          idleTimeout: 600_000,
+          absoluteTimeout: 6_000_000,
+        });
         await store.write(uid(i), 'load', 0, 'x'.repeat(1000)).catch(() => undefined);
       }),
     );
@@ -86,7 +92,13 @@ test('where the policy can’t be read that is told once, and nobody is refused'
   const told: string[] = [];
   store.onEnd(key => told.push(key));
   const ends = async () => (
-    await store.create({uid: `${told.length} ${Math.random()}`, isSecure: false, idleTimeout: 1, absoluteTimeout: 1}),
+    await store.create({
+      uid: `${told.length} ${Math.random()}`,
+      isSecure: false,
+      device: undefined,
+      idleTimeout: 1,
+      absoluteTimeout: 1,
+    }),
     told.length > 1
   );
   await until(ends, 'more looks');

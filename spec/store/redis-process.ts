@@ -3,7 +3,7 @@ import {writeSync} from 'node:fs';
 import {RedisStore} from 'espalier/store/redis';
 
 const [url, prefix, task, ...args] = process.argv.slice(2) as [string, string, string, ...string[]];
-const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
+const lifetime = {isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000};
 
 /** Count up in a component, so many times, and never let go of what another process has counted. */
 async function count(store: RedisStore, key: string, times: number): Promise<void> {

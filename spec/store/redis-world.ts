@@ -23,7 +23,7 @@ import {hasRedis, RedisServer, Wire} from './redis-server.ts';
 
 export const idleTimeout = 60_000;
 export const absoluteTimeout = 600_000;
-const lifetime = {isSecure: false, idleTimeout, absoluteTimeout};
+const lifetime = {isSecure: false, device: undefined, idleTimeout, absoluteTimeout};
 export const quiet: Logger = {error: () => {}, warn: () => {}};
 
 if (!hasRedis) {

@@ -13,7 +13,7 @@ import {long} from './sqlite-folder.ts';
 const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string[]];
 const open = () => new SqliteStore({path});
 let store: SqliteStore;
-const lifetime = {isSecure: false, idleTimeout: 600_000, absoluteTimeout: 600_000};
+const lifetime = {isSecure: false, device: undefined, idleTimeout: 600_000, absoluteTimeout: 600_000};
 
 /** At once, even when whoever hears it has no time for the moment. */
 function say(words: string | number): void {

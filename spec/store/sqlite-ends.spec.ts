@@ -16,10 +16,10 @@ test('the log of ends is short: those of more than some minutes ago are not in i
 test('who listens hears of ends in another process, and of each once though others come to listen', async t => {
   const folder = new SqliteFolder(t);
   const [here, there] = [folder.open(), folder.open()];
-  const first = listen(here);
+  const first = listen(here, folder.clock);
   for (const uid of ['a', 'b']) await there.create({uid, ...lifetime});
   await there.end('a', 'logout');
-  const second = listen(here);
+  const second = listen(here, folder.clock);
   t.deepEqual([first, second], [['a logout'], []]);
   await there.end('b', 'revoked');
   folder.clock.advance(500);
@@ -30,7 +30,7 @@ test('the log goes on counting where it was when all of it is forgotten, so that
   const folder = new SqliteFolder(t);
   const here = folder.open();
   await here.create({uid: 'a', ...lifetime});
-  const told = listen(here);
+  const told = listen(here, folder.clock);
   await here.end('a', 'logout');
   folder.clock.advance(200_000);
   const there = folder.open();

@@ -51,7 +51,7 @@ test('a file that another process makes in place of one that was deleted is the 
   const folder = new SqliteFolder(t);
   const store = folder.open();
   await begin(store, 'a');
-  const told = listen(store);
+  const told = listen(store, folder.clock);
   remove(folder);
   const other = folder.open();
   await begin(other, 'b');
@@ -88,7 +88,7 @@ test('a file that was moved away, and is moved back, has its sessions still', as
   const folder = new SqliteFolder(t);
   const store = folder.open();
   await begin(store, 'a');
-  const told = listen(store);
+  const told = listen(store, folder.clock);
   const elsewhere = join(dirname(folder.path), 'elsewhere');
   mkdirSync(elsewhere);
   move(folder.path, join(elsewhere, 'sessions.db'));
@@ -135,7 +135,7 @@ for (const made of ['anew', 'of a backup']) {
     database.exec(`VACUUM INTO '${backup}'`);
     // One that is open would keep to the number too.
     database.close();
-    const told = listen(store);
+    const told = listen(store, folder.clock);
     // So that the place in the log of ends is further on than that of the other file.
     for (let i = 0; i < 5; i += 1) {
       await begin(store, `${i}`);

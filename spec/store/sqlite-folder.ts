@@ -8,9 +8,10 @@ import type {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {fileURLToPath} from 'node:url';
 import type {ExecutionContext} from 'ava';
-import type {EndReason, Logger} from 'espalier';
+import type {Clock, Logger} from 'espalier';
 import {SqliteStore, type SqliteStoreOptions} from 'espalier/store/sqlite';
 import {TestClock} from 'espalier/testing';
+import {EndWatch} from '../../src/session/end/watch.ts';
 
 const child = fileURLToPath(new URL('sqlite-child.js', import.meta.url));
 
@@ -92,17 +93,20 @@ async function said(started: ChildProcessByStdio<null, Readable, null>, act: str
   return words.trim();
 }
 
-export const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000};
+export const lifetime = {isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000};
 
 /** A text of fifteen pages, each of which is another one each time: SQLite does not write what is there already. */
 export function long(revision: number): string {
   return JSON.stringify(String(revision % 10).repeat(59_998));
 }
 
-/** What a store tells of from now on, as `key reason`. */
-export function listen(store: SqliteStore): string[] {
+/** What a store tells of from now on, as `key reason`, when somebody looks each half a second. */
+export function listen(store: SqliteStore, clock: Clock): string[] {
   const told: string[] = [];
-  store.onEnd((key: string, reason: EndReason) => told.push(`${key} ${reason}`));
+  const watch = new EndWatch({store, clock, logger: console}, ends =>
+    told.push(...ends.map(({key, reason}) => `${key} ${reason}`)),
+  );
+  void watch.begin();
   return told;
 }
 

@@ -46,7 +46,7 @@ for (const [what, sql] of Object.entries(damages)) {
 
   test(`a session with ${what} keeps the user's other sessions from nothing`, async t => {
     const {folder, store} = await damaged(t, sql);
-    const told = listen(store);
+    const told = listen(store, folder.clock);
     t.deepEqual(
       (await listAll(store, user)).map(({key}) => key),
       ['b'],
@@ -65,7 +65,7 @@ test('many sessions that can not be read do not keep a sweep from those that com
   for (let i = 0; i < 150; i += 1) await store.create({uid: `${i}`, ...lifetime});
   folder.look().exec('PRAGMA ignore_check_constraints = ON; UPDATE session SET is_secure = 7');
   await store.create({uid: 'last', ...lifetime});
-  const told = listen(store);
+  const told = listen(store, folder.clock);
   folder.clock.advance(61_000);
   t.deepEqual(told, ['last idle']);
 });

@@ -182,7 +182,7 @@ test('a sweep that fails is reported once, and the next that can goes on', async
   t.is(folder.errors.length, 1);
   t.regex(folder.errors[0]!, /could not look for sessions that are due/);
   folder.look().exec('ALTER TABLE elsewhere RENAME TO ended');
-  const told = listen(store);
+  const told = listen(store, folder.clock);
   folder.clock.advance(500);
   t.deepEqual(told, ['a idle']);
   t.is(folder.errors.length, 1);

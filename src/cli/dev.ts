@@ -201,7 +201,6 @@ class Development implements RunListener {
     this.#spare?.kill();
     this.#kept.gate.closeAll();
     if (!this.#run.isOver) await this.#run.stop(patienceAtEnd);
-    this.#kept.close();
     this.#ended.resolve(signal === 'SIGINT' ? 130 : 0);
   }
 }

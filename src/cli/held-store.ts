@@ -1,10 +1,13 @@
 import {sessionTaken} from '../session/store/refusals.ts';
 import type {
+  EndCounts,
   EndedPage,
   EndedSession,
   EndOutcome,
   EndPage,
   EndReason,
+  EndsSince,
+  EndStore,
   FormerId,
   ListedPage,
   ListPage,
@@ -12,29 +15,24 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
-  StoreListener,
   Written,
 } from '../session/store/contract.ts';
 import type {Link} from './link.ts';
 
 /** Sessions that the process holds which has started this one, so that they are there when this one has ended. */
-export class HeldStore implements SessionStore {
-  readonly #link: Pick<Link, 'ask' | 'tell' | 'hearEnds'>;
+export class HeldStore implements SessionStore, EndStore {
+  readonly #link: Pick<Link, 'ask' | 'tell'>;
   readonly #number: number;
-  readonly #listeners = new Set<StoreListener>();
 
   /** `number` is which of the program's stores it is: the same each time that the program is started. */
   constructor(
-    link: Pick<Link, 'ask' | 'tell' | 'hearEnds'>,
+    link: Pick<Link, 'ask' | 'tell'>,
     number: number,
     limits: {readonly limit: number; readonly bytes: number},
   ) {
     this.#link = link;
     this.#number = number;
     link.tell({espalier: 'make', store: number, ...limits});
-    link.hearEnds(number, (key, reason) => {
-      for (const listener of this.#listeners) listener(key, reason);
-    });
   }
 
   create(session: NewSession): Promise<SessionRecord> {
@@ -77,11 +75,24 @@ export class HeldStore implements SessionStore {
     return this.#ask('endEveryone', reason, page);
   }
 
-  onEnd(listener: StoreListener): () => void {
-    // One that is given twice is told twice.
-    const own: StoreListener = (key, reason) => listener(key, reason);
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+  endsSince(mark: string | undefined): Promise<EndsSince> {
+    return this.#ask('endsSince', mark);
+  }
+
+  sweep(): Promise<boolean> {
+    return this.#ask('sweep');
+  }
+
+  count(): Promise<number> {
+    return this.#ask('count');
+  }
+
+  read(key: string): Promise<SessionRecord | undefined> {
+    return this.#ask('read', key);
+  }
+
+  listEveryone(page: ListPage): Promise<ListedPage> {
+    return this.#ask('listEveryone', page);
   }
 
   keepEnds(): Promise<void> {
@@ -100,9 +111,16 @@ export class HeldStore implements SessionStore {
     return this.#ask('releaseEnds', most);
   }
 
-  close(): void {
-    this.#listeners.clear();
+  countEnds(): Promise<EndCounts> {
+    return this.#ask('countEnds');
   }
+
+  eraseEnds(user: string, most: number): Promise<number> {
+    return this.#ask('eraseEnds', user, most);
+  }
+
+  /** It holds nothing. */
+  close(): void {}
 
   async #ask<T>(method: string, ...args: readonly unknown[]): Promise<T> {
     try {

@@ -11,21 +11,15 @@ export class Kept {
   answer(run: Run, question: Question): boolean {
     if (question.espalier === 'open') void this.#open(run, question);
     else if (question.espalier === 'close') this.gate.close(run, question.id);
-    else if (question.espalier === 'make') this.#sessions.make(run, question);
+    else if (question.espalier === 'make') this.#sessions.make(question);
     else if (question.espalier === 'call') void this.#sessions.answer(run, question);
     else return false;
     return true;
   }
 
-  /** It has ended: it gets no connection any more, and is told of no session's end. */
+  /** It has ended: it gets no connection any more. */
   forget(run: Run): void {
     this.gate.leave(run);
-    this.#sessions.forget(run);
-  }
-
-  /** Let go of the sessions, when the last run has ended. */
-  close(): void {
-    this.#sessions.close();
   }
 
   async #open(run: Run, {id, address, port}: Extract<Question, {espalier: 'open'}>): Promise<void> {

@@ -1,10 +1,6 @@
 import type {EventEmitter} from 'node:events';
 import {Socket} from 'node:net';
-import type {EndReason} from '../session/store/contract.ts';
 import type {Answer, Fault, Question} from './run.ts';
-
-/** Who is told when a session has ended: which, and why. */
-type EndListener = (key: string, reason: EndReason) => void;
 
 /** The question without what is the link's own. */
 type Asked = Omit<Extract<Question, {espalier: 'open'}>, 'id'> | Omit<Extract<Question, {espalier: 'call'}>, 'id'>;
@@ -13,7 +9,6 @@ type Asked = Omit<Extract<Question, {espalier: 'open'}>, 'id'> | Omit<Extract<Qu
 export class Link {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #servers = new Map<number, EventEmitter>();
-  readonly #ends = new Map<number, EndListener>();
   #count = 0;
   #isAwaited = true;
 
@@ -57,11 +52,6 @@ export class Link {
     }
   }
 
-  /** From now on tell of the ends of sessions in that store. */
-  hearEnds(store: number, listener: EndListener): void {
-    this.#ends.set(store, listener);
-  }
-
   async #ask(question: Asked, id: number): Promise<unknown> {
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
@@ -72,7 +62,6 @@ export class Link {
 
   #hear(answer: Answer, socket: Socket | undefined): void {
     if (answer.espalier === 'done') this.#done(answer);
-    else if (answer.espalier === 'ended') this.#ends.get(answer.store)?.(answer.key, answer.reason);
     else if (answer.espalier === 'ping') this.tell({espalier: 'pong'});
     else if (answer.espalier === 'connection' && socket) this.#take(answer.id, socket, answer.head);
   }

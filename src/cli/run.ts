@@ -2,7 +2,6 @@ import {fork, type ChildProcess} from 'node:child_process';
 import type {Socket} from 'node:net';
 import {fileURLToPath} from 'node:url';
 import {ownFolder} from '../place.ts';
-import type {EndReason} from '../session/store/contract.ts';
 import type {Failure} from './failure.ts';
 import type {Loader} from './load.ts';
 
@@ -46,7 +45,6 @@ export type Answer =
   | {readonly espalier: 'start'}
   | {readonly espalier: 'connection'; readonly id: number; readonly head: Uint8Array}
   | {readonly espalier: 'done'; readonly id: number; readonly value?: unknown; readonly fault?: Fault}
-  | {readonly espalier: 'ended'; readonly store: number; readonly key: string; readonly reason: EndReason}
   | {readonly espalier: 'stop'}
   | {readonly espalier: 'ping'};
 

@@ -192,7 +192,6 @@ class Service implements RunListener {
     this.#dropComing();
     this.#kept.gate.closeAll();
     await Promise.all([...this.#serving, ...this.#leaving].map(async run => run.isOver || run.stop(patience)));
-    this.#kept.close();
     this.#ended.resolve(code);
   }
 }

@@ -19,18 +19,24 @@ const methods = new Set([
   'list',
   'endAll',
   'endEveryone',
+  'endsSince',
+  'sweep',
+  'count',
+  'read',
+  'listEveryone',
   'keepEnds',
   'takeEnds',
   'settleEnd',
   'releaseEnds',
+  'countEnds',
+  'eraseEnds',
 ] as const);
 
 type Method = typeof methods extends Set<infer T> ? T : never;
 
-/** Holds the sessions of programs in memory, whichever process runs them, and tells each of the ends. Nothing is written to disk. */
+/** Holds the sessions of programs in memory, whichever process runs them. Nothing is written to disk. */
 export class SessionKeeper {
   readonly #stores = new Map<number, MemoryStore>();
-  readonly #hearing = new Map<Asker, Set<number>>();
   readonly #clock: Clock;
 
   constructor(clock: Clock = systemClock) {
@@ -38,9 +44,8 @@ export class SessionKeeper {
   }
 
   /** A program has a store of this number. What it may hold is what the first one said. */
-  make(asker: Asker, {store, limit, bytes}: Extract<Question, {espalier: 'make'}>): void {
-    if (!this.#stores.has(store)) this.#stores.set(store, this.#open(store, limit, bytes));
-    this.#hearing.set(asker, (this.#hearing.get(asker) ?? new Set()).add(store));
+  make({store, limit, bytes}: Extract<Question, {espalier: 'make'}>): void {
+    if (!this.#stores.has(store)) this.#stores.set(store, new MemoryStore({clock: this.#clock, limit, bytes}));
   }
 
   async answer(asker: Asker, {id, store, method, args}: Extract<Question, {espalier: 'call'}>): Promise<void> {
@@ -52,24 +57,6 @@ export class SessionKeeper {
     } catch (error) {
       asker.tell({espalier: 'done', id, fault: faultOf(error)});
     }
-  }
-
-  /** Tell it no more. */
-  forget(asker: Asker): void {
-    this.#hearing.delete(asker);
-  }
-
-  close(): void {
-    for (const store of this.#stores.values()) store.close();
-  }
-
-  #open(number: number, limit: number, bytes: number): MemoryStore {
-    const store = new MemoryStore({clock: this.#clock, limit, bytes});
-    store.onEnd((key, reason) => {
-      for (const [asker, stores] of this.#hearing)
-        if (stores.has(number)) asker.tell({espalier: 'ended', store: number, key, reason});
-    });
-    return store;
   }
 }
 

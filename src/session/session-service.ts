@@ -1,19 +1,21 @@
 import {promised} from '../awaitable.ts';
 import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
-import {currentRequest, outsideRequest, requestHere} from '../http/current.ts';
+import {currentRequest, requestHere} from '../http/current.ts';
 import {Request} from '../http/request.ts';
 import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
 import {checkOptions, count, duration, flag, kind, milliseconds, optionsOf, positive, type Kinds} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
-import {BoundedStore} from './store/bounded.ts';
+import {BoundedEnds, BoundedStore} from './store/bounded.ts';
+import {StoreCalls} from './store/calls.ts';
 import {Components} from './component/component.ts';
 import {ComponentWriter} from './component/writer.ts';
 import {CrossSiteRule} from './visit/cross-site.ts';
 import {EndDelivery} from './end/delivery.ts';
 import {EndListeners} from './end/listeners.ts';
 import type {EndHandler} from './end/on-expire.ts';
+import {EndWatch} from './end/watch.ts';
 import {InFlight} from './visit/in-flight.ts';
 import {longestRemembered, shortestIdleTimeout, type Lifetime} from './store/lifetime.ts';
 import {
@@ -24,7 +26,7 @@ import {
   type SessionCookieOptions,
 } from './visit/cookie.ts';
 import {challenge} from './store/refusals.ts';
-import type {SessionStore} from './store/contract.ts';
+import {keepsEnds, type SessionStore} from './store/contract.ts';
 import {StoreOutages} from './store/outages.ts';
 import type {Session} from './session.ts';
 import type {TokenSource} from './visit/token.ts';
@@ -126,7 +128,9 @@ export class SessionService {
   readonly #parts: VisitParts;
   readonly #logger: Logger;
   readonly #cookies: SessionCookies;
-  readonly #stopListening: () => void;
+  readonly #ends: BoundedEnds | undefined;
+  readonly #watch: EndWatch;
+  readonly #outages: StoreOutages;
   readonly #visitKey = requestKey<Visit>('visit');
   #delivery: EndDelivery | undefined;
   #hasWarnedOfProxy = false;
@@ -138,11 +142,17 @@ export class SessionService {
     const settings = settingsOf(options);
     const {idleTimeout, absoluteTimeout, renewalGrace, userLimit, componentLimit} = settings;
     const listeners = new EndListeners(logger);
-    // In whoever's request it ends, the listeners have no part in that.
     this.#logger = logger;
-    this.#stopListening = parts.store.onEnd((key, reason) => outsideRequest(() => listeners.tell(key, reason)));
     const outages = new StoreOutages(logger, clock);
-    const store = new BoundedStore({store: parts.store, clock, outages}, settings.storeTimeout);
+    this.#outages = outages;
+    const calls = new StoreCalls({clock, outages}, settings.storeTimeout);
+    const store = new BoundedStore(parts.store, calls);
+    this.#ends = keepsEnds(parts.store) ? new BoundedEnds(parts.store, calls) : undefined;
+    this.#watch = new EndWatch({store, clock, logger}, ends => {
+      for (const {key, reason} of ends) listeners.tell(key, reason);
+      this.#delivery?.wake();
+    });
+    store.watchedBy(this.#watch);
     const writer = new ComponentWriter({store: parts.store, clock, outages}, settings.storeTimeout);
     const inFlight = new InFlight(clock);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
@@ -288,12 +298,17 @@ export class SessionService {
 
   /** Have the ends that no `@OnExpire` method could be told of, and that were set aside, told again; gives how many there were. */
   retryEnds(): Promise<number> {
-    return releaseAll(most => this.#parts.store.releaseEnds(most));
+    const ends = this.#ends;
+    return ends ? releaseAll(most => ends.releaseEnds(most)) : Promise.resolve(0);
   }
 
-  /** @internal Have these told of each session that ends. */
+  /** @internal Have these told of each session that ends. Throws `END_STORE_MISSING` where the store can't remember whom it has to tell. */
   deliverEnds(handlers: readonly EndHandler[]): void {
-    if (handlers.length > 0) this.#delivery = new EndDelivery({...this.#parts, logger: this.#logger}, handlers);
+    if (handlers.length === 0) return;
+    const store = this.#ends;
+    if (!store) throw endsNotKept();
+    this.#delivery = new EndDelivery({...this.#parts, store, logger: this.#logger}, handlers);
+    void this.#watch.begin();
   }
 
   /** @internal Tell of no more ends, and wait, so many milliseconds at most, until those begun are told. */
@@ -301,10 +316,11 @@ export class SessionService {
     await this.#delivery?.close(timeout);
   }
 
-  /** @internal Listen to the store no longer. */
+  /** @internal Ask the store nothing more by itself. */
   close(): void {
     this.#isClosed = true;
-    this.#stopListening();
+    this.#watch.close();
+    this.#outages.close();
     this.#parts.inFlight.close();
     void this.#delivery?.close(0);
   }
@@ -356,6 +372,12 @@ function settingsOf(options: SessionOptions): Required<SessionOptions> {
 function rememberedFor(options: SignInOptions = {}): number | undefined {
   checkOptions('signIn()', options, signInKinds);
   return options.remember === undefined ? undefined : Math.floor(options.remember);
+}
+
+function endsNotKept(): EspalierError {
+  const message =
+    'A method has @OnExpire(), but the store keeps no ends until they are told: it is no EndStore. Bind one that is, as all that come with Espalier are.';
+  return new EspalierError('END_STORE_MISSING', message);
 }
 
 // NUL and halves of characters are what some stores can't hold, or would take one user for another by.

@@ -11,7 +11,7 @@ const second = 1000;
 const chunk = 500;
 
 /**
- * One timer for everything that is due some time. Entries wait in a slot for each second; that a deadline has moved on is
+ * What is due some time, for who looks now and then. Entries wait in a slot for each second; that a deadline has moved on is
  * noticed only when its slot comes up, so moving it costs nothing here. Each entry is looked at once in each of its
  * timeouts at most: ending it costs O(1), amortised.
  */
@@ -20,13 +20,11 @@ export class ExpiryWheel<T extends Due> {
   readonly #clock: Clock;
   readonly #deadline: (entry: T) => number;
   readonly #expire: (entry: T) => void;
-  #cancel: (() => void) | undefined;
   /** The last slot known to be empty, and every one before it. */
   #swept = 0;
   #size = 0;
-  #isStopped = false;
 
-  /** `expire` hears of each entry, off the wheel by then, within a second after its `deadline` has passed. */
+  /** `expire` hears of each entry, off the wheel by then, by the first look a second after its `deadline`. */
   constructor(clock: Clock, deadline: (entry: T) => number, expire: (entry: T) => void) {
     this.#clock = clock;
     this.#deadline = deadline;
@@ -39,7 +37,6 @@ export class ExpiryWheel<T extends Due> {
     if (this.#size === 0 || past < this.#swept) this.#swept = past;
     this.#size += 1;
     this.#place(entry);
-    if (!this.#isStopped) this.#cancel ??= this.#clock.after(this.#untilNextSecond(), () => this.#turn());
   }
 
   remove(entry: T): void {
@@ -54,11 +51,15 @@ export class ExpiryWheel<T extends Due> {
     this.#size -= 1;
   }
 
-  /** Stop the timer for good. Nothing expires any more. */
-  stop(): void {
-    this.#isStopped = true;
-    this.#cancel?.();
-    this.#cancel = undefined;
+  /** Look at what may be due, a second or an entry at a time. True when there is more than fits into one turn. */
+  sweep(now: number): boolean {
+    for (let looks = 0; this.#size > 0 && this.#swept < slotOf(now) - 1; looks += 1) {
+      if (looks === chunk) return true;
+      const entry = this.#slots.get(this.#swept + 1)?.at(-1);
+      if (entry) this.#look(entry, now);
+      else this.#swept += 1;
+    }
+    return false;
   }
 
   #place(entry: T): void {
@@ -67,27 +68,6 @@ export class ExpiryWheel<T extends Due> {
     entry.place = entries?.length ?? 0;
     if (entries) entries.push(entry);
     else this.#slots.set(entry.slot, [entry]);
-  }
-
-  #turn(): void {
-    const isDone = this.#sweep(this.#clock.now());
-    const delay = isDone ? this.#untilNextSecond() : 0;
-    this.#cancel = this.#size > 0 && !this.#isStopped ? this.#clock.after(delay, () => this.#turn()) : undefined;
-  }
-
-  #untilNextSecond(): number {
-    return second - (this.#clock.now() % second);
-  }
-
-  /** Look at what may be due, a second or an entry at a time. False when there is more than fits into one turn. */
-  #sweep(now: number): boolean {
-    for (let looks = 0; this.#size > 0 && this.#swept < slotOf(now) - 1; looks += 1) {
-      if (looks === chunk) return false;
-      const entry = this.#slots.get(this.#swept + 1)?.at(-1);
-      if (entry) this.#look(entry, now);
-      else this.#swept += 1;
-    }
-    return true;
   }
 
   #look(entry: T, now: number): void {

@@ -1,4 +1,4 @@
-import {keepsEndsFor, type EndedSession, type EndOutcome} from '../session/store/contract.ts';
+import {keepsEndsFor, type EndCounts, type EndedSession, type EndOutcome} from '../session/store/contract.ts';
 
 interface Kept extends Omit<EndedSession, 'attempts' | 'endedAt' | 'session'> {
   readonly session: NonNullable<EndedSession['session']>;
@@ -71,6 +71,24 @@ export class MemoryOutbox {
       this.#await(end);
     }
     return released.length;
+  }
+
+  count(): EndCounts {
+    return {waiting: this.#waiting.size, parked: this.#parked.size};
+  }
+
+  /** Forget ends of this user's sessions, so many at most; gives how many. */
+  erase(user: string, most: number): number {
+    const isTheirs = ({session}: Waiting) => session.user === user;
+    const parked = this.#parked.values().filter(isTheirs).take(most).toArray();
+    const waiting = this.#waiting
+      .values()
+      .filter(isTheirs)
+      .take(most - parked.length)
+      .toArray();
+    for (const end of parked) this.#unpark(end);
+    for (const {key} of waiting) this.#waiting.delete(key);
+    return parked.length + waiting.length;
   }
 
   /** How many bytes those take that were set aside. Nobody may ever ask for them. */

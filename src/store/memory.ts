@@ -17,11 +17,14 @@ import {
 import {
   formerIdsFor,
   mostReplaced,
+  type EndCounts,
   type EndedPage,
   type EndedSession,
   type EndOutcome,
   type EndPage,
   type EndReason,
+  type EndsSince,
+  type EndStore,
   type FormerId,
   type ListedPage,
   type ListPage,
@@ -31,11 +34,11 @@ import {
   type SessionStore,
   type SignIn,
   type StoredComponent,
-  type StoreListener,
   type Written,
 } from '../session/store/contract.ts';
 import {readOnly} from '../read-only.ts';
 import {ExpiryWheel, type Due} from './memory-expiry-wheel.ts';
+import {MemoryEnds} from './memory-ends.ts';
 import {FormerIds} from './memory-former-ids.ts';
 import {MemoryOutbox} from './memory-outbox.ts';
 import {MemoryUsers} from './memory-users.ts';
@@ -85,10 +88,10 @@ const nothing: ReadonlyMap<string, StoredComponent> = readOnly(new Map());
 
 /**
  * Sessions in this process's memory: fast, and gone when the process ends. It is what a site has unless it binds another
- * store. One timer serves all sessions, however many. Ends that were set aside count among its bytes, and are
+ * store. Ends that were set aside count among its bytes, and are
  * the first to be forgotten.
  */
-export class MemoryStore implements SessionStore {
+export class MemoryStore implements SessionStore, EndStore {
   /** What holds where `MemoryStoreOptions` are silent. */
   static readonly defaults = {limit: 1_000_000, bytes: Math.floor(getHeapStatistics().heap_size_limit / 4)};
 
@@ -105,14 +108,13 @@ export class MemoryStore implements SessionStore {
   readonly #logger: Logger;
   readonly #limit: number;
   readonly #byteLimit: number;
-  readonly #listeners = new Set<StoreListener>();
+  readonly #ends = new MemoryEnds();
   #bytes = 0;
   #evicted = 0;
   #signIns = 0;
   /** Whether ends that were set aside have been forgotten since somebody asked for them. */
   #isForgetting = false;
-  #isClosed = false;
-  #cancelReport: (() => void) | undefined;
+  #reportAt = 0;
 
   /** Throws `OPTION_INVALID` for a limit that is none. */
   constructor(given: MemoryStoreOptions = {}) {
@@ -126,12 +128,12 @@ export class MemoryStore implements SessionStore {
     this.#wheel = new ExpiryWheel<Entry>(clock, idleDeadline, entry => this.#takeOut(entry, timeoutReason(entry)));
   }
 
-  /** How many sessions are held; those past their deadline count until they are swept, a second or so later. */
+  /** How many sessions are held; those past their deadline count until they are swept. */
   get size(): number {
     return this.#anonymous.size + this.#signedIn.size;
   }
 
-  create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): SessionRecord {
+  create({uid, isSecure, idleTimeout, absoluteTimeout, device}: NewSession): SessionRecord {
     const now = this.#clock.now();
     this.#refuseTaken(uid, now);
     const entry: Entry = {
@@ -140,6 +142,7 @@ export class MemoryStore implements SessionStore {
       isSecure,
       idleTimeout,
       absoluteTimeout,
+      device,
       createdAt: now,
       lastSeenAt: now,
       user: undefined,
@@ -251,10 +254,41 @@ export class MemoryStore implements SessionStore {
     return {count: this.#endLive(page, reason), next: next < this.#anonymous.parts ? `${begun} ${next}` : undefined};
   }
 
-  onEnd(listener: StoreListener): () => void {
-    const tell: StoreListener = (key, reason) => listener(key, reason);
-    this.#listeners.add(tell);
-    return () => this.#listeners.delete(tell);
+  endsSince(mark: string | undefined): EndsSince {
+    return this.#ends.since(mark);
+  }
+
+  sweep(): boolean {
+    const now = this.#clock.now();
+    if (this.#evicted > 0 && now >= this.#reportAt) this.#reportEvictions();
+    this.#ends.trim(now);
+    return this.#wheel.sweep(now);
+  }
+
+  count(): number {
+    return this.size;
+  }
+
+  read(key: string): SessionRecord | undefined {
+    const now = this.#clock.now();
+    const entry = this.#entry(key);
+    return entry && now < idleDeadline(entry) ? this.#record(entry, now) : undefined;
+  }
+
+  listEveryone({most, components, after = '0 '}: ListPage): ListedPage {
+    const now = this.#clock.now();
+    const [first, last] = after.split(/ (.*)/s) as [string, string];
+    const keys: string[] = [];
+    let part = Number(first);
+    for (; part < this.#anonymous.parts && keys.length < most; part += 1) {
+      const isNext = ({key}: Entry) => part > Number(first) || key > last;
+      const there = [this.#anonymous, this.#signedIn].flatMap(map => map.inPart(part, Infinity, isNext));
+      keys.push(...there.map(({key}) => key).toSorted());
+    }
+    const page = keys.slice(0, most).map(key => this.#entry(key)!);
+    const live = page.filter(entry => now < idleDeadline(entry));
+    const records = live.map(entry => ({...this.#record(entry, now), components: chosen(entry, components)}));
+    return {records, next: page.length === most ? `${part - 1} ${page.at(-1)!.key}` : undefined};
   }
 
   keepEnds(): void {
@@ -275,11 +309,15 @@ export class MemoryStore implements SessionStore {
     return this.#outbox.release(most);
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#wheel.stop();
-    this.#cancelReport?.();
+  countEnds(): EndCounts {
+    return this.#outbox.count();
   }
+
+  eraseEnds(user: string, most: number): number {
+    return this.#outbox.erase(user, most);
+  }
+
+  close(): void {}
 
   #byUid(uid: string, now: number): Entry | undefined {
     const entry = this.#renewed.get(uid) ?? this.#entry(uid);
@@ -299,7 +337,7 @@ export class MemoryStore implements SessionStore {
     return this.#anonymous.get(key) ?? this.#signedIn.get(key);
   }
 
-  /** The entry, unless its deadline has passed; then it ends here, before the timer comes to it. */
+  /** The entry, unless its deadline has passed; then it ends here, before a sweep comes to it. */
   #live(key: string, now = this.#clock.now()): Entry | undefined {
     const entry = this.#entry(key);
     if (!entry || now < idleDeadline(entry)) return entry;
@@ -404,7 +442,7 @@ export class MemoryStore implements SessionStore {
     // Of a million that end at once none need be copied for nobody.
     if (this.#outbox.isKept(this.#clock.now()))
       this.#outbox.add({key, reason, session: this.#record(entry), bytes: entry.bytes});
-    for (const listener of this.#listeners) listener(key, reason);
+    this.#ends.add(key, reason, this.#clock.now());
   }
 
   #forgetSlowly(entry: Entry, now: number): void {
@@ -448,7 +486,7 @@ export class MemoryStore implements SessionStore {
     this.#conclude(entry, 'evicted');
     this.#evicted += 1;
     if (this.#evicted > 1) return;
-    if (!this.#isClosed) this.#cancelReport = this.#clock.after(minute, () => this.#reportEvictions());
+    this.#reportAt = this.#clock.now() + minute;
     const size = `${this.size} sessions are in memory, and take about ${Math.ceil(this.#bytes / 2 ** 20)} MiB`;
     warn(this.#logger, `${size}: from now on those seen least lately end early, for want of room.`);
   }
@@ -466,6 +504,7 @@ export class MemoryStore implements SessionStore {
       isSecure: entry.isSecure,
       idleTimeout: entry.idleTimeout,
       absoluteTimeout: entry.absoluteTimeout,
+      device: entry.device,
       createdAt: entry.createdAt,
       lastSeenAt: entry.lastSeenAt,
       authenticatedAt: entry.authenticatedAt,
@@ -485,8 +524,8 @@ function isAsOf({authenticatedAt = 0}: Entry, asOf: number | undefined): boolean
   return asOf === undefined || asOf === authenticatedAt;
 }
 
-function chosen({components}: Entry, names: readonly string[]): ReadonlyMap<string, StoredComponent> {
-  return new Map([...(components ?? nothing)].filter(([name]) => names.includes(name)));
+function chosen({components}: Entry, names: ListPage['components']): ReadonlyMap<string, StoredComponent> {
+  return new Map([...(components ?? nothing)].filter(([name]) => names === 'all' || names.includes(name)));
 }
 
 function nextOf(page: readonly Entry[], most: number): string | undefined {

@@ -1,4 +1,6 @@
-import type {EndReason, StoreListener} from '../session/store/contract.ts';
+import type {EndReason} from '../session/store/contract.ts';
+
+type StoreListener = (key: string, reason: EndReason) => void;
 
 /** Gives the ends since a mark, and the mark to go on from. Without one there are no ends. */
 type Hear = (seen: string | undefined) => Promise<string>;

@@ -64,6 +64,7 @@ function readRecord(written: unknown): SessionRecord {
     ...known,
     user: user === null ? undefined : fromColumn(user),
     authenticatedAt: authenticatedAt === null ? undefined : (authenticatedAt as number),
+    device: undefined,
     isRemembered: isRemembered === true,
     components: new Map((components as unknown[]).map(readComponent)),
     now: now as number,

@@ -1,5 +1,7 @@
-import type {EndReason, StoreListener} from '../session/store/contract.ts';
+import type {EndReason} from '../session/store/contract.ts';
 import type {Reply} from './redis-record.ts';
+
+type StoreListener = (key: string, reason: EndReason) => void;
 
 interface Listener {
   readonly tell: StoreListener;

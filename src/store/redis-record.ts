@@ -63,6 +63,7 @@ function sessionOf(now: number, key: string, fields: ReadonlyMap<string, string>
     createdAt: numberOf(fields, 'created'),
     lastSeenAt: numberOf(fields, 'seen'),
     user: user === undefined ? undefined : readably(() => decode(user)),
+    device: undefined,
     isRemembered: fields.get('remembered') === '1',
     authenticatedAt: fields.has('authenticated') ? numberOf(fields, 'authenticated') : undefined,
     components: componentsOf(fields),

@@ -100,6 +100,10 @@ const additions = [
     sql: 'ALTER TABLE session ADD COLUMN is_remembered INTEGER NOT NULL DEFAULT 0',
   },
   {
+    mark: "SELECT 1 FROM pragma_table_info('session') WHERE name = 'device'",
+    sql: 'ALTER TABLE session ADD COLUMN device TEXT',
+  },
+  {
     // By chance, and a whole number that REAL can have.
     mark: "SELECT 1 FROM setting WHERE name = 'identity'",
     sql: "INSERT INTO setting VALUES ('identity', random() & 9007199254740991)",

@@ -1,4 +1,4 @@
-import type {EndReason, StoreListener} from '../session/store/contract.ts';
+import type {EndReason, EndsSince} from '../session/store/contract.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 
 interface End {
@@ -16,18 +16,18 @@ const portion = 500;
  * given in the order of the commits: who has read up to one number misses none by going on from there.
  */
 export class SqliteEnds {
-  readonly #listeners = new Set<StoreListener>();
   readonly #add: SqliteStatement;
   readonly #last: SqliteStatement;
+  readonly #identity: SqliteStatement;
   readonly #since: SqliteStatement;
   readonly #oldest: SqliteStatement;
   readonly #trim: SqliteStatement;
-  #heard = 0;
   #trimAt = 0;
 
   constructor(file: SqliteFile) {
     this.#add = file.prepare('INSERT INTO ended VALUES (NULL, ?, ?, ?)');
     this.#last = file.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'ended'");
+    this.#identity = file.prepare("SELECT value FROM setting WHERE name = 'identity'");
     this.#since = file.prepare(`SELECT id, key, reason FROM ended WHERE id > ? ORDER BY id LIMIT ${portion}`);
     this.#oldest = file.prepare(`SELECT id, ended_at AS endedAt FROM ended ORDER BY id LIMIT ${portion}`);
     this.#trim = file.prepare('DELETE FROM ended WHERE id <= ?');
@@ -37,38 +37,23 @@ export class SqliteEnds {
     this.#add.run(key, reason, now);
   }
 
-  /** `listener` hears of what ends from now on; the others hear of what ended before at once. */
-  listen(listener: StoreListener): () => void {
-    if (this.#listeners.size > 0) while (this.hear());
-    else this.skip();
-    const tell: StoreListener = (key, reason) => listener(key, reason);
-    this.#listeners.add(tell);
-    return () => this.#listeners.delete(tell);
-  }
-
-  /** Tell of none of the ends so far. */
-  skip(): void {
-    this.#heard = this.#count();
-  }
-
-  /** The file is back, and may have fewer ends than before: those to come are told of. */
-  goBack(): void {
-    this.#heard = Math.min(this.#heard, this.#count());
+  /** The file may be another one by now, or one of before: then all that it has is new. */
+  since(mark: string | undefined): EndsSince {
+    const identity = String(this.#identity.get()!['value']);
+    const last = this.#count();
+    const [of, heard] = mark?.split(' ') ?? [identity, last];
+    const isKnown = of === identity && Number(heard) <= last;
+    const ends = this.#since.all(isKnown ? Number(heard) : 0) as unknown as End[];
+    const next = ends.at(-1)?.id ?? last;
+    return {
+      ends: ends.map(({key, reason}) => ({key, reason})),
+      mark: `${identity} ${next}`,
+      hasMore: ends.length === portion,
+    };
   }
 
   #count(): number {
     return Number(this.#last.get()?.['seq'] ?? 0);
-  }
-
-  /** Tell of ends since the last time. Whether there are more. */
-  hear(): boolean {
-    if (this.#listeners.size === 0) return false;
-    const ends = this.#since.all(this.#heard) as unknown as End[];
-    for (const {id, key, reason} of ends) {
-      this.#heard = id;
-      for (const listener of this.#listeners) listener(key, reason);
-    }
-    return ends.length === portion;
   }
 
   /** Whether to `trim`, which is done now and then. */

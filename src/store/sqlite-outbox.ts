@@ -1,5 +1,6 @@
 import {
   keepsEndsFor,
+  type EndCounts,
   type EndedSession,
   type EndOutcome,
   type EndReason,
@@ -20,6 +21,9 @@ export class SqliteOutbox {
   readonly #drop: SqliteStatement;
   readonly #defer: SqliteStatement;
   readonly #release: SqliteStatement;
+  readonly #count: SqliteStatement;
+  readonly #all: SqliteStatement;
+  readonly #erase: SqliteStatement;
 
   constructor(file: SqliteFile) {
     const due = 'FROM outbox WHERE due_at IS NOT NULL AND due_at <= ?';
@@ -35,6 +39,9 @@ export class SqliteOutbox {
     this.#defer = file.prepare('UPDATE outbox SET due_at = ? WHERE key = ? AND due_at IS NOT NULL');
     this.#release = file.prepare(`UPDATE outbox SET due_at = 0, attempts = 0
       WHERE id IN (SELECT id FROM outbox WHERE due_at IS NULL ORDER BY id LIMIT ?)`);
+    this.#count = file.prepare('SELECT count(due_at) AS waiting, count(*) - count(due_at) AS parked FROM outbox');
+    this.#all = file.prepare('SELECT id, session FROM outbox');
+    this.#erase = file.prepare('DELETE FROM outbox WHERE id = ?');
   }
 
   keep(now: number): void {
@@ -73,5 +80,16 @@ export class SqliteOutbox {
 
   release(most: number): number {
     return Number(this.#release.run(most).changes);
+  }
+
+  count(): EndCounts {
+    return {...this.#count.get()} as unknown as EndCounts;
+  }
+
+  erase(user: string, most: number): number {
+    const all = this.#all.all() as {id: number; session: string}[];
+    const theirs = all.filter(({session}) => decodeEnded(session)?.user === user).slice(0, most);
+    for (const {id} of theirs) this.#erase.run(id);
+    return theirs.length;
   }
 }

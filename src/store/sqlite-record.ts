@@ -13,7 +13,7 @@ export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'>
 
 /** The columns of a session, in the order in which they are decoded. */
 export const sessionColumns =
-  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_waiting, is_remembered';
+  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_waiting, is_remembered, device';
 /** The same of a component. */
 export const componentColumns = 'name, revision, text';
 
@@ -34,6 +34,7 @@ type SessionValues = [
   ids: string | null,
   isOpen: number,
   isRemembered: number,
+  device: string | null,
 ];
 
 /** The values of its columns; or with their names, which takes twice as long, but Node 22.15 knows nothing else. */
@@ -55,7 +56,7 @@ export function readable<T>(read: () => T): T {
 export function decodeSession(row: Row): SqliteSession {
   const values = valuesOf(row) as SessionValues;
   const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, ...rest] = values;
-  const [authenticatedAt, user, ids, isOpen, isRemembered] = rest;
+  const [authenticatedAt, user, ids, isOpen, isRemembered, device] = rest;
   const session: SqliteSession = {
     id,
     key,
@@ -70,6 +71,7 @@ export function decodeSession(row: Row): SqliteSession {
     ids,
     isOpen: isOpen === 1,
     isRemembered: isRemembered === 1,
+    device: device === null ? undefined : (parse(device) as string),
   };
   if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
   return session;
@@ -95,6 +97,7 @@ export function recordOf(session: SqliteSession, components: readonly Row[], now
     authenticatedAt: session.authenticatedAt,
     user: session.user,
     isRemembered: session.isRemembered,
+    device: session.device,
     components: new Map(components.map(row => decodeComponent(session.key, row))),
     now,
   };
@@ -151,9 +154,9 @@ export function encodeEnded(record: SessionRecord): string {
 export function decodeEnded(text: string): SessionRecord | undefined {
   const value = parse(text) as (Omit<SessionRecord, 'components'> & {readonly components: unknown}) | undefined;
   if (typeof value?.key !== 'string' || !Array.isArray(value.components)) return undefined;
-  const {user, authenticatedAt} = value;
+  const {user, authenticatedAt, device} = value;
   const components = new Map(value.components as [string, StoredComponent][]);
-  return {...value, user, authenticatedAt, isRemembered: value.isRemembered ?? false, components};
+  return {...value, user, authenticatedAt, device, isRemembered: value.isRemembered ?? false, components};
 }
 
 function parse(text: string): unknown {

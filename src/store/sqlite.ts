@@ -1,17 +1,20 @@
 import {proceed, type Awaitable} from '../awaitable.ts';
 import {systemClock, type Clock} from '../clock.ts';
-import {report, type Logger} from '../logger.ts';
+import type {Logger} from '../logger.ts';
 import * as kinds from '../options.ts';
 import {gainsEnough, idleDeadline, nextSignIn, timeoutReason} from '../session/store/lifetime.ts';
 import {sessionTaken, unlessCorrupt} from '../session/store/refusals.ts';
 import {finds, idsAfterRenewal, idsAfterSignIn, leavesFormerIds, type ChangedIds} from '../session/store/ids.ts';
 import {
   keepsEndsLongEnough,
+  type EndCounts,
   type EndedPage,
   type EndedSession,
   type EndOutcome,
   type EndPage,
   type EndReason,
+  type EndsSince,
+  type EndStore,
   type FormerId,
   type ListedPage,
   type ListPage,
@@ -20,7 +23,6 @@ import {
   type SessionRecord,
   type SessionStore,
   type SignIn,
-  type StoreListener,
   type Written,
 } from '../session/store/contract.ts';
 import {OutageLog} from '../outage-log.ts';
@@ -49,7 +51,7 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** Default: the machine's own. */
   readonly clock?: Clock;
-  /** Where a sweep that fails is told of. Default: `console`. */
+  /** Where it is told that the file is lost, and that it is back. Default: `console`. */
   readonly logger?: Logger;
   /**
    * What an answered write of a component survives: the end of the process (`process`), or the machine's power being cut
@@ -66,7 +68,6 @@ const optionKinds: kinds.Kinds<SqliteStoreOptions> = {
   durability: kinds.oneOf('process', 'power'),
 };
 
-const lookEvery = 500;
 /** How many sessions are ended in one transaction at most: two milliseconds' worth. */
 const batch = 10;
 /** Where a sweep begins: before the first deadline. */
@@ -77,7 +78,7 @@ const beginning = {deadline: 0, id: 0};
  * read is held in memory. A call holds up the event loop for as long as it takes, some ten microseconds; where it waits
  * for the disk, for as long as that takes; but not while it waits for other processes.
  */
-export class SqliteStore implements SessionStore {
+export class SqliteStore implements SessionStore, EndStore {
   /** What holds where `SqliteStoreOptions` are silent. */
   static readonly defaults = {durability: 'power'} as const;
 
@@ -86,18 +87,13 @@ export class SqliteStore implements SessionStore {
   readonly #ids: SqliteIds;
   readonly #pages: SqlitePages;
   readonly #outbox: SqliteOutbox;
-  readonly #clock: Clock;
   readonly #time: SqliteTime;
-  readonly #logger: Logger;
   readonly #sync: Sync;
   readonly #ends: SqliteEnds;
-  #cancelLook: () => void;
   /** How far the sweep has come. */
   #swept = beginning;
   /** Whether there may be former uids to forget. */
   #hasFormer = false;
-  #isFailing = false;
-  #isClosed = false;
 
   /**
    * Opens the file, or fails with `OPTION_INVALID` when that can't be done: it is not one of ours, it is damaged, or this
@@ -106,8 +102,6 @@ export class SqliteStore implements SessionStore {
   constructor(options: SqliteStoreOptions) {
     kinds.checkOptions('SqliteStore', options, optionKinds);
     const {path, clock = systemClock, logger = console, durability = SqliteStore.defaults.durability} = options;
-    this.#clock = clock;
-    this.#logger = logger;
     this.#sync = durability === 'power' ? 'FULL' : 'NORMAL';
     this.#file = new SqliteFile(path, new OutageLog(logger));
     this.#time = new SqliteTime(this.#file, clock);
@@ -116,14 +110,14 @@ export class SqliteStore implements SessionStore {
     this.#pages = new SqlitePages(this.#file);
     this.#outbox = new SqliteOutbox(this.#file);
     this.#ends = new SqliteEnds(this.#file);
-    this.#cancelLook = clock.after(lookEvery, () => this.#lookAfterAll());
   }
 
-  create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): Awaitable<SessionRecord> {
+  create({uid, isSecure, idleTimeout, absoluteTimeout, device}: NewSession): Awaitable<SessionRecord> {
     return this.#file.write('NORMAL', () => {
       const now = this.#now();
       this.#refuseTaken(uid, now);
-      this.#sql.create.run(uid, uid, Number(isSecure), idleTimeout, absoluteTimeout, now, now);
+      const encoded = device === undefined ? null : encodeName(device);
+      this.#sql.create.run(uid, uid, Number(isSecure), idleTimeout, absoluteTimeout, now, now, encoded);
       return this.#record(this.#byKey(uid)!, now);
     });
   }
@@ -207,8 +201,41 @@ export class SqliteStore implements SessionStore {
     return this.#endPage(this.#pages.ofAll(), reason, page);
   }
 
-  onEnd(listener: StoreListener): () => void {
-    return this.#ends.listen(listener);
+  endsSince(mark: string | undefined): Awaitable<EndsSince> {
+    return this.#file.read(() => this.#ends.since(mark));
+  }
+
+  sweep(): boolean {
+    try {
+      // What is not there says so when it is asked.
+      this.#file.restore();
+      this.#time.follow();
+      const hasMore = this.#sweep(this.#now());
+      this.#file.reserve();
+      this.#file.workIn();
+      return hasMore;
+    } catch (error) {
+      // Others who are writing just now may well be doing it.
+      if (isBusy(error)) return false;
+      throw error;
+    }
+  }
+
+  count(): Awaitable<number> {
+    return this.#file.read(() => Number(this.#sql.count.get()!['count']));
+  }
+
+  read(key: string): Awaitable<SessionRecord | undefined> {
+    return this.#file.read(() => this.#whole(this.#sql.wholeByKey, key).record);
+  }
+
+  listEveryone({most, components, after}: ListPage): Awaitable<ListedPage> {
+    return this.#file.read(() => {
+      const now = this.#now();
+      const page = this.#pages.ofAll().page(Number(after ?? 0), Number.MAX_SAFE_INTEGER, most);
+      const records = page.flatMap(({key}) => unlessCorrupt(() => this.#listed(key, components, now)) ?? []);
+      return {records, next: nextOf(page, most)};
+    });
   }
 
   keepEnds(): Awaitable<void> {
@@ -229,9 +256,15 @@ export class SqliteStore implements SessionStore {
     return this.#file.write('NORMAL', () => this.#outbox.release(most));
   }
 
+  countEnds(): Awaitable<EndCounts> {
+    return this.#file.read(() => this.#outbox.count());
+  }
+
+  eraseEnds(user: string, most: number): Awaitable<number> {
+    return this.#file.erase('FULL', () => this.#outbox.erase(user, most));
+  }
+
   close(): Awaitable<void> {
-    this.#isClosed = true;
-    this.#cancelLook();
     return this.#file.close();
   }
 
@@ -343,9 +376,10 @@ export class SqliteStore implements SessionStore {
     this.#endLive(this.#pages.past(user, limit, now), 'replaced', now);
   }
 
-  #listed(key: string, names: readonly string[], now: number): SessionRecord | undefined {
+  #listed(key: string, names: ListPage['components'], now: number): SessionRecord | undefined {
     const session = this.#byKey(key);
     if (!session || now >= idleDeadline(session)) return undefined;
+    if (names === 'all') return this.#record(session, now);
     const rows = names.map(name => readable(() => this.#sql.component.get(session.id, encodeName(name))));
     const isThere = (row: (typeof rows)[number]) => row !== undefined && decodeComponent(key, row)[1].text !== null;
     return recordOf(session, rows.filter(isThere) as NonNullable<(typeof rows)[number]>[], now);
@@ -395,36 +429,6 @@ export class SqliteStore implements SessionStore {
     return recordOf(session, components, now);
   }
 
-  #lookAfterAll(): void {
-    const hasMore = this.#tryToLook();
-    if (!this.#isClosed) this.#cancelLook = this.#clock.after(hasMore ? 0 : lookEvery, () => this.#lookAfterAll());
-  }
-
-  /** Whether there is more to do. Others who are writing just now may well be doing it. */
-  #tryToLook(): boolean {
-    try {
-      const found = this.#file.restore();
-      if (found === 'nothing') return false;
-      if (found === 'another') this.#ends.skip();
-      if (found === 'again') this.#ends.goBack();
-      this.#time.follow();
-      const hasMore = this.#sweep(this.#now());
-      const hasMoreEnds = this.#ends.hear();
-      this.#file.reserve();
-      this.#file.workIn();
-      this.#isFailing = false;
-      return hasMore || hasMoreEnds;
-    } catch (error) {
-      if (!isBusy(error)) this.#reportOnce(error);
-      return false;
-    }
-  }
-
-  #reportOnce(error: unknown): void {
-    if (!this.#isFailing) report(this.#logger, 'The SQLite store could not look for sessions that are due.', error);
-    this.#isFailing = true;
-  }
-
   #sweep(now: number): boolean {
     const {deadline, id} = this.#swept;
     const due = this.#sql.due.all(deadline, now, deadline, id, batch) as unknown as Due[];
@@ -471,7 +475,7 @@ function prepareStatements(file: SqliteFile) {
   const hasAlias = 'WHERE id = (SELECT session FROM alias WHERE uid = ? AND (until IS NULL OR until > ?))';
   return {
     create: file.prepare(`INSERT INTO session
-      (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+      (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
     byKey: file.prepareRows(`${session} ${hasKey}`),
     byUid: file.prepareRows(`${session} ${hasUid}`),
     byAlias: file.prepareRows(`${session} ${hasAlias}`),
@@ -492,6 +496,7 @@ function prepareStatements(file: SqliteFile) {
       last_seen_at = max(last_seen_at, ?) WHERE id = ?`),
     signIn: file.prepare(`UPDATE session SET user = ?, authenticated_at = ?,
       sign_in = (SELECT coalesce(max(sign_in), 0) + 1 FROM session WHERE user = ?) WHERE id = ?`),
+    count: file.prepare('SELECT count(*) AS count FROM session'),
     drop: file.prepare('DELETE FROM session WHERE id = ?'),
   };
 }

@@ -1,5 +1,5 @@
 export {Client, type ClientInit} from './client.ts';
-export {storeContract, type StoreCase} from './store-contract.ts';
+export {storeContract, type StoreCase, type StoreContractOptions} from './store-contract.ts';
 export type {StoreFixture} from './store-contract/world.ts';
 export {TestClock} from './test-clock.ts';
 export type {SocketEnd, SocketInit, SocketMessage, TestSocket} from './test-socket.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {OnExpire, Resource, type EndOutcome, type ResourceClass, type SessionEnd, type SessionStore} from 'espalier';
+import {OnExpire, Resource, SessionStore, type EndOutcome, type ResourceClass, type SessionEnd} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {endAllOf} from '../../../src/testing/store-contract/world.ts';
 import {calm, Cart, Home, world} from '../processes.ts';
@@ -43,7 +43,7 @@ test('S60: of 10 k sessions due at once, three sites tell each exactly once', as
   const sites = [begin(Root), begin(Root), begin(Root)];
   await calm();
   const keys = Array.from({length: 10_000}, (_, i) => `session ${i}`);
-  const more = {isSecure: false, idleTimeout: 10 * second, absoluteTimeout: day};
+  const more = {isSecure: false, device: undefined, idleTimeout: 10 * second, absoluteTimeout: day};
   for (const chunk of [keys.slice(0, 5000), keys.slice(5000)])
     await Promise.all(chunk.map(async uid => store.create({uid, ...more})));
   const begunAt = Date.now();
@@ -471,7 +471,7 @@ test('a method may end other sessions, whose ends are told as well', async t => 
     if (next !== undefined) await store!.end(next, 'revoked');
   });
   const scene = begin(Root);
-  store = scene.site.container.get<SessionStore>((await import('espalier')).SessionStore);
+  store = scene.site.container.get<SessionStore>(SessionStore);
   for (let i = 0; i < 100; i += 1) keys.push(await (await scene.visitor().get('/')).text());
   await comeAndGo(scene);
   await until(() => told.length === 101);

@@ -10,7 +10,7 @@ const uid = 'a uid';
 /** A store with a session of one component, and the lines of the log. */
 function world(text: string) {
   const store = new MemoryStore({clock: new TestClock()});
-  const {key} = store.create({uid, isSecure: false, idleTimeout: 1000, absoluteTimeout: 1000});
+  const {key} = store.create({uid, isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 1000});
   store.write(key, 'notes', 0, text);
   const log: string[] = [];
   const logger = {error: (message: string) => log.push(message), warn: () => undefined};

@@ -20,17 +20,22 @@ function world({isSeen = true} = {}) {
   const clock = new TestClock();
   const store = new MemoryStore({clock});
   const listeners = new EndListeners(console);
-  const missing = store.onEnd((key, reason) => listeners.tell(key, reason));
   const inFlight = new InFlight(clock);
   const shared = {store, listeners, inFlight, clock};
   const writer = new ComponentWriter({store, clock, outages: new StoreOutages(console, clock)}, 2000);
   const visitor = {isVisitor: true, renew: async () => undefined, expire: async () => undefined};
-  const record = store.create({uid: 'a uid', isSecure: false, idleTimeout: minute, absoluteTimeout: 10 * minute});
+  const record = store.create({
+    uid: 'a uid',
+    isSecure: false,
+    device: undefined,
+    idleTimeout: minute,
+    absoluteTimeout: 10 * minute,
+  });
   const held = {...shared, writer, components: new Components(), componentLimit: 1000};
   const session = new Session(record, held, visitor);
   const parts = {...shared, lookUp: new LookUp(store, console), renewalGrace: 0};
   const presence = new Presence(session, 'a uid', isSeen, parts);
-  return {clock, store, session, presence, missing};
+  return {clock, store, session, presence};
 }
 
 /** An answer that never comes to its end. */
@@ -95,14 +100,13 @@ test('a stream ends with the session: events cleanly, anything else by failing',
 });
 
 test('a stream whose session’s end was missed ends some ten seconds later', async t => {
-  const {clock, store, presence, missing} = world();
+  const {clock, store, presence} = world();
   const response = streamed('text/event-stream');
   presence.begin();
   presence.follow(response);
   const chunks = reader(response);
   await chunks.next();
   const last = chunks.next();
-  missing();
   store.end('a uid', 'revoked');
   for (let seconds = 0; seconds < 11; seconds += 1) {
     clock.advance(second);

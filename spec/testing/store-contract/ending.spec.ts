@@ -1,5 +1,5 @@
 import test from 'ava';
-import type {EndReason, SessionRecord, StoreListener} from '../../../src/session/store/contract.ts';
+import type {EndReason, LoggedEnd, SessionRecord} from '../../../src/session/store/contract.ts';
 import {ending} from '../../../src/testing/store-contract/ending.ts';
 import {findsFault, Handle} from './stores.ts';
 
@@ -19,22 +19,29 @@ test('a store that revives a session which is touched after its end is found at 
   await findsFault(t, ending, 'no touch revives an ended session: logout wins', Reviving);
 });
 
+/** A handle that tells of ends in its own way. */
+abstract class Telling extends Handle {
+  abstract tellOf(ends: readonly LoggedEnd[]): readonly LoggedEnd[];
+
+  override async endsSince(mark: string | undefined) {
+    const {ends, ...rest} = await super.endsSince(mark);
+    return {ends: this.tellOf(ends), ...rest};
+  }
+}
+
 test('a store that tells of an end twice is found at fault', async t => {
-  class Repeating extends Handle {
-    override onEnd(listener: StoreListener) {
-      return super.onEnd((key, reason) => {
-        listener(key, reason);
-        this.clock.after(2000, () => listener(key, reason));
-      });
+  class Repeating extends Telling {
+    override tellOf(ends: readonly LoggedEnd[]) {
+      return ends.flatMap(end => [end, end]);
     }
   }
   await findsFault(t, ending, 'an end is told once to each who listens', Repeating);
 });
 
 test('a store that tells of what was asked for alone is found at fault', async t => {
-  class Unswept extends Handle {
-    override onEnd(listener: StoreListener) {
-      return super.onEnd((key, reason) => reason === 'idle' || listener(key, reason));
+  class Unswept extends Telling {
+    override tellOf(ends: readonly LoggedEnd[]) {
+      return ends.filter(({reason}) => reason !== 'idle');
     }
   }
   const title = 'a session that nobody asks for is told of as idle after its deadline, and not before it';
@@ -43,13 +50,80 @@ test('a store that tells of what was asked for alone is found at fault', async t
 });
 
 test('a store that takes every timeout for idleness is found at fault', async t => {
-  class Blunt extends Handle {
-    override onEnd(listener: StoreListener) {
-      return super.onEnd((key, reason) => listener(key, reason === 'absolute' ? 'idle' : reason));
+  class Blunt extends Telling {
+    override tellOf(ends: readonly LoggedEnd[]) {
+      return ends.map(({key, reason}) => ({key, reason: reason === 'absolute' ? 'idle' : reason}));
     }
   }
   const title = 'a session that comes to its absolute deadline is told of as ended by that, asked for or not';
   await findsFault(t, ending, title, Blunt);
+});
+
+test('a store that gives all ends at once, or goes on from where it was, is found at fault', async t => {
+  class Gushing extends Handle {
+    override async endsSince(mark: string | undefined) {
+      const ends: LoggedEnd[] = [];
+      for (;;) {
+        const portion = await super.endsSince(mark);
+        ends.push(...portion.ends);
+        mark = portion.mark;
+        if (!portion.hasMore) return {...portion, ends};
+      }
+    }
+  }
+  class Stuck extends Handle {
+    override async endsSince(mark: string | undefined) {
+      const portion = await super.endsSince(mark);
+      return {...portion, mark: mark ?? portion.mark};
+    }
+  }
+  const title = 'ends come in portions, which go on where the one before it ended, and say whether there may be more';
+  for (const Kind of [Gushing, Stuck]) await findsFault(t, ending, title, Kind);
+});
+
+test('a store that forgets ends as soon as they were told is found at fault', async t => {
+  class Forgetful extends Handle {
+    readonly #told = new Set<string>();
+
+    override async endsSince(mark: string | undefined) {
+      const portion = await super.endsSince(mark);
+      const ends = portion.ends.filter(({key}) => !this.#told.has(key));
+      for (const {key} of ends) this.#told.add(key);
+      return {...portion, ends};
+    }
+  }
+  const title = 'from one mark the same ends follow, however often it is asked, and those that came since';
+  await findsFault(t, ending, title, Forgetful);
+});
+
+test('a store that takes the mark of another for its own is found at fault', async t => {
+  class Counting extends Handle {
+    override async endsSince(mark: string | undefined) {
+      const [name] = (await super.endsSince(undefined)).mark.split(' ');
+      return super.endsSince(mark && `${name} ${mark.split(' ')[1]}`);
+    }
+  }
+  const title = 'a mark of other data, as of a store that was emptied, is one of before all ends in the log';
+  await findsFault(t, ending, title, Counting);
+});
+
+test('a store that sweeps when it is asked what has ended, or all at once, is found at fault', async t => {
+  class Eager extends Handle {
+    override async endsSince(mark: string | undefined) {
+      while (await this.sweep());
+      return super.endsSince(mark);
+    }
+  }
+  class Thorough extends Handle {
+    override async sweep() {
+      while (await super.sweep());
+      return false;
+    }
+  }
+  const told =
+    'a session past its deadline is gone for every caller, but nobody is told before it is swept or asked for';
+  await findsFault(t, ending, told, Eager);
+  await findsFault(t, ending, 'sweep() ends a portion of what is due, and says whether there may be more', Thorough);
 });
 
 test('a store by which everybody who ends a session has ended it is found at fault', async t => {
@@ -69,5 +143,10 @@ test('a store that leaves a timer when it is closed is found at fault', async t 
       return super.close();
     }
   }
-  await findsFault(t, ending, 'after close() nothing is told any more, and no timer is left', Lingering);
+  await findsFault(
+    t,
+    ending,
+    'a store that was asked all sorts of things leaves no timer when it is closed',
+    Lingering,
+  );
 });

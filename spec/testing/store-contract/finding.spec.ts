@@ -14,7 +14,7 @@ test('a store that counts a session as seen whoever finds it is found at fault',
 test('a store that begins what it is asked to touch is found at fault', async t => {
   class Inventive extends Handle {
     override touch(key: string) {
-      const session = {uid: key, isSecure: false, idleTimeout: 5000, absoluteTimeout: 5000};
+      const session = {uid: key, isSecure: false, device: undefined, idleTimeout: 5000, absoluteTimeout: 5000};
       return this.ask(memory => memory.touch(key) ?? memory.create(session));
     }
   }

@@ -1,21 +1,20 @@
 import test from 'ava';
-import {isLive, type EndReason, type SessionRecord, type StoreListener} from '../../../src/session/store/contract.ts';
+import {isLive, type EndReason, type SessionRecord} from '../../../src/session/store/contract.ts';
 import {processes} from '../../../src/testing/store-contract/processes.ts';
 import {findsFault, Handle} from './stores.ts';
 
 test('a store that tells of the ends of its own process alone is found at fault', async t => {
   class Deaf extends Handle {
-    #isAsking = false;
+    readonly #own = new Set<string>();
 
     override async end(key: string, reason: EndReason) {
-      this.#isAsking = true;
-      const ended = super.end(key, reason);
-      this.#isAsking = false;
-      return ended;
+      this.#own.add(key);
+      return super.end(key, reason);
     }
 
-    override onEnd(listener: StoreListener) {
-      return super.onEnd((key, reason) => this.#isAsking && listener(key, reason));
+    override async endsSince(mark: string | undefined) {
+      const {ends, ...rest} = await super.endsSince(mark);
+      return {ends: ends.filter(({key}) => this.#own.has(key)), ...rest};
     }
   }
   await findsFault(t, processes, 'a session that ends in one process is told of in each, once', Deaf);
@@ -49,11 +48,9 @@ test('a store that looks whether a session is there, and then writes it whole, i
 
 test('a store in which each process tells what it sweeps, whoever swept it before, is found at fault', async t => {
   class Eager extends Handle {
-    override onEnd(listener: StoreListener) {
-      return super.onEnd((key, reason) => {
-        listener(key, reason);
-        if (reason === 'idle') listener(key, reason);
-      });
+    override async endsSince(mark: string | undefined) {
+      const {ends, ...rest} = await super.endsSince(mark);
+      return {ends: ends.flatMap(end => (end.reason === 'idle' ? [end, end] : [end])), ...rest};
     }
   }
   const title = 'two thousand sessions that two processes sweep give each exactly one kept end, told once in each';

@@ -2,11 +2,14 @@ import type {ExecutionContext} from 'ava';
 import type {Awaitable} from '../../../src/awaitable.ts';
 import type {Clock} from '../../../src/clock.ts';
 import type {
+  EndCounts,
   EndedPage,
   EndedSession,
   EndOutcome,
   EndPage,
   EndReason,
+  EndsSince,
+  EndStore,
   FormerId,
   ListedPage,
   ListPage,
@@ -14,7 +17,6 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
-  StoreListener,
   Written,
 } from '../../../src/session/store/contract.ts';
 import {MemoryStore} from '../../../src/store/memory.ts';
@@ -24,10 +26,9 @@ import {World, type Law, type StoreFixture} from '../../../src/testing/store-con
  * A process's way to memory that several have in common, each by a clock of its own. It keeps all the laws as long as
  * nobody overrides what it does.
  */
-export class Handle implements SessionStore {
+export class Handle implements SessionStore, EndStore {
   readonly shared: Shared;
   readonly clock: Clock;
-  readonly #takeBack = new Set<() => void>();
 
   constructor(shared: Shared, clock: Clock) {
     this.shared = shared;
@@ -79,10 +80,24 @@ export class Handle implements SessionStore {
     return this.ask(memory => memory.endEveryone(reason, page));
   }
 
-  onEnd(listener: StoreListener): () => void {
-    const takeBack = this.shared.memory.onEnd(listener);
-    this.#takeBack.add(takeBack);
-    return takeBack;
+  endsSince(mark: string | undefined): Awaitable<EndsSince> {
+    return this.ask(memory => memory.endsSince(mark));
+  }
+
+  sweep(): Awaitable<boolean> {
+    return this.ask(memory => memory.sweep());
+  }
+
+  count(): Awaitable<number> {
+    return this.ask(memory => memory.count());
+  }
+
+  read(key: string): Awaitable<SessionRecord | undefined> {
+    return this.ask(memory => memory.read(key));
+  }
+
+  listEveryone(page: ListPage): Awaitable<ListedPage> {
+    return this.ask(memory => memory.listEveryone(page));
   }
 
   keepEnds(): Awaitable<void> {
@@ -101,17 +116,21 @@ export class Handle implements SessionStore {
     return this.ask(memory => memory.releaseEnds(most));
   }
 
-  close(): Awaitable<void> {
-    for (const takeBack of this.#takeBack) takeBack();
-    this.shared.leave();
+  countEnds(): Awaitable<EndCounts> {
+    return this.ask(memory => memory.countEnds());
   }
+
+  eraseEnds(user: string, most: number): Awaitable<number> {
+    return this.ask(memory => memory.eraseEnds(user, most));
+  }
+
+  close(): Awaitable<void> {}
 }
 
 /** Memory that handles have in common, which takes the time from the handle that asks. */
 export class Shared {
   readonly memory: MemoryStore;
   #clock: Clock;
-  #handles = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -129,15 +148,6 @@ export class Shared {
       this.#clock = before;
     }
   }
-
-  join(): void {
-    this.#handles += 1;
-  }
-
-  leave(): void {
-    this.#handles -= 1;
-    if (this.#handles === 0) this.memory.close();
-  }
 }
 
 /** A body of data in memory, on which handles of a kind are opened. */
@@ -146,7 +156,6 @@ export function handles(Kind: new (shared: Shared, clock: Clock) => SessionStore
     let shared: Shared | undefined;
     const open = (clock: Clock) => {
       shared ??= new Shared(clock);
-      shared.join();
       return new Kind(shared, clock);
     };
     return {open, dispose: () => undefined};

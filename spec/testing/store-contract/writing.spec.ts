@@ -68,7 +68,7 @@ test('a store that revives what is written to is found at fault', async t => {
       return this.ask(memory => {
         const written = memory.write(key, name, expected, text);
         if (written.state !== 'gone') return written;
-        memory.create({uid: key, isSecure: false, idleTimeout: 5000, absoluteTimeout: 5000});
+        memory.create({uid: key, isSecure: false, device: undefined, idleTimeout: 5000, absoluteTimeout: 5000});
         return memory.write(key, name, 0, text);
       });
     }

@@ -8,7 +8,7 @@ import {TimeLimit} from '../../time-limit.ts';
 import {endsTold, traced} from '../../tracing.ts';
 import type {Components} from '../component/component.ts';
 import {SessionEnd, type EndHandler} from './on-expire.ts';
-import type {EndedSession, EndOutcome, SessionRecord, SessionStore} from '../store/contract.ts';
+import type {EndedSession, EndOutcome, EndStore, SessionRecord} from '../store/contract.ts';
 
 const second = 1000;
 /** How long an end stays with the process that took it, unless that asks for longer. */
@@ -30,12 +30,11 @@ interface Run {
 
 /** Tells the handlers of a site of each session that has ended, as long as they have not been told. */
 export class EndDelivery {
-  readonly #store: SessionStore;
+  readonly #store: EndStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #components: Components;
   readonly #handlers: readonly EndHandler[];
-  readonly #takeBack: () => void;
   // Whoever ended a session, in a request of theirs, has no part in what follows.
   readonly #apart = outsideRequest(() => AsyncLocalStorage.snapshot());
   readonly #running = new Map<string, Run>();
@@ -50,7 +49,7 @@ export class EndDelivery {
   #keptAt = -Infinity;
 
   constructor(
-    parts: {store: SessionStore; clock: Clock; logger: Logger; components: Components},
+    parts: {store: EndStore; clock: Clock; logger: Logger; components: Components},
     handlers: readonly EndHandler[],
   ) {
     this.#store = parts.store;
@@ -59,14 +58,19 @@ export class EndDelivery {
     this.#logger = parts.logger;
     this.#components = parts.components;
     this.#handlers = handlers;
-    this.#takeBack = this.#store.onEnd(() => this.#wake());
-    this.#wake();
+    this.wake();
+  }
+
+  /** There may be ends to be told of. It looks by itself each second. */
+  wake(): void {
+    this.#isWanted = true;
+    if (this.#taking || this.#isClosed) return;
+    this.#taking = this.#apart(() => this.#takeAll());
   }
 
   /** Take no more ends, and wait, so many milliseconds at most, until those that were taken are told. */
   async close(timeout: number): Promise<void> {
     this.#isClosed = true;
-    this.#takeBack();
     this.#cancel?.();
     const {promise: late, resolve} = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, timeout);
@@ -81,12 +85,6 @@ export class EndDelivery {
     await Promise.all([...this.#running.values()].map(({done}) => done));
   }
 
-  #wake(): void {
-    this.#isWanted = true;
-    if (this.#taking || this.#isClosed) return;
-    this.#taking = this.#apart(() => this.#takeAll());
-  }
-
   async #takeAll(): Promise<void> {
     while (this.#isWanted && !this.#isClosed) {
       this.#isWanted = false;
@@ -95,7 +93,7 @@ export class EndDelivery {
     this.#taking = undefined;
     if (this.#isClosed) return;
     this.#cancel?.();
-    this.#cancel = this.#clock.after(second, () => this.#wake());
+    this.#cancel = this.#clock.after(second, () => this.wake());
   }
 
   async #take(): Promise<void> {
@@ -136,7 +134,7 @@ export class EndDelivery {
     const {leave, left} = this.#stay(key);
     const done = this.#deliver(end, left).finally(() => {
       this.#running.delete(key);
-      this.#wake();
+      this.wake();
     });
     this.#running.set(key, {done, leave});
   }

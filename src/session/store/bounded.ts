@@ -1,13 +1,13 @@
-import {isPromised, type Awaitable} from '../../awaitable.ts';
-import type {Clock} from '../../clock.ts';
-import {TimeLimit} from '../../time-limit.ts';
-import {storeCalls, traced} from '../../tracing.ts';
+import {isPromised, proceed, type Awaitable} from '../../awaitable.ts';
 import type {
+  EndCounts,
   EndedPage,
   EndedSession,
   EndOutcome,
   EndPage,
   EndReason,
+  EndsSince,
+  EndStore,
   FormerId,
   ListedPage,
   ListPage,
@@ -15,10 +15,17 @@ import type {
   Renewal,
   SessionRecord,
   SessionStore,
-  StoreListener,
   Written,
 } from './contract.ts';
-import type {StoreOutages} from './outages.ts';
+import type {StoreCalls} from './calls.ts';
+
+/** Who has to know that a site asks its store. */
+export interface StoreWatch {
+  /** It asks. Until this is done, it waits. */
+  begin(): Awaitable<void>;
+  /** It has ended something. */
+  hear(): unknown;
+}
 
 /**
  * A store as a site asks it: each answer comes within a time, or fails with `SESSION_STORE_DOWN`. A store that is down is so
@@ -26,14 +33,17 @@ import type {StoreOutages} from './outages.ts';
  */
 export class BoundedStore implements SessionStore {
   readonly #store: SessionStore;
-  readonly #outages: StoreOutages;
-  readonly #limit: TimeLimit;
+  readonly #calls: StoreCalls;
+  #watch: StoreWatch | undefined;
 
-  /** `timeout` is in milliseconds. */
-  constructor({store, clock, outages}: {store: SessionStore; clock: Clock; outages: StoreOutages}, timeout: number) {
+  constructor(store: SessionStore, calls: StoreCalls) {
     this.#store = store;
-    this.#outages = outages;
-    this.#limit = new TimeLimit(clock, timeout);
+    this.#calls = calls;
+  }
+
+  /** From now on have it known when it is asked. What is asked by whom looks after the store does not count. */
+  watchedBy(watch: StoreWatch): void {
+    this.#watch = watch;
   }
 
   create(session: NewSession): Awaitable<SessionRecord> {
@@ -53,7 +63,9 @@ export class BoundedStore implements SessionStore {
   }
 
   renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined> {
-    return this.#ask('renew', () => this.#store.renew(key, renewal));
+    const found = this.#ask('renew', () => this.#store.renew(key, renewal));
+    // Nobody says whether it has replaced another session.
+    return this.#heard(found, () => renewal.signIn !== undefined && renewal.signIn.limit < Infinity);
   }
 
   setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined> {
@@ -61,7 +73,8 @@ export class BoundedStore implements SessionStore {
   }
 
   end(key: string, reason: EndReason, asOf?: number): Awaitable<boolean> {
-    return this.#ask('end', () => this.#store.end(key, reason, asOf));
+    const ended = this.#ask('end', () => this.#store.end(key, reason, asOf));
+    return this.#heard(ended, Boolean);
   }
 
   list(user: string, page: ListPage): Awaitable<ListedPage> {
@@ -69,31 +82,33 @@ export class BoundedStore implements SessionStore {
   }
 
   endAll(user: string, reason: EndReason, page: EndPage & {readonly except?: string}): Awaitable<EndedPage> {
-    return this.#ask('endAll', () => this.#store.endAll(user, reason, page));
+    const ended = this.#ask('endAll', () => this.#store.endAll(user, reason, page));
+    return this.#heard(ended, ({count}) => count > 0);
   }
 
   endEveryone(reason: EndReason, page: EndPage): Awaitable<EndedPage> {
-    return this.#ask('endEveryone', () => this.#store.endEveryone(reason, page));
+    const ended = this.#ask('endEveryone', () => this.#store.endEveryone(reason, page));
+    return this.#heard(ended, ({count}) => count > 0);
   }
 
-  onEnd(listener: StoreListener): () => void {
-    return this.#store.onEnd(listener);
+  endsSince(mark: string | undefined): Awaitable<EndsSince> {
+    return this.#calls.inTime(() => this.#store.endsSince(mark));
   }
 
-  keepEnds(): Awaitable<void> {
-    return this.#ask('keepEnds', () => this.#store.keepEnds());
+  sweep(): Awaitable<boolean> {
+    return this.#calls.inTime(() => this.#store.sweep());
   }
 
-  takeEnds(count: number, lease: number): Awaitable<readonly EndedSession[]> {
-    return this.#ask('takeEnds', () => this.#store.takeEnds(count, lease));
+  count(): Awaitable<number> {
+    return this.#ask('count', () => this.#store.count());
   }
 
-  settleEnd(key: string, outcome: EndOutcome): Awaitable<void> {
-    return this.#ask('settleEnd', () => this.#store.settleEnd(key, outcome));
+  read(key: string): Awaitable<SessionRecord | undefined> {
+    return this.#ask('read', () => this.#store.read(key));
   }
 
-  releaseEnds(most: number): Awaitable<number> {
-    return this.#ask('releaseEnds', () => this.#store.releaseEnds(most));
+  listEveryone(page: ListPage): Awaitable<ListedPage> {
+    return this.#ask('listEveryone', () => this.#store.listEveryone(page));
   }
 
   close(): Awaitable<void> {
@@ -101,21 +116,50 @@ export class BoundedStore implements SessionStore {
   }
 
   #ask<T>(call: string, act: () => Awaitable<T>): Awaitable<T> {
-    return traced(
-      storeCalls,
-      () => ({call}),
-      () => this.#askInTime(act),
-    );
+    const begun = this.#watch?.begin();
+    return isPromised(begun) ? begun.then(() => this.#calls.ask(call, act)) : this.#calls.ask(call, act);
   }
 
-  #askInTime<T>(act: () => Awaitable<T>): Awaitable<T> {
-    try {
-      const answer = act();
-      return isPromised(answer)
-        ? this.#limit.keep(answer).then(this.#outages.recover, this.#outages.fail)
-        : this.#outages.recover(answer);
-    } catch (cause) {
-      return this.#outages.fail(cause);
-    }
+  /** What this process has ended itself it need not look for. */
+  #heard<T>(answer: Awaitable<T>, hasEnded: (given: T) => boolean): Awaitable<T> {
+    return proceed(answer, given => {
+      if (hasEnded(given)) this.#watch?.hear();
+      return given;
+    });
+  }
+}
+
+/** The same of what keeps ends. */
+export class BoundedEnds implements EndStore {
+  readonly #store: EndStore;
+  readonly #calls: StoreCalls;
+
+  constructor(store: EndStore, calls: StoreCalls) {
+    this.#store = store;
+    this.#calls = calls;
+  }
+
+  keepEnds(): Awaitable<void> {
+    return this.#calls.ask('keepEnds', () => this.#store.keepEnds());
+  }
+
+  takeEnds(count: number, lease: number): Awaitable<readonly EndedSession[]> {
+    return this.#calls.ask('takeEnds', () => this.#store.takeEnds(count, lease));
+  }
+
+  settleEnd(key: string, outcome: EndOutcome): Awaitable<void> {
+    return this.#calls.ask('settleEnd', () => this.#store.settleEnd(key, outcome));
+  }
+
+  releaseEnds(most: number): Awaitable<number> {
+    return this.#calls.ask('releaseEnds', () => this.#store.releaseEnds(most));
+  }
+
+  countEnds(): Awaitable<EndCounts> {
+    return this.#calls.ask('countEnds', () => this.#store.countEnds());
+  }
+
+  eraseEnds(user: string, most: number): Awaitable<number> {
+    return this.#calls.ask('eraseEnds', () => this.#store.eraseEnds(user, most));
   }
 }

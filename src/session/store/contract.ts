@@ -17,6 +17,8 @@ export interface NewSession extends Lifetime {
   readonly uid: string;
   /** Whether it was begun over TLS, and so is never found without. */
   readonly isSecure: boolean;
+  /** With what it was begun, in words for its visitor to recognise: 256 characters at most. */
+  readonly device: string | undefined;
 }
 
 /** A component as it rests. */
@@ -84,10 +86,11 @@ export interface Renewal {
   readonly signIn?: SignIn;
 }
 
-/** Which of a user's sessions to list: at most so many, with the components of these names, after those of the page before. */
+/** Which sessions to list: at most so many, with the components of these names, after those of the page before. */
 export interface ListPage {
   readonly most: number;
-  readonly components: readonly string[];
+  /** Names, or all of them. */
+  readonly components: readonly string[] | 'all';
   /** The `next` of the page before. */
   readonly after?: string;
 }
@@ -130,8 +133,26 @@ export interface EndedSession {
 /** What comes of an end that was handed out: told, to be handed out again in so many milliseconds, or set aside. */
 export type EndOutcome = 'told' | 'parked' | {readonly retryIn: number};
 
-/** Who hears of ends from a store: of which session, and why. */
-export type StoreListener = (key: string, reason: EndReason) => void;
+/** That a session has ended, as the log of ends has it. */
+export interface LoggedEnd {
+  readonly key: string;
+  readonly reason: EndReason;
+}
+
+/** A portion of the log of ends. */
+export interface EndsSince {
+  readonly ends: readonly LoggedEnd[];
+  /** Where to go on from. */
+  readonly mark: string;
+  /** Whether there may be more by now. */
+  readonly hasMore: boolean;
+}
+
+/** How many ends wait to be told, those handed out included, and how many were set aside. */
+export interface EndCounts {
+  readonly waiting: number;
+  readonly parked: number;
+}
 
 /** How long a store remembers a `FormerId` at least, in milliseconds: five minutes, as long as Node lets a request take to arrive. */
 export const formerIdsFor = 5 * 60 * 1000;
@@ -230,11 +251,39 @@ export interface SessionStore {
   endEveryone(reason: EndReason, page: EndPage): Awaitable<EndedPage>;
 
   /**
-   * Call `listener` once for each session that ends from now on, in whichever process, within a second or so of the moment;
-   * it must not throw. Returns a function that takes it back. Who is cut off from the store meanwhile may miss some.
+   * The sessions that have ended since a mark, in whichever process, in the order of their ends, a portion at a time. Without a mark
+   * there are none, and the mark is for those to come. Ends are in the log for a minute at least: who asks less often may miss some.
+   * A mark that the store does not know, since it was emptied, is one of before all that it has.
    */
-  onEnd(listener: StoreListener): () => void;
+  endsSince(mark: string | undefined): Awaitable<EndsSince>;
 
+  /**
+   * End sessions that are past their deadline, and forget what has been remembered for long enough: a portion, so that nobody waits for
+   * long. True where there may be more to do. Until then such a session is gone for every caller, but nobody is told.
+   */
+  sweep(): Awaitable<boolean>;
+
+  /** How many sessions are there; those past their deadline count until they are swept. */
+  count(): Awaitable<number>;
+
+  /** The live session by this key, which does not count as seen by it. */
+  read(key: string): Awaitable<SessionRecord | undefined>;
+
+  /**
+   * A page of all live sessions, with a user or without, each of them once, in an order of the store's own, with those of their
+   * components that are asked for. Records that can't be read are left out. Of sessions that begin or end meanwhile some may be there.
+   */
+  listEveryone(page: ListPage): Awaitable<ListedPage>;
+
+  /** Let go of connections and files. Ends no session. */
+  close(): Awaitable<void>;
+}
+
+/**
+ * A store that keeps ends until they are told, whatever happens to processes meanwhile. A site with `@OnExpire` needs one; a site
+ * without does not. It keeps the same laws: an end is kept in the step in which its session ends.
+ */
+export interface EndStore {
   /**
    * From now on keep each end, of whichever process, until it is told. This is remembered for a week. A site asks for it again
    * each second, since the store may have been emptied; so where it is remembered for long, this writes nothing.
@@ -253,13 +302,21 @@ export interface SessionStore {
   /** Have so many of the ends that were set aside handed out again, at most; gives how many. Fewer than asked for are the last. */
   releaseEnds(most: number): Awaitable<number>;
 
-  /** Let go of timers and connections. Ends no session. */
-  close(): Awaitable<void>;
+  /** How many ends are kept. */
+  countEnds(): Awaitable<EndCounts>;
+
+  /** Forget ends of this user's sessions, told or not: a portion of them, gives how many. Fewer than `most` are the last. */
+  eraseEnds(user: string, most: number): Awaitable<number>;
 }
 
 /** Whether what a uid stands for is a live session. */
 export function isLive(found: SessionRecord | FormerId | undefined): found is SessionRecord {
   return found !== undefined && !('isFormer' in found);
+}
+
+/** Whether a store keeps ends until they are told. */
+export function keepsEnds<T extends object>(store: T): store is T & EndStore {
+  return 'keepEnds' in store;
 }
 
 /** What a container finds a `SessionStore` by. */

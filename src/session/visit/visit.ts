@@ -223,7 +223,14 @@ export class Visit implements SessionOwner {
   #getRequestOnly({uid, now}: {readonly uid: string; readonly now: number}, refusal: () => EspalierError): Session {
     const {lifetime} = this.#parts;
     const seen = {createdAt: now, lastSeenAt: now, authenticatedAt: undefined, now};
-    const own = {key: uid, uid, isSecure: this.#token.isSecure, user: undefined, isRemembered: false};
+    const own = {
+      key: uid,
+      uid,
+      isSecure: this.#token.isSecure,
+      user: undefined,
+      device: undefined,
+      isRemembered: false,
+    };
     const record = {...own, ...lifetime, ...seen};
     this.#requestOnly ??= requestOnlySession({...record, components: new Map()}, this.#parts, refusal);
     return this.#requestOnly;
@@ -240,7 +247,7 @@ export class Visit implements SessionOwner {
     this.#refuseNewToken(isSignIn);
     const {store, lifetime, newToken} = this.#parts;
     const token = drawToken(newToken);
-    const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, ...lifetime});
+    const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, device: undefined, ...lifetime});
     return proceed(begun, record => {
       this.#token.replace(token);
       return this.#enter(record, true);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {absoluteTimeout, idleTimeout, type Law} from './world.ts';
+import {absoluteTimeout, idleTimeout, listAll, listEveryoneOf, type Law} from './world.ts';
 
 const taken = {code: 'SESSION_TAKEN'};
 
@@ -15,6 +15,7 @@ export const beginning: readonly Law[] = [
         isSecure: true,
         idleTimeout,
         absoluteTimeout,
+        device: undefined,
         createdAt: now,
         lastSeenAt: now,
         user: undefined,
@@ -23,6 +24,21 @@ export const beginning: readonly Law[] = [
         components: new Map(),
         now,
       });
+    },
+  },
+  {
+    title: 'a session keeps what it was begun with, whatever characters that has, and whatever becomes of it',
+    async holds(world) {
+      const {store} = world;
+      const device = `Firefox "115"\n\0\uD800 ${'ü'.repeat(236)}`;
+      const given = [await world.begin('a', {device}), await store.touch('a'), await world.peek('a')];
+      given.push(await world.renew('a', {from: 'a', to: 'b', grace: 0}));
+      const signIn = {user: 'ada', limit: 5};
+      given.push(await world.renew('a', {from: 'b', to: 'c', grace: 0, signIn}));
+      given.push(await store.setIdleTimeout('a', idleTimeout), await world.find('c', true), await store.read('a'));
+      given.push(...(await listAll(store, 'ada')), ...(await listEveryoneOf(store)));
+      assert.equal(given.length, 10);
+      for (const record of given) assert.equal(record?.device, device);
     },
   },
   {

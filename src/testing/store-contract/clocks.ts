@@ -132,11 +132,11 @@ export const clocks: readonly Law[] = [
   },
   {
     title: 'between processes whose clocks are five minutes apart each session ends once',
+    contract: 'EndStore',
     async holds(world) {
       const [here, ahead] = await apart(world);
       const told = [await world.listen(here), await world.listen(ahead.store)];
-      await here.keepEnds();
-      await world.quiet(ahead.store);
+      await world.ends.keepEnds();
       const keys = Array.from({length: 200}, (_, i) => `session ${i}`);
       await world.beginMany(keys, {...long, idleTimeout: 10 * minutes});
       for (const clock of [world.clock, ahead.clock]) clock.advance(10 * minutes);

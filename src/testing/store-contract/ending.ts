@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
+import {setImmediate} from 'node:timers/promises';
 import {endReasons} from '../../session/store/contract.ts';
-import {absoluteTimeout, idleTimeout, type Law, listAll, endAllOf} from './world.ts';
+import {
+  absoluteTimeout,
+  assertSame,
+  endAllOf,
+  endsSince,
+  idleTimeout,
+  listAll,
+  portion,
+  sweepAll,
+  type Law,
+} from './world.ts';
 
 /** How sessions end, and who hears of it. */
 export const ending: readonly Law[] = [
@@ -88,13 +99,12 @@ export const ending: readonly Law[] = [
     },
   },
   {
-    title: 'an end is told to who has begun to listen right before it',
+    title: 'an end is told to who has taken a mark right before it',
     async holds(world) {
-      const told: string[] = [];
       await world.begin('a');
-      world.store.onEnd((key, reason) => told.push(`${key} ${reason}`));
+      const {mark} = await world.store.endsSince(undefined);
       await world.store.end('a', 'logout');
-      await world.untilTold(told, ['a logout']);
+      assert.deepEqual((await world.store.endsSince(mark)).ends, [{key: 'a', reason: 'logout'}]);
     },
   },
   {
@@ -110,19 +120,123 @@ export const ending: readonly Law[] = [
     },
   },
   {
-    title: 'who has been taken back hears of no more ends, and others do',
+    title: 'from one mark the same ends follow, however often it is asked, and those that came since',
     async holds(world) {
-      const back: string[] = [];
-      const takeBack = world.store.onEnd(key => back.push(key));
-      const told = await world.listen();
+      const {store} = world;
       for (const key of ['a', 'b']) await world.begin(key);
-      await world.store.end('a', 'logout');
-      await world.untilTold(told, ['a logout']);
-      takeBack();
-      takeBack();
-      await world.store.end('b', 'logout');
-      await world.untilTold(told, ['a logout', 'b logout']);
-      assert.deepEqual(back, ['a']);
+      const {mark} = await store.endsSince(undefined);
+      await store.end('a', 'logout');
+      const first = await endsSince(store, mark);
+      assert.deepEqual(await endsSince(store, mark), first);
+      await store.end('b', 'logout');
+      assert.deepEqual((await endsSince(store, mark)).ends, ['a logout', 'b logout']);
+      assert.deepEqual((await endsSince(store, first.mark)).ends, ['b logout']);
+    },
+  },
+  {
+    title: 'a mark that no end came after is as good as it was, however long that is ago',
+    async holds(world) {
+      const {store} = world;
+      const {mark} = await store.endsSince(undefined);
+      const {mark: next} = await store.endsSince(mark);
+      for (let i = 0; i < 5; i += 1) {
+        world.clock.advance(idleTimeout);
+        await sweepAll(store);
+      }
+      await world.begin('a');
+      await store.end('a', 'logout');
+      for (const each of [mark, next]) assert.deepEqual((await endsSince(store, each)).ends, ['a logout']);
+    },
+  },
+  {
+    title: 'an end is in the log for a minute at least, whatever is swept',
+    async holds(world) {
+      const {store} = world;
+      for (const key of ['a', 'b']) await world.begin(key, {idleTimeout: absoluteTimeout});
+      const {mark} = await store.endsSince(undefined);
+      await store.end('a', 'logout');
+      world.clock.advance(59_000);
+      await store.end('b', 'logout');
+      await sweepAll(store);
+      assert.deepEqual((await endsSince(store, mark)).ends, ['a logout', 'b logout']);
+    },
+  },
+  {
+    title: 'a mark of other data, as of a store that was emptied, is one of before all ends in the log',
+    async holds(world) {
+      const marks = await world.elsewhere(async other => {
+        const taken = [(await other.store.endsSince(undefined)).mark];
+        for (const key of ['c', 'd', 'e']) {
+          await other.begin(key);
+          await other.store.end(key, 'logout');
+        }
+        return [...taken, (await other.store.endsSince(undefined)).mark];
+      });
+      for (const key of ['a', 'b']) await world.begin(key);
+      for (const key of ['a', 'b']) await world.store.end(key, 'logout');
+      for (const mark of marks) {
+        const {ends, mark: next} = await endsSince(world.store, mark);
+        assert.deepEqual(ends, ['a logout', 'b logout']);
+        assert.deepEqual((await endsSince(world.store, next)).ends, []);
+      }
+    },
+  },
+  {
+    title: 'ends come in portions, which go on where the one before it ended, and say whether there may be more',
+    async holds(world) {
+      const keys = Array.from({length: 3 * portion}, (_, i) => `session ${i}`);
+      await world.beginMany(keys);
+      const {mark} = await world.store.endsSince(undefined);
+      world.clock.advance(idleTimeout + 1000);
+      await sweepAll(world.store);
+      const {ends} = await endsSince(world.store, mark);
+      assertSame(
+        ends,
+        keys.map(key => `${key} idle`),
+      );
+    },
+  },
+  {
+    title: 'a session past its deadline is gone for every caller, but nobody is told before it is swept or asked for',
+    async holds(world) {
+      const {store} = world;
+      const {mark} = await store.endsSince(undefined);
+      for (const key of ['a', 'b']) await world.begin(key);
+      world.clock.advance(idleTimeout + 1000);
+      assert.deepEqual((await endsSince(store, mark)).ends, []);
+      assert.equal(await world.isLive('a'), false);
+      assert.equal(await store.touch('a'), undefined);
+      await sweepAll(store);
+      assertSame((await endsSince(store, mark)).ends, ['a idle', 'b idle']);
+    },
+  },
+  {
+    title: 'sweep() ends a portion of what is due, and says whether there may be more',
+    async holds(world) {
+      const {store} = world;
+      const keys = Array.from({length: 2 * portion}, (_, i) => `session ${i}`);
+      await world.beginMany(keys);
+      assert.equal(await store.count(), keys.length);
+      world.clock.advance(idleTimeout + 1000);
+      for (let left = keys.length; left > 0;) {
+        const hasMore = await store.sweep();
+        const count = await store.count();
+        assert.ok(left - count <= portion, `a sweep of ${left - count} sessions`);
+        assert.ok(hasMore || count === 0, 'where sessions are due it says so');
+        left = count;
+      }
+    },
+  },
+  {
+    title: 'sweep() where nothing is due ends nothing, and says at once that there is no more to do',
+    async holds(world) {
+      const told = await world.listen();
+      await world.begin('a');
+      await sweepAll(world.store);
+      assert.ok((await sweepAll(world.store)) <= 2);
+      await world.quiet();
+      assert.deepEqual(told, []);
+      assert.equal(await world.isLive('a'), true);
     },
   },
   {
@@ -214,23 +328,22 @@ export const ending: readonly Law[] = [
     },
   },
   {
-    title: 'after close() nothing is told any more, and no timer is left',
+    title: 'what a process does not ask for it does not hear of: nothing ends, and nothing is told, by itself',
     async holds(world) {
-      const {store} = world;
       const told = await world.listen();
       for (const key of ['a', 'b']) await world.begin(key);
-      await world.close(store);
-      assert.equal(world.clock.pending, 0);
+      await world.store.end('b', 'logout');
       world.clock.advance(absoluteTimeout);
-      await world.answered(await world.open());
+      await setImmediate();
       assert.deepEqual(told, []);
+      assert.equal(await world.store.count(), 1);
     },
   },
   {
-    title: 'a store that has listened, swept and been told of nothing yet leaves no timer either when it is closed',
+    title: 'a store that was asked all sorts of things leaves no timer when it is closed',
     async holds(world) {
       await world.listen();
-      await world.store.keepEnds();
+      await world.begin('a');
       await world.quiet();
       await world.close(world.store);
       assert.equal(world.clock.pending, 0);

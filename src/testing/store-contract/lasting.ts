@@ -144,7 +144,7 @@ export const lasting: readonly Law[] = [
       await world.store.setIdleTimeout('earlier', 10_000);
       await world.store.setIdleTimeout('later', 40_000);
       world.clock.advance(9_000);
-      await world.answered();
+      await world.look();
       assert.deepEqual(told, []);
       world.clock.advance(1000);
       await world.untilTold(told, ['earlier idle']);
@@ -212,7 +212,7 @@ export const lasting: readonly Law[] = [
       const record = await world.renew('forgotten', signingIn("forgotten'", less));
       assert.deepEqual(record && {...record, ...less, lastSeenAt: world.clock.now()}, record);
       world.clock.advance(9000);
-      await world.answered();
+      await world.look();
       assert.deepEqual(told, []);
       world.clock.advance(1000);
       await world.untilTold(told, ['forgotten idle']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type {SessionStore} from '../../session/store/contract.ts';
+import type {EndStore, SessionStore} from '../../session/store/contract.ts';
 import {keysOf} from './users.ts';
-import {absoluteTimeout, assertSame, idleTimeout, type Law, type World, listAll} from './world.ts';
+import {absoluteTimeout, assertSame, idleTimeout, keeping, type Law, type World, listAll} from './world.ts';
 import {count} from './writing.ts';
 
 const rounds = Array.from({length: 10}, (_, i) => `session ${i}`);
@@ -52,7 +52,6 @@ export const processes: readonly Law[] = [
     async holds(world) {
       const [here, there] = await two(world);
       const [toldHere, toldThere] = [await world.listen(here), await world.listen(there)];
-      await world.quiet(there);
       for (const key of ['a', 'b', 'c']) await world.begin(key);
       await here.end('a', 'logout');
       await there.end('b', 'revoked');
@@ -98,7 +97,6 @@ export const processes: readonly Law[] = [
     async holds(world) {
       const both = await two(world);
       const told = await Promise.all(both.map(async store => world.listen(store)));
-      await world.quiet(both[1]);
       await world.beginMany(rounds);
       for (const key of rounds) {
         const answers = await Promise.all(both.map(async store => store.end(key, 'logout')));
@@ -139,8 +137,9 @@ export const processes: readonly Law[] = [
   },
   {
     title: 'what one process keeps of ends, the other hands out, and each once',
+    contract: 'EndStore',
     async holds(world) {
-      const [here, there] = await two(world);
+      const [here, there] = (await two(world)).map(keeping) as [SessionStore & EndStore, SessionStore & EndStore];
       await here.keepEnds();
       await world.beginMany(['a', 'b']);
       await there.end('a', 'logout');
@@ -159,10 +158,11 @@ export const processes: readonly Law[] = [
   },
   {
     title: 'two thousand sessions that two processes sweep give each exactly one kept end, told once in each',
+    contract: 'EndStore',
     async holds(world) {
       const both = await two(world);
       const told = await Promise.all(both.map(async store => world.listen(store)));
-      await world.store.keepEnds();
+      await world.ends.keepEnds();
       const keys = Array.from({length: 2000}, (_, i) => `session ${i}`);
       await world.beginMany(keys);
       world.clock.advance(idleTimeout);
@@ -284,7 +284,6 @@ async function staysEnded(
 ): Promise<void> {
   const [here, there] = await two(world);
   const told = await world.listen(there);
-  await world.quiet(there);
   await world.beginMany(rounds);
   // So that being seen gains something.
   world.clock.advance(idleTimeout / 2);

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
-import {setImmediate, setTimeout} from 'node:timers/promises';
+import {setImmediate} from 'node:timers/promises';
 import type {Awaitable} from '../../awaitable.ts';
 import {
   isLive,
+  keepsEnds,
   type EndedPage,
   type EndedSession,
   type EndPage,
   type EndReason,
+  type EndStore,
+  type ListedPage,
+  type ListPage,
   type NewSession,
   type Renewal,
   type SessionRecord,
@@ -25,6 +29,8 @@ export interface StoreFixture {
 /** One thing that a store must keep to. */
 export interface Law {
   readonly title: string;
+  /** Where it is a law of that contract, and not of `SessionStore` alone. */
+  readonly contract?: 'EndStore';
   readonly holds: (world: World) => Promise<void>;
 }
 
@@ -32,8 +38,18 @@ export interface Law {
 export const idleTimeout = 60_000;
 export const absoluteTimeout = 600_000;
 
-/** How often a store looks for what is due, in milliseconds. */
+/** How often it is looked for what is due, in milliseconds. */
 const step = 500;
+
+/** How many sessions a portion is at most, be it swept or told of. */
+export const portion = 1000;
+
+/** Who hears of ends from a store, as they come. */
+interface Listener {
+  readonly store: SessionStore;
+  readonly told: string[];
+  mark: string;
+}
 
 /** A clock that can be set, as a machine's may be, or as it stands after the machine has slept: no alarm notices. */
 export class SettableClock extends TestClock {
@@ -52,12 +68,15 @@ export class SettableClock extends TestClock {
 /** Stores on one body of data, and a clock to turn. The first store, `store`, is open. */
 export class World {
   readonly clock = new SettableClock();
+  readonly #makeFixture: () => Awaitable<StoreFixture>;
   readonly #fixture: StoreFixture;
   readonly #patience: number;
   readonly #opened = new Set<SessionStore>();
+  readonly #listeners: Listener[] = [];
   #store: SessionStore | undefined;
 
-  private constructor(fixture: StoreFixture, patience: number) {
+  private constructor(makeFixture: () => Awaitable<StoreFixture>, fixture: StoreFixture, patience: number) {
+    this.#makeFixture = makeFixture;
     this.#fixture = fixture;
     this.#patience = patience;
   }
@@ -67,7 +86,7 @@ export class World {
    * of real time; default: 10 seconds.
    */
   static async try(makeFixture: () => Awaitable<StoreFixture>, {holds}: Law, patience = 10_000): Promise<void> {
-    const world = new World(await makeFixture(), patience);
+    const world = new World(makeFixture, await makeFixture(), patience);
     try {
       world.#store = await world.open();
       await holds(world);
@@ -83,6 +102,19 @@ export class World {
     return this.#store!;
   }
 
+  /** The store as one that keeps ends. */
+  get ends(): SessionStore & EndStore {
+    return keeping(this.store);
+  }
+
+  /** Do something with a store on other data. */
+  async elsewhere<T>(act: (world: World) => Promise<T>): Promise<T> {
+    let result: T;
+    const holds = async (world: World) => void (result = await act(world));
+    await World.try(this.#makeFixture, {title: 'elsewhere', holds}, this.#patience);
+    return result!;
+  }
+
   /** A further store on the same data, as another process would open it. */
   async open(clock: TestClock = this.clock): Promise<SessionStore> {
     const store = await this.#fixture.open(clock);
@@ -96,7 +128,7 @@ export class World {
   }
 
   async begin(key: string, more: Partial<NewSession> = {}, store = this.store): Promise<SessionRecord> {
-    return store.create({uid: key, isSecure: false, idleTimeout, absoluteTimeout, ...more});
+    return store.create({uid: key, isSecure: false, idleTimeout, absoluteTimeout, device: undefined, ...more});
   }
 
   /** Begin a session for each key, a hundred at a time. */
@@ -170,29 +202,35 @@ export class World {
     }
   }
 
-  /** What a store tells of from now on, as `key reason`. */
+  /** What a store tells of from now on, as `key reason`, whenever somebody looks. */
   async listen(store = this.store): Promise<string[]> {
+    const {ends, mark} = await store.endsSince(undefined);
+    assert.deepEqual(ends, [], 'without a mark endsSince() gives no ends');
     const told: string[] = [];
-    store.onEnd((key: string, reason: EndReason) => told.push(`${key} ${reason}`));
-    // Another process's ends count from when this store has had its say.
-    await this.answered(store);
+    this.#listeners.push({store, told, mark});
     return told;
   }
 
-  /** Wait until a store has answered a call: what came before it has been dealt with. */
-  async answered(store = this.store): Promise<void> {
-    await store.find('nobody', false);
-    await setImmediate();
+  /** Have all stores swept, at once, and those who listen hear of what has ended. */
+  async look(): Promise<void> {
+    await Promise.all([...this.#opened].map(sweepAll));
+    for (const listener of this.#listeners) {
+      if (!this.#opened.has(listener.store)) continue;
+      const {ends, mark} = await endsSince(listener.store, listener.mark);
+      listener.told.push(...ends);
+      listener.mark = mark;
+    }
   }
 
-  /** Turn the clock on and on, and give what a store does by it the time to happen, until `isSo`. */
+  /** Turn the clock on and on, and look, until `isSo`. */
   async until(isSo: () => Awaitable<boolean>, what: () => string, ...clocks: TestClock[]): Promise<void> {
     const last = Date.now() + this.#patience;
-    for (let wait = 10; !(await isSo()); wait *= 1.5) {
+    while (!(await isSo())) {
       assert.ok(Date.now() < last, `did not come in ${this.#patience} ms: ${what()}`);
       for (const clock of [this.clock, ...clocks]) clock.advance(step);
-      const next = Math.min(Date.now() + wait, last);
-      while (!(await isSo()) && Date.now() < next) await setTimeout(2);
+      await this.look();
+      // Others have their turn.
+      await setImmediate();
     }
   }
 
@@ -208,7 +246,7 @@ export class World {
   async untilTaken(count: number, ...clocks: TestClock[]): Promise<EndedSession[]> {
     const taken: EndedSession[] = [];
     const take = async (): Promise<boolean> => {
-      const ends = await this.store.takeEnds(500, 1_000_000);
+      const ends = await this.ends.takeEnds(500, 1_000_000);
       taken.push(...ends);
       return ends.length > 0 && taken.length <= count ? take() : taken.length >= count;
     };
@@ -219,11 +257,11 @@ export class World {
     return taken;
   }
 
-  /** Turn the clock on for a few seconds, with time for a store to do what it should not. */
-  async quiet(store = this.store): Promise<void> {
+  /** Turn the clock on for a few seconds, and look, so that a store may do what it should not. */
+  async quiet(): Promise<void> {
     for (let i = 0; i < 5; i += 1) {
       this.clock.advance(step);
-      await this.answered(store);
+      await this.look();
     }
   }
 
@@ -234,16 +272,57 @@ export class World {
   }
 }
 
+/** A store as one that keeps ends, which it has to be. */
+export function keeping(store: SessionStore): SessionStore & EndStore {
+  assert.ok(keepsEnds(store), 'the store keeps ends');
+  return store;
+}
+
+/** Sweep until nothing is left to do; gives in how many portions. */
+export async function sweepAll(store: SessionStore): Promise<number> {
+  for (let portions = 1; ; portions += 1) {
+    if (!(await store.sweep())) return portions;
+    assert.ok(portions < 10_000, 'sweep() says at some time that there is no more to do');
+    await setImmediate();
+  }
+}
+
+/** The ends since a mark, portion after portion, as `key reason`, and the mark to go on from. */
+export async function endsSince(store: SessionStore, mark: string): Promise<{ends: string[]; mark: string}> {
+  const told: string[] = [];
+  for (;;) {
+    const {ends, mark: next, hasMore} = await store.endsSince(mark);
+    assert.ok(ends.length <= portion, `a portion of ${ends.length} ends`);
+    assert.ok(!hasMore || next !== mark, 'where there may be more ends it goes on');
+    told.push(...ends.map(({key, reason}) => `${key} ${reason}`));
+    mark = next;
+    if (!hasMore) return {ends: told, mark};
+  }
+}
+
 /** All live sessions of a user, page after page, with these of their components. */
 export async function listAll(
   store: SessionStore,
   user: string,
-  components: readonly string[] = [],
+  components: ListPage['components'] = [],
   most = 100,
 ): Promise<SessionRecord[]> {
+  return allRecords(most, page => store.list(user, {...page, components}));
+}
+
+/** All live sessions there are, page after page, with these of their components. */
+export async function listEveryoneOf(
+  store: SessionStore,
+  components: ListPage['components'] = [],
+  most = 100,
+): Promise<SessionRecord[]> {
+  return allRecords(most, page => store.listEveryone({...page, components}));
+}
+
+async function allRecords(most: number, ask: (page: EndPage) => Awaitable<ListedPage>): Promise<SessionRecord[]> {
   const all: SessionRecord[] = [];
   await eachPage(most, async page => {
-    const {records, next} = await store.list(user, {...page, components});
+    const {records, next} = await ask(page);
     all.push(...records);
     return {count: records.length, next};
   });
