@@ -167,7 +167,7 @@ test('S44: twenty sign-ins of one user at once, on two sites, are all listed, an
 
 test('S45: a user never has more sessions than userLimit; who signed in first goes, as replaced', async t => {
   const heard: string[] = [];
-  const {visitor} = cluster(
+  const {visitor, clock} = cluster(
     {
       ...acts,
       wait: async sessions => {
@@ -184,6 +184,7 @@ test('S45: a user never has more sessions than userLimit; who signed in first go
     await someone.get('/wait');
   }
   t.deepEqual(await Promise.all(all.map(someone => pageOf(someone, '/user'))), ['none', 'ann', 'ann', 'ann']);
+  clock.advance(500);
   t.deepEqual(heard, [`${keys[0]} replaced`]);
   await all[1]!.get('/ann');
   t.is(heard.length, 1, 'who signs in again takes no more room');
@@ -214,7 +215,7 @@ test('S45: of many who sign in at once, on two sites, never more than userLimit 
 });
 
 test('S46: a session that an admin revokes by the list is dead at once on every site, and its streams end', async t => {
-  const {visitor, sites} = cluster({
+  const {visitor, sites, clock} = cluster({
     ...acts,
     events: async function* (sessions, response) {
       await sessions.getSession();
@@ -234,6 +235,7 @@ test('S46: a session that an admin revokes by the list is dead at once on every 
   await reader.read();
   t.is((await visitor(1).get('/revoke')).status, 204);
   for (const at of [0, 1]) t.is(await pageOf(visitor(at), '/find', cookie), 'none');
+  clock.advance(500);
   t.true((await reader.read()).done);
 });
 
@@ -327,7 +329,7 @@ test('however many ends were set aside, retryEnds() has them told again ten at a
 
 test('expireEveryone() ends the sessions of all users and of nobody, tells each end, and leaves nobody signed in', async t => {
   const heard: string[] = [];
-  const {visitor, sites, store} = cluster({
+  const {visitor, sites, store, clock} = cluster({
     ...acts,
     wait: async sessions => {
       (await sessions.getSession()).notifyOnExpire(reason => heard.push(reason));
@@ -338,6 +340,7 @@ test('expireEveryone() ends the sessions of all users and of nobody, tells each 
   await all[1]!.get('/bob');
   for (const someone of all) await someone.get('/wait');
   t.is(await sites[1]!.container.get(SessionService).expireEveryone(), 3);
+  clock.advance(500);
   t.deepEqual([store.size, heard], [0, ['revoked', 'revoked', 'revoked']]);
   for (const someone of all) t.is(await pageOf(someone, '/find'), 'none');
 });

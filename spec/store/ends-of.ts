@@ -1,10 +1,14 @@
 import type {MemoryStore} from 'espalier/store/memory';
 
-/** Gives what has ended since now, as `key reason`, what is due when it is asked included. */
+/** Gives what has ended since now, as `key reason`, each time that it is asked; what is due is swept then. */
 export function endsOf(store: MemoryStore): () => string[] {
-  const {mark} = store.endsSince(undefined);
+  let {mark} = store.endsSince(undefined);
+  const told: string[] = [];
   return () => {
     while (store.sweep());
-    return store.endsSince(mark).ends.map(({key, reason}) => `${key} ${reason}`);
+    const since = store.endsSince(mark);
+    mark = since.mark;
+    told.push(...since.ends.map(({key, reason}) => `${key} ${reason}`));
+    return told;
   };
 }

@@ -8,10 +8,12 @@ import {promised, type Awaitable} from '../../src/awaitable.ts';
 import {SqliteStore} from 'espalier/store/sqlite';
 import {TestClock} from 'espalier/testing';
 import {isBusy} from '../../src/store/sqlite-line.ts';
+import {systemClock} from '../../src/clock.ts';
 import {long} from './sqlite-folder.ts';
+import {watched} from './watched.ts';
 
 const [act, path, ...args] = process.argv.slice(2) as [string, string, ...string[]];
-const open = () => new SqliteStore({path});
+const open = () => watched(new SqliteStore({path}), {clock: systemClock, logger: console});
 let store: SqliteStore;
 const lifetime = {isSecure: false, device: undefined, idleTimeout: 600_000, absoluteTimeout: 600_000};
 

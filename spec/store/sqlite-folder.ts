@@ -11,7 +11,7 @@ import type {ExecutionContext} from 'ava';
 import type {Clock, Logger} from 'espalier';
 import {SqliteStore, type SqliteStoreOptions} from 'espalier/store/sqlite';
 import {TestClock} from 'espalier/testing';
-import {EndWatch} from '../../src/session/end/watch.ts';
+import {watched} from './watched.ts';
 
 const child = fileURLToPath(new URL('sqlite-child.js', import.meta.url));
 
@@ -36,7 +36,8 @@ export class SqliteFolder {
 
   /** A store on the file that lives by `clock`. */
   open(options: Partial<SqliteStoreOptions> = {}): SqliteStore {
-    return this.#keep(new SqliteStore({path: this.path, clock: this.clock, logger: this.logger, ...options}));
+    const given = {clock: this.clock, logger: this.logger, ...options};
+    return this.#keep(watched(new SqliteStore({path: this.path, ...given}), given));
   }
 
   /** The file as any other program would open it. */
@@ -103,10 +104,7 @@ export function long(revision: number): string {
 /** What a store tells of from now on, as `key reason`, when somebody looks each half a second. */
 export function listen(store: SqliteStore, clock: Clock): string[] {
   const told: string[] = [];
-  const watch = new EndWatch({store, clock, logger: console}, ends =>
-    told.push(...ends.map(({key, reason}) => `${key} ${reason}`)),
-  );
-  void watch.begin();
+  watched(store, {clock, logger: console}, ends => told.push(...ends.map(({key, reason}) => `${key} ${reason}`)));
   return told;
 }
 

@@ -85,6 +85,7 @@ for (const [name, far] of [
       const begunAt = scene.clock.now();
       await process.visitor().get('/?user=ada&item=tea');
       await ways[reason]({...scene, ...process});
+      await scene.pass(500);
       await until(() => ends.some(end => end.reason === reason));
       const end = ends.find(one => one.reason === reason)!;
       t.regex(end.key, /^[\w-]{43}$/);

@@ -113,10 +113,11 @@ test('S33: an open stream of events holds its session, until the absolute timeou
 
 test('S33: a download whose session ends is cut off, so that nobody takes it for whole', async t => {
   const {acts} = slowly();
-  const {visitor, sites, store} = cluster(acts);
+  const {visitor, sites, store, clock} = cluster(acts);
   const begun = await visitor().get('/begin');
   const reader = await reading(t, sites[0]!, '/download', cookieIn(begun)!);
   store.end(await begun.text(), 'revoked');
+  clock.advance(500);
   await t.throwsAsync(reader.read(), {any: true});
 });
 

@@ -1,6 +1,6 @@
 import {setImmediate} from 'node:timers/promises';
 import test from 'ava';
-import {Response} from 'espalier';
+import {Response, type EndReason} from 'espalier';
 import {MemoryStore} from 'espalier/store/memory';
 import {TestClock} from 'espalier/testing';
 import {Components} from '../../../src/session/component/component.ts';
@@ -35,7 +35,12 @@ function world({isSeen = true} = {}) {
   const session = new Session(record, held, visitor);
   const parts = {...shared, lookUp: new LookUp(store, console), renewalGrace: 0};
   const presence = new Presence(session, 'a uid', isSeen, parts);
-  return {clock, store, session, presence};
+  /** The session ends, and who waits for that hears of it. */
+  const end = (reason: EndReason) => {
+    store.end('a uid', reason);
+    listeners.tell('a uid', reason);
+  };
+  return {clock, store, session, presence, end};
 }
 
 /** An answer that never comes to its end. */
@@ -80,20 +85,20 @@ test('that the session has ended is known to who asks, and to who listens', asyn
   t.true(asking.session.hasEnded);
   const listening = world();
   listening.presence.listen();
-  listening.store.end('a uid', 'revoked');
+  listening.end('revoked');
   t.true(listening.session.hasEnded);
 });
 
 test('a stream ends with the session: events cleanly, anything else by failing', async t => {
   for (const type of ['text/event-stream', 'application/octet-stream']) {
-    const {store, presence} = world();
+    const {end, presence} = world();
     const response = streamed(type);
     presence.begin();
     presence.follow(response);
     const chunks = reader(response);
     t.is((await chunks.next()).value, 'first');
     const last = chunks.next();
-    store.end('a uid', 'revoked');
+    end('revoked');
     if (type === 'text/event-stream') t.true((await last).done);
     else await t.throwsAsync(last, {message: 'The stream was cut off.'});
   }
@@ -116,12 +121,12 @@ test('a stream whose session’s end was missed ends some ten seconds later', as
 });
 
 test('who has left the session is not cut off, holds nothing, and leaves no timer', async t => {
-  const {clock, store, presence} = world();
+  const {clock, end, presence} = world();
   const response = streamed('application/octet-stream');
   presence.begin();
   presence.follow(response);
   presence.release();
-  store.end('a uid', 'logout');
+  end('logout');
   presence.leave();
   t.is((await reader(response).next()).value, 'first');
   clock.advance(2 * second);

@@ -123,7 +123,7 @@ test('a session that ended while it was only looked at, and the one that took it
   await someone.get('/begin');
   t.is((await someone.get('/again')).status, 204);
   clock.advance(2000);
-  t.is(clock.pending, 0);
+  t.is(clock.pending, 1, 'the one by which the site looks after its store');
 });
 
 test('a session that ends during a request, by its absolute timeout, is not given again', async t => {
@@ -862,7 +862,7 @@ test('S42: a request that outlasts the logout and is counted as seen at its end 
 
 test('S47: logging out twice, here and elsewhere at once, is one end and no error', async t => {
   const heard: string[] = [];
-  const {visitor} = cluster(
+  const {visitor, clock} = cluster(
     {
       ...sites,
       wait: async sessions => {
@@ -877,6 +877,9 @@ test('S47: logging out twice, here and elsewhere at once, is one end and no erro
     answers.map(({status}) => status),
     [204, 204, 204, 204],
   );
+  // It may be the other site that has ended it.
+  clock.advance(500);
+  await until(() => heard.length > 0);
   t.deepEqual(heard, ['logout']);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type {SessionRecord, SessionStore} from '../../session/store/contract.ts';
 import {TestClock} from '../test-clock.ts';
-import {assertSame, idleTimeout, type Law, type World} from './world.ts';
+import {assertSame, idleTimeout, sweepAll, type Law, type World} from './world.ts';
 
 const minutes = 60_000;
 const long = {idleTimeout: 60 * minutes, absoluteTimeout: 600 * minutes};
@@ -121,6 +121,7 @@ export const clocks: readonly Law[] = [
       world.clock.advance(5 * minutes);
       // One store that both are lives by one clock, and has not come that far.
       if (ahead.store === here) world.clock.advance(10 * minutes);
+      await sweepAll(ahead.store);
       assert.equal(await ahead.store.touch('idle'), undefined);
       for (const key of ['idle', 'logged out']) {
         assert.equal(await world.find(key, true, here), undefined, key);
