@@ -1,4 +1,5 @@
 import {pg} from './postgres-driver.ts';
+import {placeOf} from './postgres-place.ts';
 
 /** What is told here is said in names of tables and roles; other messages may show what is in a row. */
 const tellable = /^(?:08|25|28|3D|3F|42|53|54|55|57|58|P0|XX)/;
@@ -88,7 +89,12 @@ function reasonOf(error: unknown): string {
   const said = error instanceof Error ? error.message : '';
   const theirs = error instanceof pg.DatabaseError && tellable.test(code ?? '') ? said : undefined;
   const ours = words.get(code ?? '') ?? driverWords.find(([pattern]) => pattern.test(said))?.[1];
-  const reason = ours ?? theirs;
-  if (code === undefined) return reason ?? 'the connection broke';
-  return reason === undefined ? code : `${reason} (${code})`;
+  if (code === undefined) return ours ?? 'the connection broke';
+  if (ours !== undefined) return `${ours} (${code})`;
+  return `${theirs === undefined ? code : `${theirs} (${code})`}${within(error)}`;
+}
+
+function within(error: unknown): string {
+  const place = error instanceof pg.DatabaseError ? placeOf(error.where) : undefined;
+  return place === undefined ? '' : `, at ${place}`;
 }

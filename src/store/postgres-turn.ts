@@ -1,7 +1,9 @@
 import {isOutage} from './postgres-error.ts';
-import {leftOut} from './postgres-functions.ts';
 import {soon, type Answer} from './postgres-link.ts';
 import {Turn} from './turn.ts';
+
+/** What is answered to a call of several that was left out, as it would have waited for a lock. */
+const leftOut = 'left out';
 
 /** How calls are made: one by itself, or several in one round trip and one transaction, until a moment. */
 interface Ways<T> {

@@ -24,10 +24,9 @@ import {
 import {pg} from './postgres-driver.ts';
 import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
-import {schemaRelease, schemaVersion, tooLate} from './postgres-functions.ts';
 import {callTimeout, PostgresLink, soon, type Answer} from './postgres-link.ts';
 import {encodeName, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
-import {checkSchema, schemaSql, tableNames} from './postgres-schema.ts';
+import {checkSchema, schemaRelease, schemaSql, schemaVersion, tableNames, tooLate} from './postgres-schema.ts';
 import {PostgresTurn} from './postgres-turn.ts';
 
 /** How a `PostgresStore` is set up: with a `url` or a `pool`. */
