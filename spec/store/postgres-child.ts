@@ -7,7 +7,7 @@ import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {live} from './live.ts';
 
 const [url, schema, task, given] = process.argv.slice(2) as [string, string, string, string];
-const lifetime = {isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000};
+const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000, device: undefined};
 const now = Date.now;
 
 const tasks: Record<string, (store: PostgresStore, given: never) => Promise<unknown>> = {

@@ -9,7 +9,7 @@ import {until} from '../until.ts';
 import {detour} from './detour.ts';
 import {PostgresServer} from './postgres-server.ts';
 import {live} from './live.ts';
-import {fails, quiet, share, testAlone as test} from './postgres-world.ts';
+import {fails, lifetime, listen, quiet, share, testAlone as test} from './postgres-world.ts';
 
 const {server, connect, world: openWorld, inChild} = await share({isDurable: true});
 
@@ -60,14 +60,13 @@ test('a store begins on a server that was down at first', async t => {
   await server.crash();
   const store = new PostgresStore({url: server.url, schema: 'late', logger: quiet});
   t.teardown(() => store.close());
-  const heard: string[] = [];
-  store.onEnd((key, reason) => heard.push(`${key} ${reason}`));
   await fails(t, store.keepEnds(), /ECONNREFUSED/);
   await server.restart();
   await until(async () => (await store.keepEnds(), true));
-  await store.create({uid: 'a', isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 1000});
-  await until(async () => heard[0]);
-  t.deepEqual(heard, ['a absolute']);
+  const hear = await listen(store);
+  await store.create({uid: 'a', ...lifetime, idleTimeout: 1000, absoluteTimeout: 1000});
+  await until(async () => (await store.sweep(), (await hear())[0]));
+  t.deepEqual(await hear(), ['a absolute']);
 });
 
 test('a server that stands still fails each call in time, and does not do it when it goes on', async t => {
@@ -160,10 +159,9 @@ test('when another server takes over and the old one keeps its connections, no c
   const pool = new Pool({connectionString: old.url.replace(`:${old.port}`, `:${port}`), max: 4, idleTimeoutMillis: 0});
   t.teardown(() => pool.end());
   const {store, schema, begin, lines} = openWorld(t, {pool});
-  const heard: string[] = [];
-  store.onEnd(key => heard.push(key));
   await begin('a');
   await begin('b');
+  const hear = await listen(store);
   await Promise.all(Array.from({length: 20}, () => store.touch('a')));
   t.is(pool.totalCount, 4);
   const standby = await old.standby();
@@ -179,29 +177,24 @@ test('when another server takes over and the old one keeps its connections, no c
   const found = await Promise.all(Array.from({length: 20}, () => store.find('b', true)));
   t.false(found.some(isLive));
   t.is((await store.write('a', 'cart', 0, '1')).state, 'written');
-  await until(() => heard.includes('b'));
+  t.deepEqual(await hear(), ['b logout']);
   t.notRegex(lines.join(), /25006/);
 });
 
 test('ends are heard of on a server that knows nothing of the one before', async t => {
   const {port, leadTo} = await detour(t, server.port);
   const {store, schema} = openWorld(t, {url: server.url.replace(`:${server.port}`, `:${port}`)});
-  const heard: string[] = [];
-  store.onEnd(key => heard.push(key));
   await store.find('a', true);
-  const empty = await PostgresServer.start();
-  t.teardown(() => empty.dispose());
   // The old server is far ahead of a new one.
   await server.ask('DO $$ BEGIN FOR i IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$');
-  await until(async () => (await store.find('a', true), true));
+  const hear = await listen(store);
+  const empty = await PostgresServer.start();
+  t.teardown(() => empty.dispose());
   leadTo(empty.port);
   await server.ask(backendsOf(schema).replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
-  const begun = await until(() =>
-    store.create({uid: 'a', isSecure: false, device: undefined, idleTimeout: 1000, absoluteTimeout: 1000}),
-  );
+  const begun = await until(() => store.create({uid: 'a', ...lifetime}));
   await store.end(begun.key, 'logout');
-  await until(() => heard[0]);
-  t.deepEqual(heard, ['a']);
+  t.deepEqual(await hear(), ['a logout']);
 });
 
 test('it is no matter what the application has its own values parsed to', async t => {

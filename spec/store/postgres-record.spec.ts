@@ -1,8 +1,7 @@
 import test from 'ava';
 import {encodeName, toEnds, toEndedPage, toFound, toPage, toRecord} from '../../src/store/postgres-record.ts';
 import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
-import {until} from '../until.ts';
-import {share, test as testWithServer} from './postgres-world.ts';
+import {listen, share, test as testWithServer} from './postgres-world.ts';
 
 const {world} = await share();
 
@@ -10,6 +9,7 @@ const row = {
   key: 'a',
   uid: 'b',
   isSecure: false,
+  device: 'Firefox',
   idleTimeout: 1000,
   absoluteTimeout: 2000,
   createdAt: 3,
@@ -28,8 +28,9 @@ test('a row is read as the session that it was written down as', t => {
   t.like(toRecord(JSON.stringify(anonymous)), {user: undefined, authenticatedAt: undefined, components: new Map()});
 });
 
-test('a row that does not say whether its visitor is remembered, as of an earlier release, is of one who is not', t => {
-  t.false(toRecord(JSON.stringify({...row, isRemembered: undefined})).isRemembered);
+test('a row of an earlier release, which says nothing of a device or of being remembered, is of one without', t => {
+  const before = toRecord(JSON.stringify({...row, device: undefined, isRemembered: undefined}));
+  t.like(before, {device: undefined, isRemembered: false});
 });
 
 const spoilt: [what: string, value: unknown][] = [
@@ -121,13 +122,12 @@ for (const [what, spoil, listed = ['good']] of [
 
 testWithServer('a session that can not be read is swept like any other', async t => {
   const {store, rows, begin} = world(t);
-  const heard: string[] = [];
-  store.onEnd(key => heard.push(key));
+  const hear = await listen(store);
   await begin('bad');
   await store.write('bad', 'cart', 0, '1');
   await begin('good');
   await rows(`UPDATE @.component SET name = '"'`);
   await rows(`UPDATE @.session SET last_seen_at = 0, look_at = 0`);
-  await until(() => heard.length === 2);
-  t.deepEqual(heard.toSorted(), ['bad', 'good']);
+  t.false(await store.sweep());
+  t.deepEqual((await hear()).toSorted(), ['bad idle', 'good idle']);
 });

@@ -8,7 +8,7 @@ import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {until} from '../until.ts';
 import {live} from './live.ts';
 import {FormerProcess, formerSql} from './postgres-former-release.ts';
-import {lifetime, quiet, share, test} from './postgres-world.ts';
+import {lifetime, listen, quiet, share, test} from './postgres-world.ts';
 
 const {server, freshSchema, connect, inChild, world} = await share();
 
@@ -105,9 +105,8 @@ for (const [what, spoil] of [
 ] as const) {
   test(`in a schema that was ${what}, ends are kept once that is asked for again, and heard of all the while`, async t => {
     const {store, rows, begin} = world(t);
-    const heard: string[] = [];
-    store.onEnd(key => heard.push(key));
     await store.keepEnds();
+    const hear = await listen(store);
     await begin('a');
     // What the processes do meanwhile may come in between.
     await until(async () => (await rows(spoil), true));
@@ -115,8 +114,7 @@ for (const [what, spoil] of [
     await begin('b');
     t.true(await store.end('b', 'logout'));
     t.like(await store.takeEnds(10, 1000), [{key: 'b', reason: 'logout'}]);
-    await until(() => heard[0]);
-    t.deepEqual(heard, ['b']);
+    t.deepEqual(await hear(), ['b logout']);
   });
 }
 
@@ -209,8 +207,7 @@ test('processes of 0.1.0 go on beside those of this release, and each finds what
     await store.find('nobody', true);
     const theirs = former ?? new FormerProcess(connect(t), schema);
     t.true(await theirs.isMade());
-    const heard: string[] = [];
-    store.onEnd(key => heard.push(key));
+    const hear = await listen(store);
     for (const key of ['k', 'l', 'm']) await theirs.create(key);
     await theirs.renew('k', 'k', 'k2');
     for (const uid of ['k', 'k2']) t.is(live(await store.find(uid, true)).uid, 'k2');
@@ -231,7 +228,7 @@ test('processes of 0.1.0 go on beside those of this release, and each finds what
       true,
     ]);
     t.is(live(await store.find('k3', true)).key, 'k');
-    await until(() => heard.length === 2);
+    t.deepEqual(await hear(), ['l revoked', 'm logout']);
     await store.end('k', 'logout');
     t.deepEqual((await theirs.heard()).slice(-3), ['l', 'm', 'k']);
   }
@@ -271,6 +268,42 @@ test('processes of the release before go on beside those of this one: to them a 
   const [signedIn] = await rows(`SELECT @.renew('a', 'c', 'd', 1000, false, 'ada', 10, NULL) AS it`);
   t.like(signedIn, {it: {uid: 'd', absoluteTimeout: 120_000}});
   t.like(await store.find('d', true), remembered);
+});
+
+test('processes of the release that had no devices go on beside those of this one, on the same sessions', async t => {
+  const {schema, pool, store, rows} = world(t);
+  const before = readFileSync('spec/store/fixtures/postgres-release-4.sql', 'utf8');
+  await pool.query(before.replaceAll('"espalier"', `"${schema}"`));
+  const create = async (uid: string) => rows(`SELECT @.create('${uid}', false, 60000, 600000, NULL)`);
+  const [heard] = await rows('SELECT @.hear(NULL) AS it');
+  await create('a');
+  t.like(await store.find('a', true), {uid: 'a', device: undefined});
+  await create('b');
+  await store.create({uid: 'c', ...lifetime, device: 'Lynx\0\ud800'});
+  t.like(await store.find('c', true), {device: 'Lynx\0\ud800'});
+  const calls = ['a', 'c', 'd'].map(key => ({
+    act: key === 'd' ? 'create' : 'end',
+    key,
+    reason: 'logout',
+    isSecure: false,
+  }));
+  const changes = JSON.stringify(calls.map(call => ({...call, idleTimeout: 60_000, absoluteTimeout: 600_000})));
+  t.is((await rows(`SELECT @.change_all('${changes}', NULL)`)).length, 3);
+  t.like(await store.find('d', true), {uid: 'd', device: undefined});
+  await rows(`UPDATE @.session SET last_seen_at = 0, look_at = 0 WHERE key = 'b'`);
+  t.deepEqual(await rows('SELECT @.sweep(200, NULL) AS it'), [{it: 0}]);
+  const {seen} = heard!['it'] as {seen: string};
+  t.like(await rows(`SELECT @.hear('${seen}') AS it`), [
+    {
+      it: {
+        ends: [
+          ['a', 'logout'],
+          ['c', 'logout'],
+          ['b', 'idle'],
+        ],
+      },
+    },
+  ]);
 });
 
 test('processes of this release that begin at once on a schema of 0.1.0 all find it brought forward', async t => {

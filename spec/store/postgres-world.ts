@@ -5,11 +5,12 @@ import {promisify} from 'node:util';
 import anyTest, {type ExecutionContext} from 'ava';
 import {Pool} from 'pg';
 import {PostgresStore, type PostgresStoreOptions} from 'espalier/store/postgres';
+import type {SessionStore} from '../../src/session/store/contract.ts';
 import {until} from '../until.ts';
 import {PostgresServer, postgresBin} from './postgres-server.ts';
 
 const child = fileURLToPath(new URL('postgres-child.js', import.meta.url));
-export const lifetime = {isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000};
+export const lifetime = {isSecure: false, idleTimeout: 60_000, absoluteTimeout: 600_000, device: undefined};
 export const quiet = {error: () => {}, warn: () => {}};
 
 if (postgresBin === undefined) {
@@ -53,6 +54,18 @@ export async function fails(t: ExecutionContext, call: Promise<unknown>, message
   const error = await Promise.race([call, late]).catch((reason: unknown) => reason);
   t.true(error instanceof Error, `${String(error)} is no failure`);
   t.regex(String(error), message);
+}
+
+/** Hears from now on of what ends: each call gives all that has been heard, in the order of the ends. */
+export async function listen(store: SessionStore): Promise<() => Promise<readonly string[]>> {
+  let {mark} = await store.endsSince(undefined);
+  const heard: string[] = [];
+  return async () => {
+    const since = await store.endsSince(mark);
+    ({mark} = since);
+    heard.push(...since.ends.map(({key, reason}) => `${key} ${reason}`));
+    return heard;
+  };
 }
 
 /** A server that a file's specs share, with a schema for each of them. */

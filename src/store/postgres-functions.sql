@@ -29,7 +29,7 @@ LANGUAGE plpgsql STABLE AS $body$
 BEGIN
   -- Without names with all components.
   RETURN json_build_object(
-    'key', held.key, 'uid', held.uid, 'isSecure', held.is_secure,
+    'key', held.key, 'uid', held.uid, 'isSecure', held.is_secure, 'device', held.device,
     'idleTimeout', held.idle_timeout, 'absoluteTimeout', held.absolute_timeout,
     'createdAt', held.created_at, 'lastSeenAt', held.last_seen_at,
     'user', held."user", 'authenticatedAt', held.authenticated_at, 'isRemembered', held.is_remembered,
@@ -270,15 +270,16 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.create(this_uid text, is_secure boolean, idle_timeout double precision, absolute_timeout double precision,
-  given double precision) RETURNS json
+  device text, given double precision) RETURNS json
 LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
 DECLARE
   at double precision;
 BEGIN
   PERFORM espalier.vacate(this_uid, given);
   at := espalier.moment(given);
-  INSERT INTO espalier.session (key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, look_at)
-  VALUES (this_uid, this_uid, is_secure, idle_timeout, absolute_timeout, at, at, at + least(idle_timeout, absolute_timeout));
+  INSERT INTO espalier.session (key, uid, is_secure, idle_timeout, absolute_timeout, device, created_at, last_seen_at, look_at)
+  VALUES (this_uid, this_uid, is_secure, idle_timeout, absolute_timeout, device, at, at,
+    at + least(idle_timeout, absolute_timeout));
   RETURN (SELECT espalier.as_record(session, at) FROM espalier.session WHERE key = this_uid);
 END
 $body$;
@@ -571,11 +572,11 @@ DECLARE
   locked text[] := espalier.locked(ARRAY(SELECT key FROM json_to_recordset(calls) AS call (key text)));
 BEGIN
   FOR call IN SELECT * FROM json_to_recordset(calls) AS call (act text, key text, "isSecure" boolean, "idleTimeout" double precision,
-    "absoluteTimeout" double precision, name text, expected bigint, text text, reason text, "asOf" double precision) LOOP
+    "absoluteTimeout" double precision, device text, name text, expected bigint, text text, reason text, "asOf" double precision) LOOP
     IF call.key = ANY (locked) THEN
       RETURN NEXT 'left out';
     ELSIF call.act = 'create' THEN
-      RETURN NEXT espalier.create(call.key, call."isSecure", call."idleTimeout", call."absoluteTimeout", given)::text;
+      RETURN NEXT espalier.create(call.key, call."isSecure", call."idleTimeout", call."absoluteTimeout", call.device, given)::text;
     ELSIF call.act = 'write' THEN
       RETURN NEXT espalier.write(call.key, call.name, call.expected, call.text, call."asOf", given)::text;
     ELSE
@@ -604,6 +605,27 @@ BEGIN
     PERFORM espalier.bury(dead, given);
   END IF;
   RETURN json_build_object('records', coalesce(records, '[]'), 'next', CASE WHEN read = most THEN last::text END);
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION espalier.list_everyone(most integer, names text[], after text, given double precision) RETURNS json
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+DECLARE
+  at double precision := espalier.moment(given);
+  dead text[];
+  read integer;
+  last text;
+  records json;
+BEGIN
+  SELECT array_agg((held).key) FILTER (WHERE (held).deadline <= at), count(*), max((held).key),
+    json_agg(espalier.as_record(held, at, names) ORDER BY (held).key) FILTER (WHERE (held).deadline > at)
+  INTO dead, read, last, records FROM (
+    SELECT session AS held FROM espalier.session WHERE key > coalesce(after, '') ORDER BY key LIMIT most
+  ) AS page;
+  IF dead IS NOT NULL THEN
+    PERFORM espalier.bury(dead, given);
+  END IF;
+  RETURN json_build_object('records', coalesce(records, '[]'), 'next', CASE WHEN read = most THEN last END);
 END
 $body$;
 
@@ -644,10 +666,12 @@ END
 $body$;
 
 -- Skips what others hold: any number of processes sweep at once and never wait for each other.
-CREATE OR REPLACE FUNCTION espalier.sweep(most integer, given double precision) RETURNS integer
+CREATE OR REPLACE FUNCTION espalier.sweep(given double precision) RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
 DECLARE
   at double precision := espalier.moment(given);
+  has_more boolean;
+  swept integer;
   looked_at text[];
   ending text[];
 BEGIN
@@ -655,18 +679,47 @@ BEGIN
     SELECT id FROM espalier.ended WHERE noted_at < clock_timestamp() - interval '1 minute'
     ORDER BY noted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
   ));
+  GET DIAGNOSTICS swept = ROW_COUNT;
+  has_more := swept = 1000;
   DELETE FROM espalier.former WHERE uid = ANY (ARRAY(
     SELECT uid FROM espalier.former WHERE forget_at <= at ORDER BY forget_at LIMIT 1000 FOR UPDATE SKIP LOCKED
   ));
+  GET DIAGNOSTICS swept = ROW_COUNT;
   looked_at := ARRAY(
-    SELECT key FROM espalier.session WHERE look_at <= at ORDER BY look_at LIMIT most FOR UPDATE SKIP LOCKED
+    SELECT key FROM espalier.session WHERE look_at <= at ORDER BY look_at LIMIT 200 FOR UPDATE SKIP LOCKED
   );
   IF cardinality(looked_at) > 0 THEN
     UPDATE espalier.session SET look_at = deadline WHERE key = ANY (looked_at) AND deadline > at;
     SELECT array_agg(key) INTO ending FROM espalier.session WHERE key = ANY (looked_at) AND deadline <= at;
     PERFORM espalier.conclude(ending, NULL, at);
   END IF;
-  RETURN cardinality(looked_at);
+  RETURN has_more OR swept = 1000 OR cardinality(looked_at) = 200;
+END
+$body$;
+
+-- What is asked by those who look after a store.
+CREATE OR REPLACE FUNCTION espalier.count() RETURNS bigint LANGUAGE sql STABLE AS $body$
+  SELECT count(*) FROM espalier.session
+$body$;
+
+CREATE OR REPLACE FUNCTION espalier.read(this_key text, given double precision) RETURNS json
+LANGUAGE sql VOLATILE SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+  SELECT espalier.alive(this_key, NULL, espalier.moment(given))
+$body$;
+
+CREATE OR REPLACE FUNCTION espalier.count_ends() RETURNS json LANGUAGE sql STABLE AS $body$
+  SELECT json_build_object('waiting', count(*) FILTER (WHERE NOT is_parked), 'parked', count(*) FILTER (WHERE is_parked))
+  FROM espalier.kept
+$body$;
+
+CREATE OR REPLACE FUNCTION espalier.erase_ends(this_user text, most integer) RETURNS integer
+LANGUAGE plpgsql SET lock_timeout = 1500 AS $body$
+DECLARE
+  erased integer;
+BEGIN
+  DELETE FROM espalier.kept WHERE key = ANY (ARRAY(SELECT key FROM espalier.kept WHERE session->>'user' = this_user LIMIT most));
+  GET DIAGNOSTICS erased = ROW_COUNT;
+  RETURN erased;
 END
 $body$;
 
@@ -724,19 +777,31 @@ BEGIN
 END
 $body$;
 
--- An end's number says nothing of when it was committed, so it goes by what the transactions then and now can see. It is one
--- statement, so that the snapshot which is given is the one that the ends were read in. A mark that is ahead is of another
--- server, or of what this one has lost: then all is told that the log has.
-CREATE OR REPLACE FUNCTION espalier.hear(since pg_snapshot) RETURNS json
+-- An end's number says nothing of when it was committed, so a mark is what the transactions of then could see: the ends between that and
+-- what they see now are a portion, or several. The mark of one that others follow has both, and the last number that was given. A mark
+-- that is ahead is of another server, or of what this one has lost: then all is told that the log has.
+CREATE OR REPLACE FUNCTION espalier.ends_since(mark text, most integer) RETURNS json
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+DECLARE
+  now pg_snapshot := pg_current_snapshot();
+  since pg_snapshot := coalesce(split_part(mark, ' ', 1)::pg_snapshot, now);
+  until pg_snapshot := coalesce(nullif(split_part(mark, ' ', 2), '')::pg_snapshot, now);
+  last bigint := coalesce(nullif(split_part(mark, ' ', 3), ''), '0');
+  read integer;
+  ends json;
 BEGIN
-  IF pg_snapshot_xmax(since) > pg_snapshot_xmax(pg_current_snapshot()) THEN
+  IF pg_snapshot_xmax(since) > pg_snapshot_xmax(now) OR pg_snapshot_xmax(until) > pg_snapshot_xmax(now) THEN
     since := '1:1:';
+    until := now;
+    last := 0;
   END IF;
-  RETURN json_build_object('seen', pg_current_snapshot()::text, 'ends', coalesce((
-    SELECT json_agg(json_build_array(key, reason) ORDER BY id) FROM espalier.ended
-    WHERE transaction >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(transaction, since)
-  ), '[]'));
+  SELECT count(*), max(id), json_agg(json_build_object('key', key, 'reason', reason) ORDER BY id) INTO read, last, ends FROM (
+    SELECT id, key, reason FROM espalier.ended
+    WHERE id > last AND transaction >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(transaction, since)
+      AND pg_visible_in_snapshot(transaction, until) ORDER BY id LIMIT most
+  ) AS portion;
+  RETURN json_build_object('ends', coalesce(ends, '[]'), 'hasMore', read = most,
+    'mark', CASE WHEN read = most THEN concat_ws(' ', since, until, last) ELSE until::text END);
 END
 $body$;
 
@@ -786,3 +851,26 @@ $body$;
 
 CREATE OR REPLACE FUNCTION espalier.end_all(this_user text, why text, except_key text, given double precision) RETURNS integer
 LANGUAGE sql VOLATILE AS $body$ SELECT (espalier.end_all(this_user, why, except_key, NULL, NULL, given)->>'count')::integer $body$;
+
+CREATE OR REPLACE FUNCTION espalier.create(this_uid text, is_secure boolean, idle_timeout double precision, absolute_timeout double precision,
+  given double precision) RETURNS json LANGUAGE sql VOLATILE AS $body$
+  SELECT espalier.create(this_uid, is_secure, idle_timeout, absolute_timeout, NULL, given)
+$body$;
+
+CREATE OR REPLACE FUNCTION espalier.sweep(most integer, given double precision) RETURNS integer LANGUAGE sql VOLATILE AS $body$
+  SELECT CASE WHEN espalier.sweep(given) THEN most ELSE 0 END
+$body$;
+
+-- One statement, so that the snapshot which is given is the one that the ends were read in.
+CREATE OR REPLACE FUNCTION espalier.hear(since pg_snapshot) RETURNS json
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+BEGIN
+  IF pg_snapshot_xmax(since) > pg_snapshot_xmax(pg_current_snapshot()) THEN
+    since := '1:1:';
+  END IF;
+  RETURN json_build_object('seen', pg_current_snapshot()::text, 'ends', coalesce((
+    SELECT json_agg(json_build_array(key, reason) ORDER BY id) FROM espalier.ended
+    WHERE transaction >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(transaction, since)
+  ), '[]'));
+END
+$body$;

@@ -50,7 +50,7 @@ export function toEnds(written: string): EndedSession[] {
 }
 
 function readRecord(written: unknown): SessionRecord {
-  const {user, authenticatedAt, isRemembered, components, ...rest} = Object(written) as Unread;
+  const {user, authenticatedAt, isRemembered, device = null, components, ...rest} = Object(written) as Unread;
   const {key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, now} = rest;
   const isWhole =
     [key, uid].every(value => typeof value === 'string') &&
@@ -62,9 +62,9 @@ function readRecord(written: unknown): SessionRecord {
   const known = {key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt} as SessionRecord;
   return {
     ...known,
+    device: device === null ? undefined : fromColumn(device),
     user: user === null ? undefined : fromColumn(user),
     authenticatedAt: authenticatedAt === null ? undefined : (authenticatedAt as number),
-    device: undefined,
     isRemembered: isRemembered === true,
     components: new Map((components as unknown[]).map(readComponent)),
     now: now as number,

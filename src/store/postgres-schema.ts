@@ -12,7 +12,7 @@ export const schemaVersion = 1;
  * How far tables and functions of this version have come; 0.1.0 has no number for it. Those of one version know each other: what an
  * earlier release calls stays as it is. So processes of several releases share a schema.
  */
-export const schemaRelease = 4;
+export const schemaRelease = 5;
 
 /** What is raised for a call that comes when nobody waits for its answer any more. Nothing of it is done. */
 export const tooLate = 'ESP01';

@@ -71,6 +71,7 @@ ALTER TABLE espalier.session ADD COLUMN IF NOT EXISTS is_waiting boolean NOT NUL
 ALTER TABLE espalier.session ADD COLUMN IF NOT EXISTS begun bigint;
 ALTER TABLE espalier.session ALTER COLUMN begun SET DEFAULT nextval('espalier.revision');
 ALTER TABLE espalier.session ADD COLUMN IF NOT EXISTS is_remembered boolean NOT NULL DEFAULT false;
+ALTER TABLE espalier.session ADD COLUMN IF NOT EXISTS device text;
 CREATE INDEX IF NOT EXISTS session_by_sign_in ON espalier.session (hashtextextended("user", 0), sign_in) WHERE "user" IS NOT NULL;
 
 ALTER TABLE espalier.alias ADD COLUMN IF NOT EXISTS issued_at double precision;

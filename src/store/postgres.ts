@@ -1,5 +1,5 @@
 import type {Pool} from 'pg';
-import {systemClock, type Clock} from '../clock.ts';
+import type {Clock} from '../clock.ts';
 import {EspalierError} from '../errors.ts';
 import type {Logger} from '../logger.ts';
 import * as kinds from '../options.ts';
@@ -7,11 +7,14 @@ import {OutageLog} from '../outage-log.ts';
 import {sessionTaken} from '../session/store/refusals.ts';
 import {
   keepsEndsFor,
+  type EndCounts,
   type EndedPage,
   type EndedSession,
   type EndOutcome,
   type EndPage,
   type EndReason,
+  type EndsSince,
+  type EndStore,
   type FormerId,
   type ListedPage,
   type ListPage,
@@ -22,7 +25,6 @@ import {
   type Written,
 } from '../session/store/contract.ts';
 import {pg} from './postgres-driver.ts';
-import {PostgresEnds} from './postgres-ends.ts';
 import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
 import {callTimeout, PostgresLink, soon, type Answer} from './postgres-link.ts';
 import {encodeName, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
@@ -54,10 +56,8 @@ const optionKinds: kinds.Kinds<PostgresStoreOptions> = {
   logger: kinds.logger,
 };
 
-/** How often is looked what has ended, in milliseconds. */
-const lookEvery = 500;
-/** How many sessions are swept in one transaction. */
-const batch = 200;
+/** How many ends are read at once, at most. */
+const portion = 1000;
 /** By how much a call may come to the server later than it should have, for clocks that do not run alike. */
 const slack = 500;
 /** What is not there yet, or any more: a table, a schema, a function. */
@@ -70,7 +70,7 @@ const forbidden = '42501';
  * anew. Each call is one round trip and one transaction, which the calls of one turn of the event loop share. A call fails within two seconds when the server is out of reach, and
  * works again when it is back.
  */
-export class PostgresStore implements SessionStore {
+export class PostgresStore implements SessionStore, EndStore {
   /** What holds where `PostgresStoreOptions` are silent. */
   static readonly defaults = {schema: 'espalier', connections: 10};
 
@@ -80,8 +80,6 @@ export class PostgresStore implements SessionStore {
   readonly #schema: string;
   /** Gives the moment to go by. Without it the server's clock does. */
   readonly #now: () => number | null;
-  readonly #clock: Clock;
-  readonly #ends: PostgresEnds;
   readonly #finds = new PostgresTurn<Find>({
     alone: ({uid, isSeen}, until) => this.#callUntil(until, 'look_up', uid, isSeen, this.#now()),
     together: (finds, until) => {
@@ -98,9 +96,7 @@ export class PostgresStore implements SessionStore {
   #lacksSomething = false;
   /** How far the server's time is ahead of this process's running time. */
   #ahead = 0;
-  #cancel: (() => void) | undefined;
   #isClosed = false;
-  #looking: Promise<void> | undefined;
 
   constructor(options: PostgresStoreOptions = {}) {
     kinds.checkOptions('PostgresStore', options, optionKinds);
@@ -113,9 +109,7 @@ export class PostgresStore implements SessionStore {
     this.#link = new PostgresLink(pool ?? this.#own!);
     this.#log = new OutageLog(logger);
     this.#schema = schema;
-    this.#ends = new PostgresEnds(async seen => (await this.#callOnce('hear', [seen], soon()))[0]!);
     this.#now = clock ? () => clock.now() : () => null;
-    this.#clock = clock ?? systemClock;
   }
 
   /**
@@ -126,8 +120,8 @@ export class PostgresStore implements SessionStore {
     return schemaSql(schema);
   }
 
-  async create({uid, isSecure, idleTimeout, absoluteTimeout}: NewSession): Promise<SessionRecord> {
-    const values = [uid, isSecure, idleTimeout, absoluteTimeout];
+  async create({uid, isSecure, idleTimeout, absoluteTimeout, device}: NewSession): Promise<SessionRecord> {
+    const values = [uid, isSecure, idleTimeout, absoluteTimeout, encoded(device)];
     return toRecord((await claimed(this.#changes.join({act: 'create', values})))!);
   }
 
@@ -151,7 +145,7 @@ export class PostgresStore implements SessionStore {
     {from, to, grace, isUnsent = false, signIn}: Renewal,
   ): Promise<SessionRecord | FormerId | undefined> {
     const {user, limit, lifetime} = signIn ?? {};
-    const who = [user && encodeName(user), limit];
+    const who = [encoded(user), limit];
     const howLong = [lifetime?.idleTimeout, lifetime?.absoluteTimeout, lifetime?.isRemembered];
     const renewing = this.#call('renew', key, from, to, grace, isUnsent, ...who, ...howLong, this.#now());
     return found(await claimed(renewing));
@@ -166,8 +160,7 @@ export class PostgresStore implements SessionStore {
   }
 
   async list(user: string, {most, components, after}: ListPage): Promise<ListedPage> {
-    const names = (components as readonly string[]).map(encodeName);
-    return toPage((await this.#call('list', encodeName(user), most, names, after, this.#now()))!);
+    return toPage((await this.#call('list', encodeName(user), most, namesOf(components), after, this.#now()))!);
   }
 
   async endAll(
@@ -182,34 +175,24 @@ export class PostgresStore implements SessionStore {
     return toEndedPage((await this.#call('end_everyone', reason, most, after, this.#now()))!);
   }
 
-  // To be written.
-  endsSince(): never {
-    throw new Error('not yet');
-  }
-  sweep(): never {
-    throw new Error('not yet');
-  }
-  count(): never {
-    throw new Error('not yet');
-  }
-  read(): never {
-    throw new Error('not yet');
-  }
-  listEveryone(): never {
-    throw new Error('not yet');
-  }
-  countEnds(): never {
-    throw new Error('not yet');
-  }
-  eraseEnds(): never {
-    throw new Error('not yet');
+  async endsSince(mark: string | undefined): Promise<EndsSince> {
+    return JSON.parse((await this.#call('ends_since', mark, portion))!) as EndsSince;
   }
 
-  onEnd(listener: (key: string, reason: EndReason) => void): () => void {
-    const takeBack = this.#ends.listen(listener);
-    // What fails is begun again with the next call, or the next look.
-    this.#told(() => this.#begin()).catch(() => {});
-    return takeBack;
+  async sweep(): Promise<boolean> {
+    return (await this.#call('sweep', this.#now())) === 't';
+  }
+
+  async count(): Promise<number> {
+    return Number(await this.#call('count'));
+  }
+
+  async read(key: string): Promise<SessionRecord | undefined> {
+    return read(await this.#call('read', key, this.#now()));
+  }
+
+  async listEveryone({most, components, after}: ListPage): Promise<ListedPage> {
+    return toPage((await this.#call('list_everyone', most, namesOf(components), after, this.#now()))!);
   }
 
   async keepEnds(): Promise<void> {
@@ -229,11 +212,17 @@ export class PostgresStore implements SessionStore {
     return Number(await this.#call('release_ends', most));
   }
 
+  async countEnds(): Promise<EndCounts> {
+    return JSON.parse((await this.#call('count_ends'))!) as EndCounts;
+  }
+
+  async eraseEnds(user: string, most: number): Promise<number> {
+    return Number(await this.#call('erase_ends', encodeName(user), most));
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#cancel?.();
-    await this.#looking;
     // A connection may break while it is ended.
     await this.#own?.end();
     this.#link.close();
@@ -249,7 +238,7 @@ export class PostgresStore implements SessionStore {
 
   #callAll(given: number | undefined, name: string, ...values: readonly unknown[]): Promise<readonly Answer[]> {
     return this.#told(async () => {
-      await this.#begin();
+      await (this.#made ??= this.#make());
       const until = given ?? soon();
       try {
         return await this.#callOnce(name, values, until);
@@ -257,7 +246,7 @@ export class PostgresStore implements SessionStore {
         const code = codeOf(error) ?? '';
         if (code !== tooLate && !unmade.has(code)) throw error;
         // The server did nothing: its clock was set, or this machine slept; or the schema was taken away.
-        await this.#begin();
+        await (this.#made ??= this.#make());
         return this.#callOnce(name, values, until);
       }
     });
@@ -299,13 +288,6 @@ export class PostgresStore implements SessionStore {
     return `${this.#link.name}, keeps no sessions: ${reason}. Until it does, whoever needs one gets a 503.`;
   }
 
-  /** All that has to be before anything is asked: the schema, the timer, and the point from which ends are heard of. */
-  async #begin(): Promise<void> {
-    if (!this.#isClosed) this.#cancel ??= this.#clock.after(lookEvery, () => this.#look());
-    await (this.#made ??= this.#make());
-    await this.#ends.begin();
-  }
-
   async #make(): Promise<void> {
     const lacksSomething = this.#lacksSomething;
     this.#lacksSomething = false;
@@ -341,20 +323,6 @@ export class PostgresStore implements SessionStore {
       throw error;
     }
   }
-
-  #look(): void {
-    this.#looking = this.#sweepAndHear();
-  }
-
-  async #sweepAndHear(): Promise<void> {
-    try {
-      while (Number(await this.#call('sweep', batch, this.#now())) === batch && !this.#isClosed);
-      await this.#told(() => this.#ends.hear());
-    } catch {
-      // The operator has been told.
-    }
-    if (!this.#isClosed) this.#cancel = this.#clock.after(lookEvery, () => this.#look());
-  }
 }
 
 interface Find {
@@ -369,7 +337,7 @@ interface Change {
 }
 
 const parameters = {
-  create: ['key', 'isSecure', 'idleTimeout', 'absoluteTimeout'],
+  create: ['key', 'isSecure', 'idleTimeout', 'absoluteTimeout', 'device'],
   write: ['key', 'name', 'expected', 'text', 'asOf'],
   end: ['key', 'reason', 'asOf'],
 } as const;
@@ -404,6 +372,14 @@ function state(schema: string): string {
   return `SELECT json_build_object('version', version, 'release', "${schema}".release(), 'lacking', num_nulls(${tables.join(', ')}),
     'now', floor(extract(epoch FROM clock_timestamp()) * 1000), 'isolation', current_setting('transaction_isolation'))
     FROM "${schema}".state FOR KEY SHARE`;
+}
+
+function encoded(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : encodeName(name);
+}
+
+function namesOf(components: ListPage['components']): readonly string[] | undefined {
+  return components === 'all' ? undefined : components.map(encodeName);
 }
 
 function found(answer: Answer): SessionRecord | FormerId | undefined {
