@@ -31,13 +31,9 @@ test('a call is one round trip', async t => {
     clock.advance(10_000);
     await call();
     const sent = wire.sent.join('').matchAll(/(EVAL\w*)\r\n\$40\r\n\w+\r\n\$1\r\n1\r\n\$\d+\r\n\S+\r\n\$\d+\r\n(\w+)/g);
-    // The clock may have made it look for what is due as well.
-    const commands = [...sent].map(([, command, name]) => `${command} ${name}`).filter(name => !name.endsWith(' tick'));
+    const commands = [...sent].map(([, command, name]) => `${command} ${name}`);
     t.deepEqual(commands, [`EVALSHA ${operation}`]);
-    t.is(
-      wire.sent.join('').split('EVAL').length - 1 - commands.length,
-      wire.sent.join('').split('\r\ntick\r\n').length - 1,
-    );
+    t.is(wire.sent.join('').split('EVAL').length - 1, 1);
   }
 });
 

@@ -1,6 +1,5 @@
-import {until} from '../until.ts';
 import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
-import {adminOf, openStore, siteWith, startServer, testAlone as test} from './redis-world.ts';
+import {adminOf, openStore, siteWith, startServer, sweepAll, testAlone as test} from './redis-world.ts';
 
 /** Fill Redis until it has evicted a hundred keys, while the sessions of `uids` are in use. */
 async function fill({store}: ReturnType<typeof openStore>, admin: Awaited<ReturnType<typeof adminOf>>, uids: string[]) {
@@ -45,7 +44,7 @@ for (const policy of ['volatile-lru', 'volatile-lfu', 'volatile-random', 'volati
     for (let user = 0; user < 20; user += 1) ended += await endAllOf(store, `user ${user}`, 'revoked');
     t.true(ended > 0);
     t.is(await live(), 0);
-    await until(() => warnings.length > 0, 'the look');
+    await sweepAll(store);
     t.deepEqual(warnings, [
       `Redis at 127.0.0.1:${server.port} may throw sessions away without an end (maxmemory-policy ${policy}): make that noeviction.`,
     ]);
@@ -65,7 +64,7 @@ test('under a policy that evicts any key nobody can sign in, which is told once,
   await admin.configSet('maxmemory-policy', 'noeviction');
   await signIn('e', 'u');
   t.is((await listAll(store, 'u')).length, 1);
-  await until(() => warnings.length > 1, 'the look');
+  await sweepAll(store);
   t.deepEqual(warnings, [
     `${name} may throw away any key (maxmemory-policy allkeys-lru), and so who is signed in: nobody can sign in until it is noeviction.`,
     `${name} has another maxmemory-policy now: whoever wants to can sign in again.`,
@@ -87,21 +86,9 @@ test('where the policy can’t be read that is told once, and nobody is refused'
   await (await adminOf(t, server)).sendCommand(['ACL', 'SETUSER', 'app', 'on', '>pw', '~*', '+@all', '-info']);
   const {store, signIn, warnings} = openStore(t, {url: `redis://app:pw@127.0.0.1:${server.port}`});
   await signIn('a', 'u');
-  await until(() => warnings.length > 0, 'the look');
+  await sweepAll(store);
   await signIn('b', 'u');
-  const told: string[] = [];
-  store.onEnd(key => told.push(key));
-  const ends = async () => (
-    await store.create({
-      uid: `${told.length} ${Math.random()}`,
-      isSecure: false,
-      device: undefined,
-      idleTimeout: 1,
-      absoluteTimeout: 1,
-    }),
-    told.length > 1
-  );
-  await until(ends, 'more looks');
+  await sweepAll(store);
   t.is(warnings.length, 1);
   t.regex(warnings[0]!, /\+info/);
 });

@@ -25,17 +25,11 @@ async function update(store: RedisStore, key: string): Promise<void> {
   }
 }
 
-/** Find a session of another process, begin one, and stay until the store has looked for what is due. */
+/** Find a session of another process, begin one, and look for what is due. */
 async function visit(store: RedisStore, others: string, own: string): Promise<void> {
   const found = await store.find(others, true);
   await store.create({uid: own, ...lifetime});
-  const {promise: looked, resolve} = Promise.withResolvers<void>();
-  const alive = setInterval(() => {}, 1000);
-  store.onEnd(key => key === 'brief' && resolve());
-  await store.create({uid: 'brief', ...lifetime});
-  await store.end('brief', 'logout');
-  await looked;
-  clearInterval(alive);
+  await store.sweep();
   console.log(JSON.stringify({now: Date.now(), isFound: found !== undefined}));
 }
 

@@ -1,9 +1,19 @@
 import {readFileSync} from 'node:fs';
-import type {EndReason} from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {until} from '../until.ts';
 import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
-import {absoluteTimeout, adminOf, idleTimeout, openStore, peek, share, startServer, test} from './redis-world.ts';
+import {
+  absoluteTimeout,
+  adminOf,
+  endedSince,
+  idleTimeout,
+  openStore,
+  peek,
+  share,
+  startServer,
+  sweepAll,
+  test,
+} from './redis-world.ts';
 
 const {server: shared, admin, world} = await share();
 const minute = 60_000;
@@ -11,11 +21,11 @@ const week = 7 * 24 * 60 * minute;
 
 type Kept = Pick<ReturnType<typeof world>, 'key' | 'keys'>;
 
-/** What is kept, but for the count of sessions, and for uids that do not find one any more. */
+/** What is kept, but for the count of sessions, how the store is kept, and for uids that do not find one any more. */
 async function lastingOf({key, keys}: Kept): Promise<string[]> {
   const names = await keys();
   const isFormer = async (name: string) => name.startsWith('u:') && (await admin.get(key(name)))?.includes('\n');
-  const left = await Promise.all(names.map(async name => name === 'begun' || (await isFormer(name))));
+  const left = await Promise.all(names.map(async name => ['begun', 'store'].includes(name) || (await isFormer(name))));
   return names.filter((_, i) => !left[i]);
 }
 
@@ -75,8 +85,7 @@ test('a session whose record can’t be read is corrupt for every call, and not 
 test('a record that can’t be read keeps neither the sweep, a list nor endAll() from the others', async t => {
   const clock = new TestClock();
   const {store, key, signIn} = world(t, {clock});
-  const ended: [string, EndReason][] = [];
-  store.onEnd((of, reason) => ended.push([of, reason]));
+  const {mark} = await store.endsSince(undefined);
   const bad = Array.from({length: 150}, (_, i) => `bad${i}`);
   for (const uid of [...bad, 'good', 'better']) await signIn(uid, 'u');
   for (const uid of bad) await admin.hSet(key(`s:${uid}`), 'created', 'x');
@@ -86,11 +95,8 @@ test('a record that can’t be read keeps neither the sweep, a list nor endAll()
   );
   t.is(await endAllOf(store, 'u', 'revoked', 'better'), 1);
   clock.advance(idleTimeout);
-  await until(() => (clock.advance(500), ended.length >= 2), 'the sweep');
-  t.deepEqual(ended, [
-    ['good', 'revoked'],
-    ['better', 'idle'],
-  ]);
+  await sweepAll(store);
+  t.deepEqual(await endedSince(store, mark), ['good revoked', 'better idle']);
   t.is(await admin.exists(bad.map(uid => key(`s:${uid}`))), bad.length);
 });
 
@@ -258,8 +264,7 @@ test('the access rules that the docs name are enough', async t => {
   const client = await adminOf(t, server);
   await client.sendCommand(['ACL', 'SETUSER', 'app', 'on', '>pw', 'resetkeys', '~{espalier}:*', ...needed!.split(' ')]);
   const {store, signIn, warnings} = openStore(t, {url: `redis://app:pw@127.0.0.1:${server.port}`, prefix: 'espalier'});
-  const told: string[] = [];
-  store.onEnd(key => told.push(key));
+  const {mark} = await store.endsSince(undefined);
   await store.keepEnds();
   await signIn('a', 'u');
   await store.write('a', 'cart', 0, '[]');
@@ -271,7 +276,13 @@ test('the access rules that the docs name are enough', async t => {
     await store.settleEnd('a', outcome);
     await store.releaseEnds(100);
   }
-  await until(() => told.length === 1, 'the look');
+  await store.sweep();
+  t.deepEqual(await endedSince(store, mark), ['a revoked']);
+  t.deepEqual(
+    [await store.count(), await store.countEnds(), await store.eraseEnds('u', 10)],
+    [0, {waiting: 0, parked: 0}, 0],
+  );
+  t.deepEqual(await store.listEveryone({most: 10, components: 'all'}), {records: [], next: undefined});
   t.deepEqual(warnings, []);
 });
 
@@ -280,7 +291,6 @@ test('Redis may evict sessions and uids alone: nothing else has an expiry, also 
   const opened = world(t, {clock});
   const {store, key, begin, signIn} = opened;
   await store.keepEnds();
-  store.onEnd(() => {});
   for (const uid of ['a', 'b', 'c']) await signIn(uid, 'u');
   await begin('d');
   await store.end('b', 'logout');
@@ -295,7 +305,7 @@ test('Redis may evict sessions and uids alone: nothing else has an expiry, also 
   for (const name of ['of:u', 'ended']) await admin.pExpire(key(name), 1_000_000);
   clock.advance(10_000);
   await store.find("a'", true);
-  await until(async () => (clock.advance(500), !(await evictable()).includes('ended')), 'the look');
+  await sweepAll(store);
   t.deepEqual(await evictable(), ['s:a', 's:d', "u:a'"]);
   t.deepEqual(await lastingOf(opened), [
     'deadlines',
@@ -334,7 +344,8 @@ test('what Redis has evicted leaves nothing behind when it would have ended', as
   await admin.del([key('s:a'), key("u:a'"), key('s:b')]);
   t.deepEqual(await lastingOf(opened), ['deadlines', 'of:u', 'sessions']);
   clock.advance(idleTimeout);
-  await until(async () => (clock.advance(500), (await lastingOf(opened)).length === 0), 'the sweep');
+  await sweepAll(store);
+  t.deepEqual(await lastingOf(opened), []);
   t.deepEqual(await listAll(store, 'u'), []);
 });
 
@@ -354,14 +365,14 @@ test('a session that an earlier release has signed in is found, ends in time or 
   await store.find("b'", true);
   t.is((await store.touch('c'))?.user, 'u');
   clock.advance(idleTimeout * 0.75);
-  await until(async () => (clock.advance(500), (await admin.zScore(key('deadlines'), 'b')) === null), 'the sweep');
+  await sweepAll(store);
   t.deepEqual(
     (await listAll(store, 'u')).map(record => record.key),
     ['b', 'c'],
   );
   t.deepEqual(await store.endEveryone('revoked', {most: 1}), {count: 1, next: '4 5'});
   clock.advance(idleTimeout);
-  await until(async () => (clock.advance(500), !(await lastingOf(opened)).includes('deadlines')), 'the sweep');
+  await sweepAll(store);
   t.deepEqual(await lastingOf(opened), ['ended']);
 });
 
@@ -424,4 +435,67 @@ test('a sign-in, a page of a list and a page of ends cost the same, however many
   await many(2000);
   const lots = await measure('lots', 2016);
   t.deepEqual(lots, few);
+});
+
+test('thousands of ends at once are all in the log, in their order', async t => {
+  const {store, begin} = world(t);
+  const {mark} = await store.endsSince(undefined);
+  const uids = Array.from({length: 2500}, (_, i) => `s${i}`);
+  await Promise.all(uids.map(begin));
+  await Promise.all(uids.map(uid => store.end(uid, 'revoked')));
+  t.deepEqual(
+    await endedSince(store, mark),
+    uids.map(uid => `${uid} revoked`),
+  );
+});
+
+test('ends are heard although the clock of Redis was put back since, and although its log was emptied before', async t => {
+  const {store, key, begin} = world(t);
+  let {mark} = await store.endsSince(undefined);
+  const told: string[] = [];
+  const end = async (...uids: string[]) => {
+    for (const uid of uids) {
+      await begin(uid);
+      await store.end(uid, 'logout');
+    }
+    const news = await store.endsSince(mark);
+    ({mark} = news);
+    told.push(...news.ends.map(({key: of}) => of));
+  };
+  await end('a');
+  // As it is when the clock was ten minutes ahead until now.
+  await admin.xAdd(key('ended'), `${Date.now() + 600_000}-0`, {key: 'b', reason: 'logout'});
+  await end('c');
+  await admin.del(key('ended'));
+  await end('d', 'e');
+  await end('f');
+  t.deepEqual(told, ['a', 'b', 'c', 'd', 'e', 'f']);
+});
+
+test('the log has the ends of the last minute, and is bounded also where the clock was put back', async t => {
+  const {key, begin, store} = world(t);
+  const ended = key('ended');
+  const length = () => admin.xLen(ended);
+  await admin.xAdd(ended, `${Date.now() - 61_000}-0`, {key: 'old', reason: 'logout'});
+  await admin.xAdd(ended, `${Date.now() - 30_000}-0`, {key: 'new', reason: 'logout'});
+  await store.sweep();
+  t.is(await length(), 1);
+  const ahead = `${Date.now() + 600_000}-0`;
+  await admin.eval(
+    "redis.call('XADD', KEYS[1], ARGV[1], 'key', 'k', 'reason', 'idle') for i = 1, 150000 do redis.call('XADD', KEYS[1], '*', 'key', 'k', 'reason', 'idle') end",
+    {keys: [ended], arguments: [ahead]},
+  );
+  await until(async () => (await store.sweep(), (await length()) <= 101_000), 'the sweeps');
+  await begin('a');
+  await store.end('a', 'logout');
+  t.true((await length()) >= 100_000);
+});
+
+test('an error of a script names the line of its file', async t => {
+  const {store, key, begin} = world(t);
+  await begin('a');
+  await admin.set(key('sessions'), 'theirs');
+  const {message} = await t.throwsAsync(store.count());
+  const [, line] = /src\/store\/redis\.lua:(\d+)/.exec(message)!;
+  t.regex(readFileSync('src/store/redis.lua', 'utf8').split('\n')[Number(line) - 1]!, /ZCARD.*sessions/);
 });

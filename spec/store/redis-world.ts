@@ -72,6 +72,25 @@ export async function peek(store: SessionStore, uid: string): Promise<SessionRec
   return found;
 }
 
+/** A further uid that a session can have: its key and a `'`, or as many as it takes. */
+export function uidFor(store: RedisStore, key: string): string {
+  let uid = `${key}'`;
+  while (!store.canHave(key, uid)) uid += "'";
+  return uid;
+}
+
+/** Have all that is due swept. */
+export async function sweepAll(store: RedisStore): Promise<void> {
+  while (await store.sweep());
+}
+
+/** What has ended in a store since a mark, as `key reason`. */
+export async function endedSince(store: RedisStore, mark: string | undefined): Promise<string[]> {
+  const {ends, mark: next, hasMore} = await store.endsSince(mark);
+  const told = ends.map(({key, reason}) => `${key} ${reason}`);
+  return hasMore ? [...told, ...(await endedSince(store, next))] : told;
+}
+
 /** A store that ends with the test, and what it has warned of. It waits for long, in case that the machine is busy. */
 export function openStore(t: ExecutionContext, options: RedisStoreOptions) {
   const prefix = randomUUID();
@@ -82,7 +101,7 @@ export function openStore(t: ExecutionContext, options: RedisStoreOptions) {
   const begin = (uid: string) => store.create({uid, ...lifetime});
   const signIn = async (uid: string, user: string) => {
     await begin(uid);
-    await store.renew(uid, {from: uid, to: `${uid}'`, grace: 1000, signIn: {user, limit: 1000}});
+    await store.renew(uid, {from: uid, to: uidFor(store, uid), grace: 1000, signIn: {user, limit: 1000}});
   };
   const works = async () => (await store.find('nobody', false).catch(() => null)) === undefined;
   return {store, prefix, warnings, begin, signIn, works};

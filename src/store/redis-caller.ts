@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import {proceed, promised, type Awaitable} from '../awaitable.ts';
 import {systemClock} from '../clock.ts';
 import type {Logger} from '../logger.ts';
@@ -7,14 +8,16 @@ import {TimeLimit} from '../time-limit.ts';
 import type {RedisClient, RedisConnection} from './redis-connection.ts';
 import type {RedisEviction} from './redis-eviction.ts';
 import {demoted, NoAnswer, reasonOf, replyKindOf} from './redis-failure.ts';
+import type {Partition} from './redis-partitions.ts';
 import {plain, unreadable, type Reply} from './redis-record.ts';
-import type {RedisScript} from './redis-script.ts';
+import {placed, type RedisScript} from './redis-script.ts';
 
-type Answer = readonly [time: string, state: 'done' | 'late' | 'corrupt' | 'taken' | 'evicting', result: Reply];
+type Answer = readonly [time: string, state: 'done' | 'late', result: Reply];
 
 /** A call on its way. */
 interface Call {
   readonly script: RedisScript;
+  readonly partition: Partition;
   readonly head: readonly [operation: string, now: string];
   readonly args: readonly string[];
   /** When it is given up, by `performance.now()`. */
@@ -26,46 +29,52 @@ interface Call {
 /** Has scripts run, each in one round trip, and in `timeout` milliseconds at most. */
 export class RedisCaller {
   readonly #connection: RedisConnection;
-  readonly #keys: string[];
   readonly #log: OutageLog;
   readonly #eviction: RedisEviction;
   readonly #timeout: number;
   readonly #limit: TimeLimit;
   /** Keeps the process alive while calls are under way, as a connection that nothing comes from does not. */
   readonly #alive = setInterval(() => {}, 2 ** 30).unref();
+  /** Where the last call has failed. */
+  readonly #failing = new Set<Partition>();
   #underWay = 0;
-  /** What the server's clock was ahead of `performance.now()` by when it last answered. */
-  #ahead: number | undefined;
 
   constructor(
-    parts: {connection: RedisConnection; logger: Logger; eviction: RedisEviction},
-    base: string,
+    {connection, logger, eviction}: {connection: RedisConnection; logger: Logger; eviction: RedisEviction},
     timeout: number,
   ) {
-    const {connection, logger, eviction} = parts;
     this.#connection = connection;
-    this.#keys = [base];
     this.#log = new OutageLog(logger);
     this.#eviction = eviction;
     this.#timeout = timeout;
     this.#limit = new TimeLimit(systemClock, timeout, () => new NoAnswer(timeout));
   }
 
-  /** What has come of an operation. `now` is the time that takes the place of the server's, if any. */
-  call(script: RedisScript, now: string, args: readonly string[]): Promise<Reply> {
-    const until = performance.now() + this.#timeout;
-    const call: Call = {script, head: [script.operation, now], args, until, client: undefined, isAgain: false};
+  /**
+   * What has come of an operation. `now` is the time that takes the place of the server's, if any; after `latest`, by
+   * `performance.now()`, it is not run any more.
+   */
+  call(
+    script: RedisScript,
+    partition: Partition,
+    now: string,
+    args: readonly string[],
+    latest = Infinity,
+  ): Promise<Reply> {
+    const until = Math.min(performance.now() + this.#timeout, latest);
+    const head = [script.operation, now] as const;
+    const call: Call = {script, partition, head, args, until, client: undefined, isAgain: false};
     this.#begin();
     return this.#limit.keep(promised(() => this.#connected(call))).then(
-      answer => {
+      ([, state, result]) => {
         this.#end();
-        this.#log.recover(`${this.#connection.name}, where sessions rest, works again.`);
-        return this.#resultOf(answer);
+        if (this.#failing.size > 0) this.#recoverFrom(partition);
+        if (state === 'done') return result;
+        throw new Error('Redis came to this call too late to run it.');
       },
       (error: unknown) => {
         this.#end();
-        this.#fail(error, call);
-        throw error;
+        throw this.#refusalOf(error) ?? this.#failed(error, call);
       },
     );
   }
@@ -85,18 +94,27 @@ export class RedisCaller {
     if (this.#underWay === 0) this.#alive.unref();
   }
 
-  #resultOf([, state, result]: Answer): Reply {
-    if (state === 'done') return result;
-    if (state === 'corrupt') throw unreadable();
-    if (state === 'taken') throw sessionTaken();
-    if (state === 'evicting') throw this.#eviction.refuse(result as string);
-    throw new Error('Redis came to this call too late to run it.');
+  /** What a script refuses by the rules. */
+  #refusalOf(error: unknown): Error | undefined {
+    const kind = replyKindOf(error);
+    if (kind === 'CORRUPT') return unreadable();
+    if (kind === 'TAKEN') return sessionTaken();
+    return kind === 'EVICTING' ? this.#eviction.refuse(String(error).split(' ')[2]!) : undefined;
   }
 
-  #fail(error: unknown, {client}: Call): void {
+  /** It works again once all does that did not. */
+  #recoverFrom(partition: Partition): void {
+    this.#failing.delete(partition);
+    if (this.#failing.size === 0) this.#log.recover(`${this.#connection.name}, where sessions rest, works again.`);
+  }
+
+  #failed(error: unknown, {client, partition}: Call): unknown {
+    this.#failing.add(partition);
     if (client && error instanceof NoAnswer) this.#connection.giveUp(client);
+    if (error instanceof Error) error.message = placed(error.message);
     const outage = `${this.#connection.name}, where sessions rest, does not work`;
     this.#log.fail(`${outage}: ${reasonOf(error)}. Until it does, whoever needs a session gets a 503.`, error);
+    return error;
   }
 
   #connected(call: Call): Awaitable<Answer> {
@@ -110,12 +128,12 @@ export class RedisCaller {
    */
   #ask(call: Call, client: RedisClient): Promise<Answer> {
     call.client = client;
-    const {script, head, args, until} = call;
-    const latest = this.#ahead === undefined ? '' : String(Math.floor(until + this.#ahead));
-    const options = {keys: this.#keys, arguments: [...head, latest, ...args]};
+    const {script, partition, head, args, until} = call;
+    const latest = partition.ahead === undefined ? '' : String(Math.floor(until + partition.ahead));
+    const options = {keys: partition.keys, arguments: [...head, latest, ...args]};
     const hear = (reply: unknown) => {
       const answer = plain(reply) as unknown as Answer;
-      this.#ahead = Number(answer[0]) - performance.now();
+      partition.ahead = Number(answer[0]) - performance.now();
       return answer[1] === 'late' && mayBeMadeAgain(call) ? this.#ask(call, client) : answer;
     };
     const fail = (error: unknown) => this.#recover(call, client, error);
@@ -130,9 +148,15 @@ export class RedisCaller {
     if (demoted.has(replyKindOf(error))) this.#connection.giveUp(client);
     const isLost = client.isReady === false;
     if (isLost && call.script.isRepeatable && mayBeMadeAgain(call)) return this.#connected(call);
+    // The slot is on its way to another node, and nothing has been run.
+    if (replyKindOf(error) === 'TRYAGAIN' && performance.now() < call.until)
+      return sleep(tryAgainAfter).then(() => this.#connected(call));
     throw error;
   }
 }
+
+/** How many milliseconds a call waits whose slot is being moved, before it is made again. */
+const tryAgainAfter = 20;
 
 /** A call is made twice at most. */
 function mayBeMadeAgain(call: Call): boolean {

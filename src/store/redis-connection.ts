@@ -17,12 +17,16 @@ export interface RedisClient {
   on(event: 'error', listener: (error: unknown) => void): unknown;
   off(event: 'error', listener: (error: unknown) => void): unknown;
   readonly isReady?: boolean;
+  /** Of a cluster. */
+  readonly nodeByAddress?: unknown;
 }
 
 /** The way to Redis. */
 export interface RedisConnection {
   /** How a log line names the server, without a password. */
   readonly name: string;
+  /** Whether it leads to the nodes of a cluster. */
+  readonly isCluster: boolean;
   /** The client. Fails when it is not connected. */
   get(): RedisClient | Promise<RedisClient>;
   /** Told of a client that owes an answer for too long, or whose server is no primary any more. */
@@ -85,6 +89,7 @@ export function isRedisUrl(url: string): boolean {
  */
 export class OwnConnection implements RedisConnection {
   readonly name: string;
+  readonly isCluster = false;
   readonly #url: string;
   readonly #timeout: number;
   readonly #closing = new AbortController();
@@ -171,10 +176,12 @@ export class OwnConnection implements RedisConnection {
 /** The application's own client: it connects it, and closes it. */
 export class BroughtConnection implements RedisConnection {
   readonly name = 'Redis';
+  readonly isCluster: boolean;
   readonly #client: RedisClient;
 
   constructor(client: RedisClient) {
     this.#client = client;
+    this.isCluster = client.nodeByAddress !== undefined;
     client.on('error', ignore);
   }
 

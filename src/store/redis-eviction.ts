@@ -6,6 +6,8 @@ export class RedisEviction {
   readonly #name: string;
   readonly #logger: Logger;
   readonly #refusals: OutageLog;
+  /** The policy of each server, by what lies there. */
+  readonly #policies = new Map<unknown, string>();
   #policy = 'noeviction';
 
   /** `name` is how a log line names the server. */
@@ -15,8 +17,10 @@ export class RedisEviction {
     this.#refusals = new OutageLog(logger);
   }
 
-  /** Hear what the policy is: nothing where it can't be read. Each change is told once. */
-  hear(policy: string): void {
+  /** Hear what the policy is where a part of the store lies: nothing where it can't be read. Each change of the worst is told once. */
+  hear(heard: string, part?: unknown): void {
+    const policies = [...this.#policies.set(part, heard).values()];
+    const policy = policies.find(isFatal) ?? policies.find(other => other !== 'noeviction') ?? 'noeviction';
     if (isFatal(policy)) this.refuse(policy);
     else this.#refusals.recover(`${this.#name} has another maxmemory-policy now: whoever wants to can sign in again.`);
     if (policy !== this.#policy && !isFatal(policy) && policy !== 'noeviction')

@@ -52,8 +52,15 @@ export function recordOf(reply: Reply): SessionRecord {
   return sessionOf(Number(now), key, fieldsOf(flat));
 }
 
+/** Those sessions of a list that can be read. */
+export function recordsOf(replies: readonly Reply[]): SessionRecord[] {
+  return replies
+    .filter(reply => typeof reply !== 'string')
+    .map(reply => unlessCorrupt(() => recordOf(reply)))
+    .filter(record => record !== undefined);
+}
+
 function sessionOf(now: number, key: string, fields: ReadonlyMap<string, string>): SessionRecord {
-  const user = fields.get('user');
   return {
     key,
     uid: textOf(fields, 'uid'),
@@ -62,8 +69,8 @@ function sessionOf(now: number, key: string, fields: ReadonlyMap<string, string>
     absoluteTimeout: numberOf(fields, 'absolute'),
     createdAt: numberOf(fields, 'created'),
     lastSeenAt: numberOf(fields, 'seen'),
-    user: user === undefined ? undefined : readably(() => decode(user)),
-    device: undefined,
+    device: nameOf(fields, 'device'),
+    user: nameOf(fields, 'user'),
     isRemembered: fields.get('remembered') === '1',
     authenticatedAt: fields.has('authenticated') ? numberOf(fields, 'authenticated') : undefined,
     components: componentsOf(fields),
@@ -75,6 +82,11 @@ function textOf(fields: ReadonlyMap<string, string>, name: string): string {
   const text = fields.get(name);
   if (text === undefined) throw unreadable();
   return text;
+}
+
+function nameOf(fields: ReadonlyMap<string, string>, name: string): string | undefined {
+  const text = fields.get(name);
+  return text === undefined ? undefined : readably(() => decode(text));
 }
 
 function numberOf(fields: ReadonlyMap<string, string>, name: string): number {
@@ -101,6 +113,22 @@ function readably<T>(read: () => T): T {
   } catch {
     throw unreadable();
   }
+}
+
+/** Whether one id of a stream, `milliseconds-number`, comes after another. */
+export function isAfter(id: string, other: string): boolean {
+  const [time, number] = id.split('-').map(Number) as [number, number];
+  const [otherTime, otherNumber] = other.split('-').map(Number) as [number, number];
+  return time === otherTime ? number > otherNumber : time > otherTime;
+}
+
+/** A part of the log of ends, `[mark, [[id, ['key', key, 'reason', reason]], …]]`; where there is nothing, it is as it was at a mark. */
+export function logOf(reply: Reply, former: string) {
+  const [mark = former, entries = []] = reply as readonly [string?, (readonly [string, readonly string[]])[]?];
+  return {
+    mark,
+    entries: entries.map(([id, [, key, , reason]]) => ({id, end: {key: key!, reason: reason as EndReason}})),
+  };
 }
 
 /** An end of `[endedAt, key, fields, reason, entry]`. */

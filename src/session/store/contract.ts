@@ -229,6 +229,12 @@ export interface SessionStore {
    */
   renew(key: string, renewal: Renewal): Awaitable<SessionRecord | FormerId | undefined>;
 
+  /**
+   * Whether the session by this key can be given this uid: where sessions rest in several places, a uid tells in which. Whoever
+   * renews one draws a uid that it can have; `renew` refuses another with `SESSION_TAKEN`. Without this method all will do.
+   */
+  canHave?(key: string, uid: string): boolean;
+
   /** Give the session an idle timeout of its own, and count it as seen now. */
   setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined>;
 
