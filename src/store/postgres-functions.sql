@@ -7,7 +7,6 @@
 -- it for a while when it is full; and one that was made while a user had few sessions would go on reading and sorting all of them for
 -- each page. Waiting for another's lock ends before the caller does; nothing was done then.
 
--- `as_record` is stable, so that it sees just what the statement sees that asks for it: no session without its components.
 CREATE OR REPLACE FUNCTION espalier.moment(given double precision) RETURNS double precision LANGUAGE sql VOLATILE AS
 $body$ SELECT coalesce(given, floor(extract(epoch FROM clock_timestamp()) * 1000)::double precision) $body$;
 
@@ -24,26 +23,20 @@ BEGIN
 END
 $body$;
 
-CREATE OR REPLACE FUNCTION espalier.as_record(held espalier.session, at double precision, names text[]) RETURNS json
-LANGUAGE plpgsql STABLE AS $body$
-BEGIN
-  -- Without names with all components.
-  RETURN json_build_object(
-    'key', held.key, 'uid', held.uid, 'isSecure', held.is_secure, 'device', held.device,
-    'idleTimeout', held.idle_timeout, 'absoluteTimeout', held.absolute_timeout,
-    'createdAt', held.created_at, 'lastSeenAt', held.last_seen_at,
-    'user', held."user", 'authenticatedAt', held.authenticated_at, 'isRemembered', held.is_remembered,
-    'components', (
-      SELECT coalesce(json_agg(json_build_array(name, revision, text)), '[]')
+-- A session as JSON, with all its components, or with those of these names. It gives one row, since the server makes such a function a
+-- part of the statement that asks, which halves what a look-up costs.
+CREATE OR REPLACE FUNCTION espalier.record(held espalier.session, at double precision, names text[]) RETURNS SETOF text
+LANGUAGE sql STABLE AS $body$
+  SELECT concat('{"key":', to_json(held.key), ',"uid":', to_json(held.uid), ',"isSecure":', held.is_secure::text,
+    ',"device":', coalesce(to_json(held.device)::text, 'null'),
+    ',"idleTimeout":', held.idle_timeout, ',"absoluteTimeout":', held.absolute_timeout,
+    ',"createdAt":', held.created_at, ',"lastSeenAt":', held.last_seen_at,
+    ',"user":', coalesce(to_json(held."user")::text, 'null'),
+    ',"authenticatedAt":', coalesce(held.authenticated_at::text, 'null'), ',"isRemembered":', held.is_remembered::text,
+    ',"components":[', (
+      SELECT string_agg(concat('[', to_json(name), ',', revision, ',', to_json(text), ']'), ',')
       FROM espalier.component WHERE component.key = held.key AND (names IS NULL OR name = ANY (names))
-    ),
-    'now', at
-  );
-END
-$body$;
-
-CREATE OR REPLACE FUNCTION espalier.as_record(held espalier.session, at double precision) RETURNS json LANGUAGE sql STABLE AS $body$
-  SELECT espalier.as_record(held, at, NULL)
+    ), '],"now":', at, '}')
 $body$;
 
 -- Whether being seen `at` that moment is worth a write: the rule is that of src/session/store/lifetime.ts, told once more.
@@ -79,10 +72,12 @@ CREATE OR REPLACE FUNCTION espalier.conclude(these_keys text[], why text, at dou
 LANGUAGE plpgsql AS $body$
 BEGIN
   -- Whoever calls has locked these sessions. Without a why each ends by its timeout.
-  IF (SELECT keep_until FROM espalier.state WHERE one) > at THEN
+  IF these_keys IS NULL THEN
+    RETURN;
+  ELSIF (SELECT keep_until FROM espalier.state WHERE one) > at THEN
     INSERT INTO espalier.kept (key, reason, ended_at, session)
-    SELECT key, coalesce(why, espalier.timeout_reason(session)), at, espalier.as_record(session, at)
-    FROM espalier.session WHERE key = ANY (these_keys) ORDER BY deadline, key
+    SELECT key, coalesce(why, espalier.timeout_reason(session)), at, record::json
+    FROM espalier.session, espalier.record(session, at, NULL) WHERE key = ANY (these_keys) ORDER BY deadline, key
     ON CONFLICT (key) DO UPDATE SET place = DEFAULT, reason = excluded.reason, ended_at = excluded.ended_at,
       attempts = 0, due_at = 0, is_parked = false, session = excluded.session;
   END IF;
@@ -95,9 +90,12 @@ BEGIN
     ) AS id ORDER BY uid, until DESC
     ON CONFLICT (uid) DO UPDATE SET key = excluded.key, until = excluded.until, forget_at = excluded.forget_at;
   END IF;
-  INSERT INTO espalier.ended (key, reason)
-  SELECT key, coalesce(why, espalier.timeout_reason(session)) FROM espalier.session WHERE key = ANY (these_keys) ORDER BY deadline, key;
-  DELETE FROM espalier.session WHERE key = ANY (these_keys);
+  DELETE FROM espalier.component WHERE key = ANY (these_keys);
+  DELETE FROM espalier.alias WHERE key = ANY (these_keys);
+  WITH gone AS (
+    DELETE FROM espalier.session WHERE key = ANY (these_keys) RETURNING key, deadline, espalier.timeout_reason(session) AS reason
+  )
+  INSERT INTO espalier.ended (key, reason) SELECT key, coalesce(why, reason) FROM gone ORDER BY deadline, key;
 END
 $body$;
 
@@ -134,8 +132,8 @@ DECLARE
   is_over boolean;
   answer json;
 BEGIN
-  SELECT deadline <= at, CASE WHEN espalier.is_as_of(session, as_of) THEN espalier.as_record(session, at) END INTO is_over, answer
-  FROM espalier.session WHERE key = this_key;
+  SELECT deadline <= at, CASE WHEN espalier.is_as_of(session, as_of) THEN record END INTO is_over, answer
+  FROM espalier.session, espalier.record(session, at, NULL) WHERE key = this_key;
   IF is_over THEN
     PERFORM espalier.bury(ARRAY[this_key], at);
     RETURN NULL;
@@ -183,7 +181,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.look_up(this_uid text, is_seen boolean, given double precision) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   found_key text;
@@ -193,14 +191,14 @@ DECLARE
   answer json;
 BEGIN
   SELECT key, deadline <= at, is_waiting AND espalier.is_news(session, this_uid, at),
-    is_seen AND espalier.gains_enough(session, at), espalier.as_record(session, at)
+    is_seen AND espalier.gains_enough(session, at), record
   INTO found_key, is_over, is_news, is_worth_it, answer
-  FROM espalier.session WHERE uid = this_uid;
+  FROM espalier.session, espalier.record(session, at, NULL) WHERE uid = this_uid;
   IF NOT FOUND THEN
     SELECT session.key, deadline <= at, is_waiting AND espalier.is_news(session, this_uid, at),
-      is_seen AND espalier.gains_enough(session, at), espalier.as_record(session, at)
+      is_seen AND espalier.gains_enough(session, at), record
     INTO found_key, is_over, is_news, is_worth_it, answer
-    FROM espalier.alias JOIN espalier.session USING (key) WHERE alias.uid = this_uid AND until > at;
+    FROM espalier.alias JOIN espalier.session USING (key), espalier.record(session, at, NULL) WHERE alias.uid = this_uid AND until > at;
   END IF;
   IF found_key IS NULL THEN
     RETURN espalier.former_id(this_uid, at);
@@ -221,21 +219,21 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.touch(this_key text, as_of double precision, given double precision) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   is_worth_it boolean;
   answer json;
 BEGIN
-  SELECT deadline <= at OR espalier.gains_enough(session, at), espalier.as_record(session, at) INTO is_worth_it, answer
-  FROM espalier.session WHERE key = this_key AND espalier.is_as_of(session, as_of);
+  SELECT deadline <= at OR espalier.gains_enough(session, at), record INTO is_worth_it, answer
+  FROM espalier.session, espalier.record(session, at, NULL) WHERE key = this_key AND espalier.is_as_of(session, as_of);
   RETURN CASE WHEN is_worth_it THEN espalier.seen(this_key, as_of, given) ELSE answer END;
 END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.set_idle_timeout(this_key text, new_timeout double precision, as_of double precision,
   given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision;
 BEGIN
@@ -271,7 +269,7 @@ $body$;
 
 CREATE OR REPLACE FUNCTION espalier.create(this_uid text, is_secure boolean, idle_timeout double precision, absolute_timeout double precision,
   device text, given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision;
 BEGIN
@@ -280,14 +278,14 @@ BEGIN
   INSERT INTO espalier.session (key, uid, is_secure, idle_timeout, absolute_timeout, device, created_at, last_seen_at, look_at)
   VALUES (this_uid, this_uid, is_secure, idle_timeout, absolute_timeout, device, at, at,
     at + least(idle_timeout, absolute_timeout));
-  RETURN (SELECT espalier.as_record(session, at) FROM espalier.session WHERE key = this_uid);
+  RETURN (SELECT record FROM espalier.session, espalier.record(session, at, NULL) WHERE key = this_uid);
 END
 $body$;
 
 -- A writer shares the session with other writers, but not with who ends it: so an end has all that was written before it.
 CREATE OR REPLACE FUNCTION espalier.write(this_key text, this_name text, expected bigint, new_text text, as_of double precision,
   given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   its_deadline double precision;
   is_current boolean;
@@ -438,7 +436,7 @@ $body$;
 CREATE OR REPLACE FUNCTION espalier.renew(this_key text, from_uid text, new_uid text, grace double precision, is_unsent boolean,
   this_user text, allowed double precision, idle double precision, absolute double precision, remembered boolean,
   given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   held espalier.session;
   known json;
@@ -469,7 +467,7 @@ BEGIN
     END IF;
     RETURN known;
   ELSIF held."user" <> this_user THEN
-    RETURN espalier.as_record(held, at);
+    RETURN espalier.alive(this_key, NULL, at);
   END IF;
   IF this_user IS NULL THEN
     PERFORM espalier.give_further_uid(held, from_uid, new_uid, grace, is_unsent, at);
@@ -484,7 +482,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier."end"(this_key text, why text, as_of double precision, given double precision) RETURNS boolean
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   its_deadline double precision;
   is_current boolean;
@@ -520,16 +518,23 @@ $body$;
 -- Calls of one turn, in one transaction. None of them waits for a lock, which would hold up the others, nor for another of such calls:
 -- those whose session is locked are left out, and are made by themselves.
 CREATE OR REPLACE FUNCTION espalier.find_all(uids text[], are_seen boolean[], given double precision) RETURNS SETOF text
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   answers text[];
   unanswered text[];
   locked text[];
 BEGIN
-  SELECT array_agg(CASE WHEN deadline > at AND NOT (is_waiting AND espalier.is_news(session, call.uid, at))
-    AND NOT (is_seen AND espalier.gains_enough(session, at)) THEN espalier.as_record(session, at)::text END ORDER BY place)
-  INTO answers FROM unnest(uids, are_seen) WITH ORDINALITY AS call (uid, is_seen, place) LEFT JOIN espalier.session USING (uid);
+  answers := ARRAY(
+    SELECT CASE WHEN deadline > at AND NOT (is_waiting AND espalier.is_news(session, call.uid, at))
+      AND NOT (is_seen AND espalier.gains_enough(session, at)) THEN record END
+    FROM unnest(uids, are_seen) WITH ORDINALITY AS call (uid, is_seen, place)
+    LEFT JOIN espalier.session USING (uid) LEFT JOIN LATERAL espalier.record(session, at, NULL) ON true ORDER BY place
+  );
+  IF array_position(answers, NULL) IS NULL THEN
+    RETURN QUERY SELECT unnest(answers);
+    RETURN;
+  END IF;
   FOR i IN 1 .. cardinality(uids) LOOP
     IF answers[i] IS NULL THEN
       unanswered := unanswered || uids[i];
@@ -566,7 +571,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.change_all(calls json, given double precision) RETURNS SETOF text
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   call record;
   locked text[] := espalier.locked(ARRAY(SELECT key FROM json_to_recordset(calls) AS call (key text)));
@@ -588,7 +593,7 @@ $body$;
 
 -- Page after page. What comes after the first is not waited for; a mark says where to go on, and where that was.
 CREATE OR REPLACE FUNCTION espalier.list(this_user text, most integer, names text[], after text, given double precision) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   dead text[];
@@ -597,10 +602,10 @@ DECLARE
   records json;
 BEGIN
   SELECT array_agg((held).key) FILTER (WHERE (held).deadline <= at), count(*), max((held).sign_in),
-    json_agg(espalier.as_record(held, at, names) ORDER BY (held).sign_in) FILTER (WHERE (held).deadline > at)
+    '[' || string_agg(record, ',' ORDER BY (held).sign_in) FILTER (WHERE (held).deadline > at) || ']'
   INTO dead, read, last, records FROM (
     SELECT session AS held FROM espalier.session WHERE hashtextextended("user", 0) = hashtextextended(this_user, 0) AND "user" = this_user AND sign_in > coalesce(after, '0')::bigint ORDER BY sign_in LIMIT most
-  ) AS page;
+  ) AS page, espalier.record(held, at, names);
   IF dead IS NOT NULL THEN
     PERFORM espalier.bury(dead, given);
   END IF;
@@ -609,7 +614,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.list_everyone(most integer, names text[], after text, given double precision) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   dead text[];
@@ -618,10 +623,10 @@ DECLARE
   records json;
 BEGIN
   SELECT array_agg((held).key) FILTER (WHERE (held).deadline <= at), count(*), max((held).key),
-    json_agg(espalier.as_record(held, at, names) ORDER BY (held).key) FILTER (WHERE (held).deadline > at)
+    '[' || string_agg(record, ',' ORDER BY (held).key) FILTER (WHERE (held).deadline > at) || ']'
   INTO dead, read, last, records FROM (
     SELECT session AS held FROM espalier.session WHERE key > coalesce(after, '') ORDER BY key LIMIT most
-  ) AS page;
+  ) AS page, espalier.record(held, at, names);
   IF dead IS NOT NULL THEN
     PERFORM espalier.bury(dead, given);
   END IF;
@@ -630,7 +635,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.end_all(this_user text, why text, except_key text, most integer, after text, given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   first bigint := coalesce(split_part(after, ' ', 1), '0');
   last bigint := split_part(after, ' ', 2);
@@ -650,7 +655,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.end_everyone(why text, most integer, after text, given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   latest bigint := coalesce(split_part(after, ' ', 1)::bigint, nextval('espalier.revision'));
   first text := coalesce(substr(after, strpos(after, ' ') + 1), '');
@@ -667,7 +672,7 @@ $body$;
 
 -- Skips what others hold: any number of processes sweep at once and never wait for each other.
 CREATE OR REPLACE FUNCTION espalier.sweep(given double precision) RETURNS boolean
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   has_more boolean;
@@ -676,8 +681,8 @@ DECLARE
   ending text[];
 BEGIN
   DELETE FROM espalier.ended WHERE id = ANY (ARRAY(
-    SELECT id FROM espalier.ended WHERE noted_at < clock_timestamp() - interval '1 minute'
-    ORDER BY noted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    SELECT id FROM espalier.ended WHERE id <= (SELECT max(id) FROM (SELECT id FROM espalier.ended ORDER BY id LIMIT 1000) AS first)
+      AND noted_at < clock_timestamp() - interval '1 minute' FOR UPDATE SKIP LOCKED
   ));
   GET DIAGNOSTICS swept = ROW_COUNT;
   has_more := swept = 1000;
@@ -703,7 +708,7 @@ CREATE OR REPLACE FUNCTION espalier.count() RETURNS bigint LANGUAGE sql STABLE A
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.read(this_key text, given double precision) RETURNS json
-LANGUAGE sql VOLATILE SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE sql VOLATILE SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
   SELECT espalier.alive(this_key, NULL, espalier.moment(given))
 $body$;
 
@@ -724,7 +729,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.keep_ends(span double precision, given double precision) RETURNS void
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 BEGIN
   -- Asked for each second, written once a day. The row may have been taken away, with all the others, while a process was running.
   INSERT INTO espalier.state AS there (version, keep_until) VALUES (espalier.version(), espalier.moment(given) + span)
@@ -734,7 +739,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.take_ends(most double precision, lease double precision, given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   at double precision := espalier.moment(given);
   answer json;
@@ -752,7 +757,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.settle_end(this_key text, is_told boolean, retry_in double precision, given double precision) RETURNS void
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 BEGIN
   -- To be told again in a while; or never; or, when it is neither told nor to be tried again, when somebody asks.
   IF is_told THEN
@@ -765,7 +770,7 @@ END
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.release_ends(most integer) RETURNS integer
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   released integer;
 BEGIN
@@ -781,7 +786,7 @@ $body$;
 -- what they see now are a portion, or several. The mark of one that others follow has both, and the last number that was given. A mark
 -- that is ahead is of another server, or of what this one has lost: then all is told that the log has.
 CREATE OR REPLACE FUNCTION espalier.ends_since(mark text, most integer) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   now pg_snapshot := pg_current_snapshot();
   since pg_snapshot := coalesce(split_part(mark, ' ', 1)::pg_snapshot, now);
@@ -812,7 +817,7 @@ CREATE OR REPLACE FUNCTION espalier.renew(this_key text, from_uid text, new_uid 
 $body$;
 
 CREATE OR REPLACE FUNCTION espalier.find(this_uid text, is_seen boolean, given double precision) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   answer json := espalier.look_up(this_uid, is_seen, given);
 BEGIN
@@ -832,7 +837,7 @@ LANGUAGE sql VOLATILE AS $body$ SELECT espalier.write(this_key, this_name, expec
 
 CREATE OR REPLACE FUNCTION espalier.renew(this_key text, old_uid text, new_uid text, grace double precision, this_user text,
   allowed double precision, given double precision) RETURNS json
-LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET lock_timeout = 1500 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 DECLARE
   answer json := espalier.renew(this_key, old_uid, new_uid, grace, false, this_user, allowed, given);
 BEGIN
@@ -863,7 +868,7 @@ $body$;
 
 -- One statement, so that the snapshot which is given is the one that the ends were read in.
 CREATE OR REPLACE FUNCTION espalier.hear(since pg_snapshot) RETURNS json
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $body$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $body$
 BEGIN
   IF pg_snapshot_xmax(since) > pg_snapshot_xmax(pg_current_snapshot()) THEN
     since := '1:1:';

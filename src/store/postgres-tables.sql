@@ -29,13 +29,13 @@ CREATE INDEX IF NOT EXISTS session_by_look ON espalier.session (look_at);
 
 CREATE TABLE IF NOT EXISTS espalier.alias (
   uid text PRIMARY KEY,
-  key text NOT NULL REFERENCES espalier.session ON DELETE CASCADE,
+  key text NOT NULL,
   until double precision NOT NULL
 );
 CREATE INDEX IF NOT EXISTS alias_by_key ON espalier.alias (key);
 
 CREATE TABLE IF NOT EXISTS espalier.component (
-  key text NOT NULL REFERENCES espalier.session ON DELETE CASCADE,
+  key text NOT NULL,
   name text NOT NULL,
   revision bigint NOT NULL,
   text text NOT NULL,
@@ -50,7 +50,6 @@ CREATE TABLE IF NOT EXISTS espalier.ended (
   noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS ended_by_transaction ON espalier.ended (transaction);
-CREATE INDEX IF NOT EXISTS ended_by_time ON espalier.ended (noted_at);
 
 CREATE TABLE IF NOT EXISTS espalier.kept (
   key text PRIMARY KEY,
@@ -80,6 +79,11 @@ ALTER TABLE espalier.alias ADD COLUMN IF NOT EXISTS place bigint;
 -- Of what was there before nobody knows when it was seen: it goes as it went there.
 ALTER TABLE espalier.alias ADD COLUMN IF NOT EXISTS seen_at double precision DEFAULT 0;
 ALTER TABLE espalier.session ADD COLUMN IF NOT EXISTS uid_seen_at double precision DEFAULT 0;
+
+-- What 0.1.0 had, and nothing needs: whoever ends a session takes out what belongs to it, and whoever writes holds it meanwhile.
+ALTER TABLE espalier.alias DROP CONSTRAINT IF EXISTS alias_key_fkey;
+ALTER TABLE espalier.component DROP CONSTRAINT IF EXISTS component_key_fkey;
+DROP INDEX IF EXISTS espalier.ended_by_time;
 
 CREATE TABLE IF NOT EXISTS espalier.former (
   uid text PRIMARY KEY,
