@@ -484,33 +484,36 @@ class SocketTalk {
     await this.sessions.expire();
   }
   @Socket()
-  async talk(socket: WebSocket) {
+  async talk(socket: WebSocket, request: Request) {
     const session = await this.sessions.findSession();
-    socket.addEventListener('message', ({data}) =>
-      socket.send(`${data} ${session === undefined ? 'nobody' : 'somebody'}`),
-    );
+    const whose = `${session === undefined ? 'nobody' : 'somebody'} by ${String(request.headers[':method'] ?? 'GET')}`;
+    socket.addEventListener('message', ({data}) => socket.send(`${data} ${whose}`));
   }
 }
 
-test('a WebSocket of a browser: it has the session, ends with it, and a page of another origin opens none', async t => {
-  const site = createSite(SocketTalk);
-  t.teardown(() => site.close());
-  const url = await site.listen({port: 0, host: '127.0.0.1'});
-  const {context, page} = await browse(t);
-  await page.goto(url);
-  const open = (address: string) =>
-    new Promise<string[]>(resolve => {
-      const heard: string[] = [];
-      const socket = new WebSocket(address);
-      socket.addEventListener('open', () => socket.send('hello'));
-      socket.addEventListener('message', ({data}) => {
-        heard.push(String(data));
-        void fetch('/', {method: 'POST'});
+for (const [over, method] of [
+  ['HTTP/1.1', 'GET'],
+  ['HTTP/2', 'CONNECT'],
+] as const)
+  test(`a WebSocket of a browser, over ${over}: it has the session, ends with it, and a page of another origin opens none`, async t => {
+    const site = createSite(SocketTalk);
+    t.teardown(() => site.close());
+    const url = await site.listen({port: 0, host: '127.0.0.1', ...(over === 'HTTP/2' && {tls: await selfSigned()})});
+    const {context, page} = await browse(t);
+    await page.goto(url);
+    const open = (address: string) =>
+      new Promise<string[]>(resolve => {
+        const heard: string[] = [];
+        const socket = new WebSocket(address);
+        socket.addEventListener('open', () => socket.send('hello'));
+        socket.addEventListener('message', ({data}) => {
+          heard.push(String(data));
+          void fetch('/', {method: 'POST'});
+        });
+        socket.addEventListener('close', ({code}) => resolve([...heard, String(code)]));
       });
-      socket.addEventListener('close', ({code}) => resolve([...heard, String(code)]));
-    });
-  t.deepEqual(await page.evaluate(open, url.replace('http', 'ws')), ['hello somebody', '4401']);
-  const stranger = await context.newPage();
-  await stranger.goto('data:text/html,<title>Stranger</title>');
-  t.deepEqual(await stranger.evaluate(open, url.replace('http', 'ws')), ['1006']);
-});
+    t.deepEqual(await page.evaluate(open, url.replace('http', 'ws')), [`hello somebody by ${method}`, '4401']);
+    const stranger = await context.newPage();
+    await stranger.goto('data:text/html,<title>Stranger</title>');
+    t.deepEqual(await stranger.evaluate(open, url.replace('http', 'ws')), ['1006']);
+  });

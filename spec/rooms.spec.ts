@@ -130,14 +130,15 @@ test('Inversify is known to injection, the decorator of resources, the container
   t.deepEqual(knowing, ['src/index.ts', ...decorators, ...composing].toSorted());
 });
 
-test('sockets are known to the server and its HTTP/2 connections alone; three more tell addresses from other texts', t => {
+test('sockets are known to the server, its HTTP/2 connections and their streams alone; three more tell addresses from other texts', t => {
   const listening = files('src/**/*.ts').filter(file =>
     importsIn(file).some(name => /^node:(?:net|tls|http2)$/.test(name)),
   );
   const telling = ['src/builtin/access-log.ts', 'src/builtin/proxy-headers.ts', 'src/builtin/rate-limit.ts'];
   // What the command line hands from process to process.
   const handing = ['dev', 'gate', 'link', 'run'].map(name => `src/cli/${name}.ts`);
-  t.deepEqual(listening, [...telling, ...handing, 'src/http/http2-connections.ts', 'src/http/server.ts']);
+  const serving = ['extended-connect', 'http2-connections', 'server'].map(name => `src/http/${name}.ts`);
+  t.deepEqual(listening, [...telling, ...handing, ...serving]);
   for (const file of telling) t.regex(readFileSync(file, 'utf8'), /^import \{isIP(?:v6)?\} from 'node:net';$/m);
 });
 

@@ -150,8 +150,10 @@ export class SocketConversation extends Conversation implements Hearer {
     const look = () => {
       if (this.#isSilent(socket)) return socket.terminate();
       this.#isHeard = false;
+      const isBehind = socket.bufferedAmount > 0;
       socket.ping();
-      this.#waiting = socket.bufferedAmount;
+      // The ping itself may wait for a moment, too.
+      this.#waiting = isBehind ? socket.bufferedAmount : 0;
       this.#watch(socket);
     };
     // It may be this process that was busy: what has come meanwhile is read first.

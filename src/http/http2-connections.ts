@@ -33,8 +33,9 @@ export class Http2Connections {
     const use: Use = {streams: new Map(), idleSince: performance.now()};
     this.#uses.set(session, use);
     session.once('close', () => this.#uses.delete(session));
-    session.on('stream', stream => {
-      use.streams.set(stream, performance.now());
+    session.on('stream', (stream, {':method': method}) => {
+      // The request of a tunnel is whole with its head, and what follows may go on for ever.
+      use.streams.set(stream, method === 'CONNECT' ? Infinity : performance.now());
       stream.once('close', () => {
         use.streams.delete(stream);
         use.idleSince = performance.now();

@@ -14,6 +14,7 @@ import {createSecureContext, Server as TlsServer} from 'node:tls';
 import {announcesBody} from './body.ts';
 import {commandLine} from '../command-line.ts';
 import {EspalierError} from '../errors.ts';
+import {asksToConnect, lineOver} from './extended-connect.ts';
 import {Http2Connections} from './http2-connections.ts';
 import {checkOptions, kind, optionInvalid, optionsOf, required, secret, text, type Kinds} from '../options.ts';
 import type {Line} from './conversation.ts';
@@ -234,7 +235,6 @@ export class Server {
 
   async #open(address: string, port: number, server: NetServer): Promise<Opened> {
     server.on('connection', (socket: Socket) => this.#track(socket));
-    server.on('connect', refuseTunnel);
     // Node ends the connection of a client that says no more; what is ready for it goes out before.
     server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) =>
       socket.prependListener('end', this.#turnEnd.come),
@@ -270,11 +270,18 @@ export class Server {
     const connections = new Http2Connections(limits);
     this.#http2.push(connections);
     server.on('session', (session: ServerHttp2Session) => connections.add(session));
+    // For each connection anew: some of a tree is found later.
+    server.on('connection', () => server.updateSettings({enableConnectProtocol: this.#hasSockets()}));
     return this.#withUpgrades(server, limits);
   }
 
   /** Node lets go of a connection for each of them, whatever is asked for, unless it is told for which; before 22.21 it can't be. */
   #withUpgrades(server: NetServer & {shouldUpgradeCallback?: unknown}, limits: Limits): NetServer {
+    server.on('connect', (message: Http2ServerRequest, out: Duplex | Http2ServerResponse) => {
+      if (!('stream' in out) || !asksToConnect(message)) return refuseTunnel(out);
+      const switchOver = (headers: string[]) => out.writeHead(200, http2Headers(headers, out));
+      return this.#takeUpgrade(lineOver(message, out, switchOver), limits);
+    });
     // Not by an option, which only the server of plain HTTP takes.
     if ('shouldUpgradeCallback' in server)
       server.shouldUpgradeCallback = (message: IncomingMessage) => this.#hasSockets() && asksForWebSocket(message);
@@ -455,7 +462,7 @@ function limitSending(out: ServerResponse, timeout: number): void {
 }
 
 /** No site is a proxy. Node would end the connection without an answer. */
-function refuseTunnel(_request: unknown, out: Duplex | Http2ServerResponse): void {
+function refuseTunnel(out: Duplex | Http2ServerResponse): void {
   if ('stream' in out) out.writeHead(501).end();
   else out.end('HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
 }
@@ -545,7 +552,7 @@ function joined(values: readonly string[]): string {
 /** So many bytes of headers Node sends over HTTP/2; it drops the connection over more. */
 const http2HeadLimit = 65_536;
 
-function http2Headers(headers: string[], out: ServerResponse): string[] {
+function http2Headers(headers: string[], out: {readonly req: {readonly complete: boolean}}): string[] {
   // HTTP/2 does without a length, and clients that have the whole of an answer may never send the rest of their body.
   const unfit = out.req.complete ? /^upgrade$/i : /^(?:upgrade|content-length)$/i;
   const fit = headers.filter((_, i) => !unfit.test(headers[i - (i % 2)]!));

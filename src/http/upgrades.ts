@@ -2,6 +2,7 @@ import {AsyncResource} from 'node:async_hooks';
 import type {ServerResponse} from 'node:http';
 import type {Duplex} from 'node:stream';
 import {closeCodes, type Conversation, type Line} from './conversation.ts';
+import {ExtendedConnect} from './extended-connect.ts';
 import * as http from './node-http.ts';
 import type {Response} from './response.ts';
 
@@ -28,7 +29,11 @@ export class Upgrades {
   /** Have a connection go over to what was answered with; where that is no WebSocket, `send` it as HTTP. */
   answer(response: Response, line: Line, send: (response: Response) => void): void {
     const {conversation} = response;
-    if (!conversation) return send(response);
+    if (!conversation) {
+      // Here that would open one.
+      if (line.socket instanceof ExtendedConnect && response.status < 300) response.fail(404);
+      return send(response);
+    }
     if (conversation.begin(line, response.headerList())) {
       this.#lines.set(line, conversation);
       conversation.afterEnd(() => this.#forget(line));
@@ -94,6 +99,7 @@ function afterOthers(socket: Duplex, act: () => void): void {
 
 /** An answer over HTTP to what has come over such a connection. It is the last one there. */
 export function lastAnswer({message, socket}: Line): ServerResponse {
+  if (socket instanceof ExtendedConnect) return socket.lastAnswer();
   const out = new http.ServerResponse(message);
   out.shouldKeepAlive = false;
   out.assignSocket(socket as NodeSocket);
