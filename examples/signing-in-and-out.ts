@@ -79,7 +79,7 @@ class Devices {
   async list() {
     const own = await this.sessions.requireSignIn();
     const all = await this.sessions.of(own.user!).list();
-    return all.map(({key, lastSeenAt}) => ({key, lastSeenAt, isThisOne: key === own.key}));
+    return all.map(({key, device, lastSeenAt}) => ({key, device, lastSeenAt, isThisOne: key === own.key}));
   }
 
   @Child(':key', Device)

@@ -181,6 +181,7 @@ test('so it is when another process ends the session', async t => {
   const cookie = await ada.jar.getCookieString('http://localhost/');
   const answered = await there.site.handle({method: 'POST', headers: {host: 'localhost', cookie}});
   t.is(answered.status, 204);
+  here.clock.advance(500);
   t.like(await socket.closed, {code: 4401});
 });
 

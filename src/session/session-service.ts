@@ -5,7 +5,19 @@ import {currentRequest, requestHere} from '../http/current.ts';
 import {Request} from '../http/request.ts';
 import {requestKey} from '../http/request-key.ts';
 import {warn, type Logger} from '../logger.ts';
-import {checkOptions, count, duration, flag, kind, milliseconds, optionsOf, positive, type Kinds} from '../options.ts';
+import {
+  checkOptions,
+  count,
+  duration,
+  flag,
+  kind,
+  milliseconds,
+  oneOf,
+  optionsOf,
+  orFalse,
+  positive,
+  type Kinds,
+} from '../options.ts';
 import {TimeLimit} from '../time-limit.ts';
 import {BoundedEnds, BoundedStore} from './store/bounded.ts';
 import {StoreCalls} from './store/calls.ts';
@@ -29,8 +41,9 @@ import {challenge} from './store/refusals.ts';
 import {keepsEnds, type SessionStore} from './store/contract.ts';
 import {StoreOutages} from './store/outages.ts';
 import type {Session} from './session.ts';
+import type {DeviceOption} from './visit/device.ts';
 import type {TokenSource} from './visit/token.ts';
-import {endPages, releaseAll, UserSessions} from './user-sessions.ts';
+import {checkedUser, endPages, releaseAll, UserSessions} from './user-sessions.ts';
 import {LookUp} from './visit/look-up.ts';
 import {Visit, type VisitParts} from './visit/visit.ts';
 
@@ -60,6 +73,11 @@ export interface SessionOptions extends Partial<Lifetime> {
    * none.
    */
   readonly crossSite?: readonly string[];
+  /**
+   * What a session notes of the visitor who begins it, for `session.device`: their browser, as its `User-Agent` says, 256 characters at
+   * most; their address besides, as `trustProxy` has it; or nothing, by `false`. Default: `agent`.
+   */
+  readonly device?: DeviceOption;
 }
 
 /** What holds where `SessionOptions` are silent. */
@@ -73,6 +91,7 @@ export const sessionDefaults: Required<SessionOptions> = {
   userLimit: Infinity,
   componentLimit: 64 * 1024,
   crossSite: [],
+  device: 'agent',
 };
 
 /** What the values of `SessionOptions` may be. */
@@ -89,6 +108,7 @@ export const sessionKinds: Kinds<SessionOptions> = {
   userLimit: count,
   componentLimit: positive,
   crossSite: kind('a list of paths', Array.isArray),
+  device: orFalse(oneOf('agent', 'agent and address')),
 };
 
 /** How a visitor signs in. */
@@ -140,7 +160,7 @@ export class SessionService {
   /** The container makes it, with options that have been checked. */
   constructor({logger, clock, newToken, ...parts}: Parts, options: SessionOptions = {}) {
     const settings = settingsOf(options);
-    const {idleTimeout, absoluteTimeout, renewalGrace, userLimit, componentLimit} = settings;
+    const {idleTimeout, absoluteTimeout, renewalGrace, userLimit, componentLimit, device} = settings;
     const listeners = new EndListeners(logger);
     this.#logger = logger;
     const outages = new StoreOutages(logger, clock);
@@ -156,7 +176,7 @@ export class SessionService {
     const writer = new ComponentWriter({store: parts.store, clock, outages}, settings.storeTimeout);
     const inFlight = new InFlight(clock);
     const lifetime = {idleTimeout: Math.ceil(idleTimeout), absoluteTimeout: Math.ceil(absoluteTimeout)};
-    const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit};
+    const limits = {renewalGrace: Math.ceil(renewalGrace), userLimit, componentLimit, device};
     const components = new Components();
     const late = () => outages.down(new Error(`It took more than ${settings.storeTimeout} ms.`));
     this.#parts = {
@@ -378,13 +398,4 @@ function endsNotKept(): EspalierError {
   const message =
     'A method has @OnExpire(), but the store keeps no ends until they are told: it is no EndStore. Bind one that is, as all that come with Espalier are.';
   return new EspalierError('END_STORE_MISSING', message);
-}
-
-// NUL and halves of characters are what some stores can't hold, or would take one user for another by.
-function checkedUser(user: string): string {
-  const isRight = typeof user === 'string' && user.length >= 1 && user.length <= 1024;
-  if (isRight && user.isWellFormed() && !user.includes('\0')) return user;
-  const message = 'A user is a text of 1 to 1024 characters, well-formed and without NUL.';
-  // It may be what a client has typed.
-  throw new EspalierError('USER_INVALID', message, {status: 400});
 }

@@ -72,6 +72,11 @@ export class Session {
     return this.#record.authenticatedAt;
   }
 
+  /** With what the session was begun, as the option `device` of the site says: the `User-Agent` of the browser, or an excerpt of it. */
+  get device(): string | undefined {
+    return this.#record.device;
+  }
+
   /** When the session was begun. */
   get createdAt(): number {
     return this.#record.createdAt;

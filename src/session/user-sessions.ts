@@ -111,9 +111,17 @@ export async function releaseAll(release: (most: number) => Awaitable<number>): 
   }
 }
 
-/** Ask for page after page, as long as one tells where the next begins. Others have their turn in between. */
-async function eachPage(ask: (page: EndPage) => Promise<string | undefined>): Promise<void> {
-  for (let next = await ask({most: pageSize}); next !== undefined; next = await ask({most: pageSize, after: next})) {
+/**
+ * Ask for page after page, as long as one tells where the next begins and there is not enough yet; gives where that is. Others have
+ * their turn in between.
+ */
+export async function eachPage(
+  ask: (page: EndPage) => Promise<string | undefined>,
+  {after, isEnough = () => false}: {after?: string | undefined; isEnough?: () => boolean} = {},
+): Promise<string | undefined> {
+  for (let next = after; ;) {
+    next = await ask({most: pageSize, ...(next !== undefined && {after: next})});
+    if (next === undefined || isEnough()) return next;
     await setImmediate();
   }
 }
@@ -121,4 +129,13 @@ async function eachPage(ask: (page: EndPage) => Promise<string | undefined>): Pr
 function notTheirs(): EspalierError {
   const message = 'Only the visitor whose session it is can be given a new cookie, by a request of theirs.';
   return new EspalierError('SESSION_FOREIGN', message);
+}
+
+/** A user. NUL and halves of characters are what some stores can't hold, or would take one user for another by. */
+export function checkedUser(user: string): string {
+  const isRight = typeof user === 'string' && user.length >= 1 && user.length <= 1024;
+  if (isRight && user.isWellFormed() && !user.includes('\0')) return user;
+  const message = 'A user is a text of 1 to 1024 characters, well-formed and without NUL.';
+  // It may be what a client has typed.
+  throw new EspalierError('USER_INVALID', message, {status: 400});
 }

@@ -24,6 +24,8 @@ export class SessionEnd {
   readonly lastSeenAt: number;
   /** Whose session it was, if somebody had signed in. */
   readonly user: string | undefined;
+  /** With what it was begun, as `session.device`. */
+  readonly device: string | undefined;
   /** How many times this end has been told, this time included. */
   readonly attempts: number;
   readonly #stored: SessionRecord['components'];
@@ -38,6 +40,7 @@ export class SessionEnd {
     this.createdAt = session.createdAt;
     this.lastSeenAt = session.lastSeenAt;
     this.user = session.user;
+    this.device = session.device;
     this.#stored = session.components;
     this.#components = components;
   }

@@ -68,6 +68,10 @@ export class BoundedStore implements SessionStore {
     return this.#heard(found, () => renewal.signIn !== undefined && renewal.signIn.limit < Infinity);
   }
 
+  canHave(key: string, uid: string): boolean {
+    return this.#store.canHave?.(key, uid) ?? true;
+  }
+
   setIdleTimeout(key: string, idleTimeout: number, asOf?: number): Awaitable<SessionRecord | undefined> {
     return this.#ask('setIdleTimeout', () => this.#store.setIdleTimeout(key, idleTimeout, asOf));
   }

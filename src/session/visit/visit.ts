@@ -11,6 +11,7 @@ import type {Lifetime} from '../store/lifetime.ts';
 import {sessionEnded, sessionSuperseded} from '../store/refusals.ts';
 import type {SessionCookie} from './cookie.ts';
 import {crossSite, type CrossSiteRule} from './cross-site.ts';
+import {deviceOf, type DeviceOption} from './device.ts';
 import {makeStoppable, Presence, type PresenceParts} from './presence.ts';
 import {requestOnlySession} from './request-only.ts';
 import {drawToken, uidOf, type TokenSource} from './token.ts';
@@ -26,7 +27,11 @@ export type VisitParts = SessionParts &
     readonly crossSite: CrossSiteRule;
     readonly lifetime: Lifetime;
     readonly userLimit: number;
+    readonly device: DeviceOption;
   };
+
+/** How many tokens are drawn at most for a session that can have only some. */
+const mostDraws = 10_000;
 
 /**
  * One request, as the visit of somebody who may have a session. Where it is foreign, another site answers the request: then the
@@ -243,11 +248,22 @@ export class Visit implements SessionOwner {
     this.#parts.crossSite.refuse(this.#request, isSignIn, this.#token.isCarried);
   }
 
+  /** A new token of a session that there is. */
+  #drawFor(key: string): string {
+    const {store, newToken} = this.#parts;
+    let token = drawToken(newToken);
+    // A source may give the same again and again; then the store refuses it.
+    for (let draws = 1; draws < mostDraws && store.canHave?.(key, uidOf(token)) === false; draws += 1)
+      token = drawToken(newToken);
+    return token;
+  }
+
   #begin(isSignIn: boolean): Awaitable<Session> {
     this.#refuseNewToken(isSignIn);
     const {store, lifetime, newToken} = this.#parts;
     const token = drawToken(newToken);
-    const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, device: undefined, ...lifetime});
+    const device = deviceOf(this.#request, this.#parts.device);
+    const begun = store.create({uid: uidOf(token), isSecure: this.#token.isSecure, device, ...lifetime});
     return proceed(begun, record => {
       this.#token.replace(token);
       return this.#enter(record, true);
@@ -268,7 +284,7 @@ export class Visit implements SessionOwner {
     const former = this.#former;
     if (!former) return undefined;
     this.#refuseNewToken(true);
-    const token = drawToken(this.#parts.newToken);
+    const token = this.#drawFor(former.key);
     const renewal = this.#renewal(former.uid, token, this.#signInOf(user));
     return proceed(this.#parts.store.renew(former.key, renewal), record => {
       this.#former = this.#requestOnly = undefined;
@@ -302,7 +318,7 @@ export class Visit implements SessionOwner {
     this.#refuseNewToken(signIn !== undefined);
     const presence = this.#presence!;
     const {session} = presence;
-    const token = drawToken(this.#parts.newToken);
+    const token = this.#drawFor(session.key);
     const renewal = this.#renewal(this.#token.uid!, token, signIn);
     // With the old cookie somebody may end it before the new one is sent.
     presence.listen();

@@ -13,7 +13,6 @@ import {
 } from 'espalier';
 import {requireSignIn} from 'espalier/builtin';
 import {Accounts} from './accounts.ts';
-import {Device} from './device.ts';
 import {layout} from './layout.ts';
 
 /** One session of the visitor's own, to be ended. */
@@ -62,7 +61,7 @@ export class AccountPage {
   async show(request: Request) {
     const own = await this.sessions.requireSignIn({}, request);
     const account = this.accounts.byId(own.user!);
-    const devices = await this.sessions.of(own.user!).list({components: [Device]});
+    const devices = await this.sessions.of(own.user!).list();
     const passkeys = this.accounts.passkeysOf(own.user!);
     return layout(
       'Your account',
@@ -83,6 +82,6 @@ export class AccountPage {
 function deviceLine(session: Session, own: Session) {
   const seen = new Date(session.lastSeenAt).toISOString().slice(0, 16).replace('T', ' ');
   const isThisOne = session.key === own.key;
-  return html`<li>${session.get(Device).agent || 'An unknown browser'}, seen ${seen} UTC${isThisOne && ' (this one)'}
+  return html`<li>${session.device ?? 'An unknown browser'}, seen ${seen} UTC${isThisOne && ' (this one)'}
   <form method="post" action="/account/devices/${session.key}"><button>Sign out</button></form></li>`;
 }

@@ -13,7 +13,6 @@ import {
 } from 'espalier';
 import {z} from 'zod';
 import {Accounts} from './accounts.ts';
-import {noteDevice} from './device.ts';
 import {layout} from './layout.ts';
 import {hashPassword, passwordLength} from './passwords.ts';
 
@@ -60,7 +59,7 @@ export class Link {
     const account = this.accounts.setPassword(email, hash);
     // Whoever knew the old password is signed out everywhere.
     await this.sessions.of(account.id).expireAll();
-    await noteDevice(await this.sessions.signIn(account.id, request), request);
+    await this.sessions.signIn(account.id, request);
     response.redirect('/account');
   }
 }

@@ -22,7 +22,6 @@ import {requireSignIn} from 'espalier/builtin';
 import {rateLimit} from 'espalier/builtin/rate-limit';
 import {z} from 'zod';
 import {Accounts} from './accounts.ts';
-import {noteDevice} from './device.ts';
 import {settings} from './settings.ts';
 
 /** What a passkey has to sign next. It is taken out of the session when an answer comes, so that it is good once. */
@@ -127,7 +126,7 @@ export class AuthenticationAnswer extends WithChallenge {
     }).catch(refuse);
     if (!verified) throw createError(403, 'This passkey could not be checked.');
     this.accounts.countPasskey(passkey.id, authenticationInfo.newCounter);
-    await noteDevice(await this.sessions.signIn(passkey.account, request), request);
+    await this.sessions.signIn(passkey.account, request);
   }
 }
 

@@ -15,7 +15,6 @@ import {returnPath} from 'espalier/builtin';
 import {addressKey, rateLimit} from 'espalier/builtin/rate-limit';
 import {z} from 'zod';
 import {Accounts} from './accounts.ts';
-import {noteDevice} from './device.ts';
 import {layout} from './layout.ts';
 import {hashPassword, isOutdated, isPassword} from './passwords.ts';
 
@@ -67,7 +66,7 @@ export class SignIn {
     }
     if (isOutdated(account!.password!)) this.accounts.setPassword(account!.email, await hashPassword(body.password));
     const remember = body.remember && remembered;
-    await noteDevice(await this.sessions.signIn(account!.id, {remember}, request), request);
+    await this.sessions.signIn(account!.id, {remember}, request);
     response.redirect(returnPath(request, '/account'));
   }
 }
