@@ -6,7 +6,7 @@ import * as redis from 'espalier/store/redis';
 
 test('espalier gives these names, and no others', t => {
   const types =
-    'Broadcast Clock EspalierError Html Logger Request Response SessionService SessionStore SiteTree TokenSource';
+    'Broadcast Clock EspalierError Html Logger Request Response SessionAdmin SessionService SessionStore SiteTree TokenSource';
   const decorators = 'Child Delete Get Head OnExpire Options Patch Post Put Query Resource SessionComponent Use inject';
   const functions = 'createError createSite html literal requestKey serve systemClock use';
   const inversifys = 'Container ContainerModule injectable multiInject named optional postConstruct preDestroy';

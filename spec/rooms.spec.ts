@@ -31,7 +31,7 @@ const sessionFloors = [
   ['session.ts'],
   ['visit'],
   ['user-sessions.ts'],
-  ['session-service.ts'],
+  ['session-service.ts', 'session-admin.ts'],
 ];
 
 /** What each of its parts offers to other rooms. All else in there is for `session/` alone. */
@@ -142,7 +142,7 @@ test('sockets are known to the server, its HTTP/2 connections and their streams 
   for (const file of telling) t.regex(readFileSync(file, 'utf8'), /^import \{isIP(?:v6)?\} from 'node:net';$/m);
 });
 
-test('SQLite is known to its store alone, which no other file of ours imports', t => {
+test('SQLite is known to its store alone, which no other file of ours imports but the command that looks into stores', t => {
   const knowing = files('src/**/*.ts').filter(file => importsIn(file).includes('node:sqlite'));
   t.deepEqual(
     knowing.filter(file => !file.startsWith('src/store/sqlite')),
@@ -152,7 +152,7 @@ test('SQLite is known to its store alone, which no other file of ours imports', 
   const importing = inner.filter(({target}) => target.startsWith('src/store/sqlite')).map(({file}) => file);
   t.deepEqual(
     importing.filter(file => !file.startsWith('src/store/sqlite')),
-    [],
+    ['src/cli/sessions.ts'],
   );
 });
 

@@ -40,6 +40,15 @@ export type {Lifetime} from './session/store/lifetime.ts';
 export {OnExpire, type SessionEnd} from './session/end/on-expire.ts';
 export type {ReadOnly} from './read-only.ts';
 export type {SessionCookieOptions} from './session/visit/cookie.ts';
+export {
+  SessionAdmin,
+  type ComponentInfo,
+  type SessionDetails,
+  type SessionInfo,
+  type SessionPage,
+  type SessionQuery,
+  type UserData,
+} from './session/session-admin.ts';
 export {SessionService, type SessionOptions, type SignInOptions} from './session/session-service.ts';
 export {
   SessionStore,

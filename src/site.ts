@@ -667,7 +667,7 @@ function refuseTaken(container: Container): void {
 }
 
 /** Bind what the application has not: it may replace the store, the clock, the token source and the logger. */
-function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOptions): void {
+function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOptions, hasMemory = true): void {
   const {container} = hold;
   const isStoreOurs = !container.isBound(SessionStore);
   const isBroadcastOurs = !container.isBound(Broadcast);
@@ -675,7 +675,7 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
   if (!container.isBound(Clock)) container.bind(Clock).toConstantValue(systemClock);
   if (!container.isBound(Logger)) container.bind(Logger).toConstantValue(console);
   if (!container.isBound(TokenSource)) container.bind(TokenSource).toConstantValue(randomToken);
-  if (!container.isBound(SessionStore)) bindMemoryStore(container, sessions);
+  if (hasMemory && !container.isBound(SessionStore)) bindMemoryStore(container, sessions);
   hold.attempt(() => hold.refusePromised(SessionStore), undefined);
   if (!container.isBound(Broadcast)) {
     container
@@ -694,6 +694,17 @@ function bindServices(hold: SiteContainer, {modules = [], sessions = {}}: SiteOp
     )
     .inSingletonScope()
     .onDeactivation(service => service.close());
+}
+
+/**
+ * @internal The store of the sessions of a site that is not made, or nothing where it would be in the memory of that site's process.
+ */
+export function openStore(options: SiteOptions): {readonly store: SessionStore; close(): Promise<void>} | undefined {
+  const hold = new SiteContainer(options.container ?? new Container());
+  hold.bring(() => bindServices(hold, options, false));
+  const {container} = hold;
+  if (!container.isBound(SessionStore)) return undefined;
+  return {store: container.get<SessionStore>(SessionStore), close: () => hold.end()};
 }
 
 /** What stands for the sessions of a site that is not made: their options are taken, and there is no store. */

@@ -14,6 +14,9 @@ const {version} = JSON.parse(readFileSync(new URL('../../package.json', ownFolde
 
 const colour = (format: 'bold' | 'cyan') => (text: string) => styleText(format, text, {validateStream: false});
 
+const places = 'a program, as for tree; or redis://HOST, postgres://HOST/DATABASE, sqlite:FILE';
+const units = {s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000};
+
 const program = new Command('espalier')
   .description('Looks at a site that is made with Espalier, and runs it.')
   .version(version, '-V, --version', 'print the version')
@@ -104,6 +107,105 @@ program
       }),
     );
   });
+
+const sessions = program
+  .command('sessions')
+  .description('look after the sessions in a store')
+  .helpCommand('help [command]', 'print the help of a command')
+  .addHelpText('after', `\n<place> is ${places}.`);
+
+/** A command on sessions: `espalier sessions count PLACE`. */
+function onSessions(name: string, description: string): Command {
+  return sessions.command(name).description(description).argument('<place>', places);
+}
+
+onSessions('count', 'tell how many there are')
+  .option('--json', 'print plain data')
+  .action(async (place: string, options: Options) => {
+    const {countSessions} = await import('./sessions.ts');
+    await finish(countSessions(place, options));
+  });
+
+onSessions('list', 'list some of them')
+  .option('--user <user>', 'those of this user')
+  .option('--older-than <time>', 'those begun longer ago than that: 90s, 15m, 12h, 7d', timeIn)
+  .option('--idle-for <time>', 'those whose visitor was last seen longer ago than that', timeIn)
+  .option('--most <number>', 'how many at most', countIn, 100)
+  .option('--after <mark>', 'those after the ones that were listed before')
+  .option('--json', 'print plain data')
+  .action(async (place: string, options: Options) => {
+    const {listSessions} = await import('./sessions.ts');
+    await finish(listSessions(place, options));
+  });
+
+onSessions('show', 'show one, and what rests in it by name and size')
+  .argument('<key>', 'its key')
+  .option('--values', 'show what is in the components too')
+  .option('--json', 'print plain data')
+  .action(async (place: string, key: string, options: Options & {values?: true}) => {
+    const {showSession} = await import('./sessions.ts');
+    await finish(showSession(place, key, options));
+  });
+
+onSessions('end', 'end one')
+  .argument('<key>', 'its key')
+  .option('--json', 'print plain data')
+  .action(async (place: string, key: string, options: Options) => {
+    const {endSession} = await import('./sessions.ts');
+    await finish(endSession(place, key, options));
+  });
+
+onSessions('end-user', 'end all sessions of a user')
+  .argument('<user>', 'the user, as signIn() was given it')
+  .option('--json', 'print plain data')
+  .action(async (place: string, user: string, options: Options) => {
+    const {endUser} = await import('./sessions.ts');
+    await finish(endUser(place, user, options));
+  });
+
+onSessions('end-all', 'end all sessions there are, whoever has them')
+  .option('--yes', 'do it')
+  .option('--json', 'print plain data')
+  .action(async (place: string, options: Options & {yes?: true}) => {
+    const {endEveryone} = await import('./sessions.ts');
+    await finish(endEveryone(place, options));
+  });
+
+onSessions('ends', 'tell how many ends @OnExpire still has to be told of')
+  .option('--retry', 'have those that were set aside told again')
+  .option('--json', 'print plain data')
+  .action(async (place: string, options: Options & {retry?: true}) => {
+    const {showEnds} = await import('./sessions.ts');
+    await finish(showEnds(place, options));
+  });
+
+onSessions('export', 'print all that is stored of a user, as JSON')
+  .argument('<user>', 'the user, as signIn() was given it')
+  .action(async (place: string, user: string) => {
+    const {exportUser} = await import('./sessions.ts');
+    await finish(exportUser(place, user));
+  });
+
+onSessions('erase', 'end all sessions of a user, and forget what was in them')
+  .argument('<user>', 'the user, as signIn() was given it')
+  .option('--untold-ends', 'forget ends of theirs too that @OnExpire still has to be told of')
+  .option('--yes', 'do it')
+  .option('--json', 'print plain data')
+  .action(async (place: string, user: string, options: Options & {yes?: true; untoldEnds?: true}) => {
+    const {eraseUser} = await import('./sessions.ts');
+    await finish(eraseUser(place, user, options));
+  });
+
+function timeIn(text: string): number {
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  if (unit === undefined) throw new InvalidArgumentError('A time is a number and s, m, h or d: 90s, 15m, 12h, 7d.');
+  return Number(number) * units[unit as keyof typeof units];
+}
+
+function countIn(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a number from 1 to 999999.');
+}
 
 function there(path: string): string {
   if (existsSync(path)) return path;
