@@ -289,6 +289,47 @@ test('a proxy that is trusted says that a visitor comes over TLS, here too', asy
   client.terminate();
 });
 
+const changes: Record<string, (sessions: SessionService) => Promise<unknown>> = {
+  'begins a session and renews it': async sessions => {
+    await sessions.getSession();
+    await sessions.renew();
+  },
+  'signs in without a session': sessions => sessions.signIn('ada'),
+  'renews twice': async sessions => {
+    await sessions.renew();
+    await sessions.renew();
+  },
+};
+
+for (const [what, change] of Object.entries(changes)) {
+  test(`a socket goes on whose own handshake ${what}, and the visitor is known by it`, async t => {
+    @injectable()
+    class Change implements Middleware {
+      constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+      async handle(_request: Request, _response: Response, next: Next) {
+        await change(this.sessions);
+        return next();
+      }
+    }
+    @Resource()
+    @Use(Change)
+    class Room {
+      constructor(@inject(SessionService) private readonly sessions: SessionService) {}
+      @Socket()
+      talk(socket: WebSocket) {
+        socket.on('message', async () => socket.send((await this.sessions.findSession())?.user ?? 'somebody'));
+      }
+    }
+    const {visitor, clock} = testSite(Room);
+    const socket = await visitor().socket('/');
+    for (let i = 0; i < 3; i += 1) {
+      socket.send('?');
+      t.is(await socket.next(), what.startsWith('signs') ? 'ada' : 'somebody');
+      clock.advance(minute);
+    }
+  });
+}
+
 test('a stream of a visitor who was only looked for goes on too when the session is renewed elsewhere', async t => {
   let go: (() => void) | undefined;
   @Resource()

@@ -5,7 +5,7 @@ import type {Response} from '../../http/response.ts';
 import {isWholeAnywhere, StoppableStream, type Chunk} from '../../http/stream.ts';
 import type {EndListeners} from '../end/listeners.ts';
 import type {Session} from '../session.ts';
-import {isLive, type SessionRecord, type SessionStore} from '../store/contract.ts';
+import {isLive, type Renewal, type SessionRecord, type SessionStore} from '../store/contract.ts';
 import {leastGain} from '../store/lifetime.ts';
 import type {Flight, InFlight} from './in-flight.ts';
 import type {LookUp} from './look-up.ts';
@@ -95,6 +95,12 @@ export class Presence implements Flight {
     if (response.conversation) this.#attend(response.conversation);
     else if (response.stream) this.#accompany(response.stream, response);
     else this.#finish();
+  }
+
+  /** The visitor gets another uid. That of before goes on until they come with it, unless it was for nobody, or before a sign-in. */
+  rename({to, isUnsent = false, signIn}: Renewal): void {
+    this.#nextUid = to;
+    if (isUnsent || signIn) this.#uid = to;
   }
 
   /** Let a stream go on although the session ends: its visitor ends it. */

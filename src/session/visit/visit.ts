@@ -324,7 +324,10 @@ export class Visit implements SessionOwner {
     presence.listen();
     return proceed(this.#parts.store.renew(session.key, renewal), record => {
       if (!isLive(record)) return record;
-      if (record.uid === renewal.to) this.#token.replace(token);
+      if (record.uid === renewal.to) {
+        this.#token.replace(token);
+        presence.rename(renewal);
+      }
       this.#isRenewed = true;
       session.adopt(record);
       if (signIn?.lifetime) this.#parts.inFlight.hear(record);
