@@ -36,7 +36,7 @@ const sessionFloors = [
 
 /** What each of its parts offers to other rooms. All else in there is for `session/` alone. */
 const offered = {
-  store: ['contract.ts', 'ids.ts', 'lifetime.ts', 'refusals.ts'],
+  store: ['cabinet.ts', 'contract.ts', 'ids.ts', 'lifetime.ts', 'refusals.ts', 'ruled.ts', 'rules.ts'],
   component: ['component.ts', 'update.ts'],
   end: ['listeners.ts', 'on-expire.ts'],
   visit: ['cookie.ts', 'token.ts'],

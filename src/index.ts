@@ -36,7 +36,8 @@ export {
   type Fields,
 } from './session/component/component.ts';
 export type {ComponentUpdate} from './session/component/update.ts';
-export type {Lifetime} from './session/store/lifetime.ts';
+export type {SessionId} from './session/store/ids.ts';
+export {idleDeadline, type Lifetime, type Lived} from './session/store/lifetime.ts';
 export {OnExpire, type SessionEnd} from './session/end/on-expire.ts';
 export type {ReadOnly} from './read-only.ts';
 export type {SessionCookieOptions} from './session/visit/cookie.ts';
@@ -50,6 +51,20 @@ export {
   type UserData,
 } from './session/session-admin.ts';
 export {SessionService, type SessionOptions, type SignInOptions} from './session/session-service.ts';
+export {
+  pageOf,
+  type Cabinet,
+  type CabinetSteps,
+  type FiledComponent,
+  type FiledEnd,
+  type FiledFormerId,
+  type FiledSession,
+  type OrderPage,
+  type OrderRange,
+  type SessionChange,
+  type SessionOrder,
+  type StepKind,
+} from './session/store/cabinet.ts';
 export {
   SessionStore,
   type EndCounts,
@@ -71,6 +86,8 @@ export {
   type StoredComponent,
   type Written,
 } from './session/store/contract.ts';
+export {sessionCorrupt} from './session/store/refusals.ts';
+export {RuledStore} from './session/store/ruled.ts';
 export type {EndListener} from './session/end/listeners.ts';
 export type {Session} from './session/session.ts';
 export type {UserSessions} from './session/user-sessions.ts';

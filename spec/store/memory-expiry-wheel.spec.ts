@@ -1,34 +1,38 @@
 import test from 'ava';
-import type {Clock} from 'espalier';
 import {TestClock} from 'espalier/testing';
 import {ExpiryWheel} from '../../src/store/memory-expiry-wheel.ts';
 
-/** A wheel of entries that carry their own deadline, how often it was asked for, and those that have expired. */
+/** A wheel that is looked at twice a second, of entries that carry their own deadline, how often it was asked for, and those that have expired. */
 function wheel() {
   const clock = new TestClock(0);
   let skipped = 0;
-  const skipping: Clock = {now: () => clock.now() + skipped, after: (delay, act) => clock.after(delay, act)};
-  const look = () => {
-    for (clock.after(500, look); turning.sweep(skipping.now()););
-  };
-  clock.after(500, look);
+  const now = () => clock.now() + skipped;
   const expired: string[] = [];
   const looks = {count: 0};
-  const turning = new ExpiryWheel<{name: string; due: number; slot: number; place: number}>(
-    skipping,
-    entry => {
-      looks.count += 1;
-      return entry.due;
-    },
-    entry => expired.push(entry.name),
-  );
+  const turning = new ExpiryWheel<{name: string; due: number; slot: number; place: number}>(entry => {
+    looks.count += 1;
+    return entry.due;
+  });
+  /** A portion of what is due expires; whether there may be more. */
+  const sweep = (moment = now()) => {
+    const {entries, hasMore} = turning.due(moment, 500);
+    for (const entry of entries) {
+      turning.remove(entry);
+      expired.push(entry.name);
+    }
+    return hasMore;
+  };
+  const look = () => {
+    for (clock.after(500, look); sweep(););
+  };
+  clock.after(500, look);
   const add = (name: string, due: number) => {
     const entry = {name, due, slot: 0, place: 0};
-    turning.add(entry);
+    turning.add(entry, now());
     return entry;
   };
   const skip = (milliseconds: number) => (skipped += milliseconds);
-  return {clock, expired, looks, turning, add, skip};
+  return {clock, expired, looks, turning, sweep, add, skip};
 }
 
 test('an entry expires in the second after its deadline, and not before it', t => {
@@ -102,13 +106,26 @@ test('what is added after the clock has stepped back expires in its time, and wh
 });
 
 test('more than a portion due in one second takes several looks', t => {
-  const {clock, expired, turning, add} = wheel();
+  const {expired, sweep, add} = wheel();
   for (let i = 0; i < 5000; i += 1) add(String(i), 1000);
-  t.false(turning.sweep(1999));
+  t.false(sweep(1999));
   t.is(expired.length, 0);
-  t.true(turning.sweep(2000));
+  t.true(sweep(2000));
   t.true(expired.length > 0 && expired.length < 5000);
-  while (turning.sweep(2000));
+  while (sweep(2000));
   t.is(expired.length, 5000);
-  t.is(clock.pending, 1);
+});
+
+test('what is due stays until it is removed, and hides nothing that is not', t => {
+  const {turning, add} = wheel();
+  const [a, b, c] = [add('a', 1000), add('b', 1500), add('c', 1000)];
+  b.due = 9000;
+  const names = (most: number) => turning.due(3000, most).entries.map(({name}) => name);
+  t.deepEqual(names(1), ['c']);
+  t.deepEqual(names(5).toSorted(), ['a', 'c']);
+  t.deepEqual(names(5).toSorted(), ['a', 'c']);
+  turning.remove(c);
+  turning.remove(a);
+  t.deepEqual(turning.due(3000, 5), {entries: [], hasMore: false});
+  t.deepEqual(turning.due(10_000, 5).entries, [b]);
 });

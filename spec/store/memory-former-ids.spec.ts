@@ -1,19 +1,31 @@
 import test from 'ava';
-import {formerIdsFor} from '../../src/session/store/contract.ts';
 import {FormerIds} from '../../src/store/memory-former-ids.ts';
 import {times} from '../session/world.ts';
 
-test('a former uid is known for five minutes after it found its session last', t => {
+const former = (forgetAt: number) => ({key: 'key', until: 0, forgetAt});
+
+test('a former uid is known until it is forgotten, those first whose time has come, so many at a time', t => {
   const ids = new FormerIds();
-  ids.add('a', 'key', 100, 50);
-  t.deepEqual(ids.find('a', 60), {isFormer: true, key: 'key', until: 100, now: 60});
-  t.truthy(ids.find('a', 100 + formerIdsFor - 1));
-  t.is(ids.find('a', 100 + formerIdsFor), undefined);
-  t.is(ids.find('b', 60), undefined);
+  for (const [i, uid] of ['a', 'b', 'c', 'd'].entries()) ids.set(uid, former(i));
+  t.deepEqual(ids.get('a'), former(0));
+  t.deepEqual([ids.forget(2, 2), ids.forget(2, 2), ids.forget(2, 2)], [2, 1, 0]);
+  t.deepEqual(
+    ['a', 'b', 'c', 'd'].map(uid => ids.get(uid) !== undefined),
+    [false, false, false, true],
+  );
+});
+
+test('a uid that is remembered again is forgotten when that is due', t => {
+  const ids = new FormerIds();
+  ids.set('a', former(1));
+  ids.set('b', former(2));
+  ids.set('a', former(3));
+  t.is(ids.forget(2, 9), 1);
+  t.deepEqual(ids.get('a'), former(3));
 });
 
 test('a hundred thousand former uids are remembered at most, the last ones', t => {
   const ids = new FormerIds();
-  for (const i of times(100_010, at => at)) ids.add(String(i), 'key', 0, 0);
-  t.deepEqual([ids.find('9', 0), ids.find('10', 0)?.key, ids.find('100009', 0)?.key], [undefined, 'key', 'key']);
+  for (const i of times(100_010, at => at)) ids.set(String(i), former(0));
+  t.deepEqual([ids.get('9'), ids.get('10')?.key, ids.get('100009')?.key], [undefined, 'key', 'key']);
 });

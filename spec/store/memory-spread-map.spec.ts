@@ -53,20 +53,23 @@ test('what is put there again keeps its place, and what is moved to the end come
   t.deepEqual([map.first(), map.size], [second, 2]);
 });
 
-test('part after part gives all that is there, so many at a time', t => {
-  const map = new SpreadMap<{number: number; key: string}>();
-  const keys = times(1000, keyOf);
-  for (const key of keys) map.set(key, {number: 0, key});
+test('part after part gives the keys of all that are wanted, so many at a time, in the order of texts', t => {
+  const map = new SpreadMap();
+  const keys = times(3000, keyOf);
+  for (const key of keys) map.set(key, entry());
+  const unwanted = entry();
+  map.set('unwanted', unwanted);
   const found: string[] = [];
   for (let part = 0; part < map.parts; part += 1) {
-    for (;;) {
-      const some = map.inPart(part, 3, () => true);
+    for (let last = ''; ;) {
+      const some = map.keysInPart(part, last, 3, value => value !== unwanted);
       t.true(some.length <= 3);
-      for (const {key} of some) {
-        found.push(key);
-        map.delete(key);
-      }
+      found.push(...some);
       if (some.length < 3) break;
+      t.true(some[0]! > last && some[2]! > some[0]!);
+      last = some[2]!;
+      // Moved to the end it is not given again.
+      map.moveToEnd(last, map.get(last)!);
     }
   }
   t.deepEqual(found.toSorted(), keys.toSorted());
@@ -75,6 +78,15 @@ test('part after part gives all that is there, so many at a time', t => {
 test('keys that are hashes are spread evenly, so that no part is large', t => {
   const map = new SpreadMap();
   for (const key of times(100_000, keyOf)) map.set(key, entry());
-  const sizes = times(map.parts, part => map.inPart(part, Infinity, () => true).length);
+  const sizes = times(map.parts, part => map.keysInPart(part, '', Infinity, () => true).length);
   t.true(Math.max(...sizes) < 1200 && Math.min(...sizes) > 400, `${Math.min(...sizes)} to ${Math.max(...sizes)}`);
+});
+
+test('what is moved to the end, and was not there, is there then', t => {
+  const map = new SpreadMap();
+  const [one, other] = [entry(), entry()];
+  map.moveToEnd('a', one);
+  map.moveToEnd('b', other);
+  map.moveToEnd('a', one);
+  t.deepEqual([map.size, map.first()], [2, other]);
 });

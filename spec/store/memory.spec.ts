@@ -231,10 +231,11 @@ test('sessions that have ended leave nothing behind in memory', t => {
     collect();
     return process.memoryUsage().heapUsed;
   };
-  const before = turnOver(100_000);
+  // The log has the ends of a minute or more.
+  const before = turnOver(200_000);
   const after = turnOver(200_000);
   t.true(store.size < 3000);
-  t.true(after - before < 4_000_000, `${after - before} bytes more after 200,000 sessions`);
+  t.true(after - before < 4_000_000, `${after - before} bytes more after 200,000 further sessions`);
 });
 
 test("an idle session ends in its time though the machine's clock is set back by an hour", t => {
@@ -251,8 +252,8 @@ test("an idle session ends in its time though the machine's clock is set back by
   t.truthy(store.find('a', false));
   turning.advance(1);
   t.is(store.find('a', false), undefined);
-  ends();
+  t.deepEqual(ends(), ['a idle']);
   store.create({uid: 'b', isSecure: false, device: undefined, idleTimeout: 60_000, absoluteTimeout: 600_000});
   turning.advance(62_000);
-  t.deepEqual(ends(), ['a idle', 'b idle']);
+  t.is(ends().at(-1), 'b idle');
 });

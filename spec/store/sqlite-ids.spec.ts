@@ -4,7 +4,8 @@ import {lifetime, SqliteFolder, statements} from './sqlite-folder.ts';
 
 const grace = 5000;
 
-const without = (ran: readonly string[]) => ran.filter(sql => !/^(BEGIN|COMMIT)$/.test(sql));
+/** Those that are more than the beginning and the end of a step. */
+const without = (ran: readonly string[]) => ran.filter(sql => !/^(BEGIN|COMMIT|PRAGMA data_version)$/.test(sql));
 
 test.serial(
   'a session that was renewed is found by one query and without a write, once its new uid was seen',
@@ -14,16 +15,18 @@ test.serial(
     await store.create({uid: 'a', ...lifetime});
     await store.renew('a', {from: 'a', to: 'b', grace});
     await store.find('b', true);
+    // So that nothing is known of it.
+    folder.look().exec('UPDATE session SET id = id');
+    await new Promise(setImmediate);
     const ran = statements(t);
     t.like(await store.find('b', true), {uid: 'b'});
     t.deepEqual(
       without(ran).map(sql => sql.slice(0, 6)),
-      // By the key first, which most are found by.
-      ['SELECT', 'SELECT'],
+      ['SELECT'],
     );
     ran.length = 0;
     t.like(await store.find('a', true), {uid: 'b'});
-    t.is(without(ran).length, 2);
+    t.deepEqual(without(ran), [], 'by its other uid it is known then');
   },
 );
 

@@ -66,7 +66,11 @@ test('many sessions that can not be read do not keep a sweep from those that com
   folder.look().exec('PRAGMA ignore_check_constraints = ON; UPDATE session SET is_secure = 7');
   await store.create({uid: 'last', ...lifetime});
   const told = listen(store, folder.clock);
-  folder.clock.advance(61_000);
+  folder.clock.advance(60_000);
+  for (let looks = 0; told.length === 0 && looks < 100; looks += 1) {
+    folder.clock.advance(500);
+    await new Promise(setImmediate);
+  }
   t.deepEqual(told, ['last idle']);
 });
 
@@ -109,6 +113,23 @@ test('a component may have any name, and any text of JSON', async t => {
   const {components} = (await store.touch('a'))!;
   t.is(components.size, names.length);
   for (const name of names) t.is(components.get(name)?.text, JSON.stringify(name));
+});
+
+test('users whose names differ in a half of a surrogate pair alone are two, and one may be named as these are written down', async t => {
+  const folder = new SqliteFolder(t);
+  const store = folder.open();
+  const users = ['\ud800', '\ud801', '\ufffd', '\u{10ffff}"a"', '\u{10ffff}'];
+  for (const [i, each] of users.entries()) {
+    await store.create({uid: `${i}`, ...lifetime});
+    await store.renew(`${i}`, {from: `${i}`, to: `${i}'`, grace: 0, signIn: {user: each, limit: 9}});
+  }
+  for (const [i, each] of users.entries()) {
+    const listed = await listAll(folder.open(), each);
+    t.deepEqual(
+      listed.map(({key, user: whose}) => [key, whose]),
+      [[`${i}`, each]],
+    );
+  }
 });
 
 test('what was in a session is not left in the file when it was taken out, or the session has ended', async t => {

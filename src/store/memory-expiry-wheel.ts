@@ -1,5 +1,3 @@
-import type {Clock} from '../clock.ts';
-
 /** Something that is due at a moment which may move on. The wheel alone writes to it. */
 export interface Due {
   slot: number;
@@ -11,27 +9,22 @@ const second = 1000;
 const chunk = 500;
 
 /**
- * What is due some time, for who looks now and then. Entries wait in a slot for each second; that a deadline has moved on is
+ * Everything that is due some time. Entries wait in a slot for each second; that a deadline has moved on is
  * noticed only when its slot comes up, so moving it costs nothing here. Each entry is looked at once in each of its
- * timeouts at most: ending it costs O(1), amortised.
+ * timeouts at most: finding it costs O(1), amortised.
  */
 export class ExpiryWheel<T extends Due> {
   readonly #slots = new Map<number, T[]>();
-  readonly #clock: Clock;
   readonly #deadline: (entry: T) => number;
-  readonly #expire: (entry: T) => void;
   /** The last slot known to be empty, and every one before it. */
   #swept = 0;
   #size = 0;
 
-  /** `expire` hears of each entry, off the wheel by then, by the first look a second after its `deadline`. */
-  constructor(clock: Clock, deadline: (entry: T) => number, expire: (entry: T) => void) {
-    this.#clock = clock;
+  constructor(deadline: (entry: T) => number) {
     this.#deadline = deadline;
-    this.#expire = expire;
   }
 
-  add(entry: T, now = this.#clock.now()): void {
+  add(entry: T, now: number): void {
     const past = slotOf(now) - 1;
     // A clock that has stepped back comes through the same seconds once more.
     if (this.#size === 0 || past < this.#swept) this.#swept = past;
@@ -51,15 +44,27 @@ export class ExpiryWheel<T extends Due> {
     this.#size -= 1;
   }
 
-  /** Look at what may be due, a second or an entry at a time. True when there is more than fits into one turn. */
-  sweep(now: number): boolean {
-    for (let looks = 0; this.#size > 0 && this.#swept < slotOf(now) - 1; looks += 1) {
-      if (looks === chunk) return true;
-      const entry = this.#slots.get(this.#swept + 1)?.at(-1);
-      if (entry) this.#look(entry, now);
+  /** So many at most of those whose deadline was in a second that is over; and whether there may be more. They are to be removed. */
+  due(now: number, most: number): {readonly entries: readonly T[]; readonly hasMore: boolean} {
+    const entries: T[] = [];
+    for (let looks = 0; this.#size > entries.length && this.#swept < slotOf(now) - 1; looks += 1) {
+      if (looks === chunk) return {entries, hasMore: true};
+      const slot = this.#slots.get(this.#swept + 1);
+      const entry = slot?.at(-1 - entries.length);
+      if (entry && this.#deadline(entry) > now) this.#move(entry);
+      else if (entry) entries.push(entry);
+      // Those that were found are still in there.
+      else if (slot) return {entries, hasMore: true};
       else this.#swept += 1;
+      if (entries.length === most) return {entries, hasMore: true};
     }
-    return false;
+    return {entries, hasMore: false};
+  }
+
+  #move(entry: T): void {
+    this.remove(entry);
+    this.#size += 1;
+    this.#place(entry);
   }
 
   #place(entry: T): void {
@@ -68,13 +73,6 @@ export class ExpiryWheel<T extends Due> {
     entry.place = entries?.length ?? 0;
     if (entries) entries.push(entry);
     else this.#slots.set(entry.slot, [entry]);
-  }
-
-  #look(entry: T, now: number): void {
-    this.remove(entry);
-    if (this.#deadline(entry) <= now) return this.#expire(entry);
-    this.#size += 1;
-    this.#place(entry);
   }
 }
 

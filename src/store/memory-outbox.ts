@@ -1,16 +1,5 @@
-import {keepsEndsFor, type EndCounts, type EndedSession, type EndOutcome} from '../session/store/contract.ts';
-
-interface Kept extends Omit<EndedSession, 'attempts' | 'endedAt' | 'session'> {
-  readonly session: NonNullable<EndedSession['session']>;
-  /** How many bytes it takes, about. */
-  readonly bytes: number;
-}
-
-interface Waiting extends Kept {
-  attempts: number;
-  /** The turn at which it is handed out next. */
-  turn: Turn;
-}
+import type {FiledEnd} from '../session/store/cabinet.ts';
+import type {EndCounts} from '../session/store/contract.ts';
 
 /** When something is handed out; of two at the same moment, the one with the lower number first. */
 interface Turn {
@@ -19,76 +8,23 @@ interface Turn {
   readonly key: string;
 }
 
+interface Waiting {
+  readonly end: FiledEnd;
+  readonly turn: Turn;
+}
+
 /** The ends that are still to be told of. Handing one out costs O(log n), however many wait and whatever they wait for. */
 export class MemoryOutbox {
   readonly #waiting = new Map<string, Waiting>();
-  readonly #parked = new Map<string, Waiting>();
+  readonly #parked = new Map<string, FiledEnd>();
   readonly #queue = new DueQueue();
+  readonly #bytesOf: (end: FiledEnd) => number;
   #count = 0;
   #parkedBytes = 0;
-  #keepUntil = 0;
 
-  keep(now: number): void {
-    this.#keepUntil = now + keepsEndsFor;
-  }
-
-  /** Whether an end at this moment is to be kept. */
-  isKept(now: number): boolean {
-    return now < this.#keepUntil;
-  }
-
-  add(end: Kept): void {
-    if (this.isKept(end.session.now)) this.#await(end);
-  }
-
-  take(count: number, lease: number, now: number): EndedSession[] {
-    const taken: Waiting[] = [];
-    while (taken.length < count) {
-      const next = this.#next(now);
-      if (!next) break;
-      taken.push(next);
-    }
-    return taken.map(waiting => {
-      waiting.attempts += 1;
-      waiting.turn = this.#turnOf(waiting.key, now + lease);
-      const {key, reason, attempts, session} = waiting;
-      return {key, reason, endedAt: session.now, attempts, session};
-    });
-  }
-
-  settle(key: string, outcome: EndOutcome, now: number): void {
-    const waiting = this.#waiting.get(key);
-    if (!waiting) return;
-    if (typeof outcome === 'object') waiting.turn = this.#turnOf(key, now + outcome.retryIn);
-    else this.#waiting.delete(key);
-    if (outcome === 'parked') this.#park(waiting);
-  }
-
-  release(most: number): number {
-    const released = this.#parked.values().take(most).toArray();
-    for (const end of released) {
-      this.#unpark(end);
-      this.#await(end);
-    }
-    return released.length;
-  }
-
-  count(): EndCounts {
-    return {waiting: this.#waiting.size, parked: this.#parked.size};
-  }
-
-  /** Forget ends of this user's sessions, so many at most; gives how many. */
-  erase(user: string, most: number): number {
-    const isTheirs = ({session}: Waiting) => session.user === user;
-    const parked = this.#parked.values().filter(isTheirs).take(most).toArray();
-    const waiting = this.#waiting
-      .values()
-      .filter(isTheirs)
-      .take(most - parked.length)
-      .toArray();
-    for (const end of parked) this.#unpark(end);
-    for (const {key} of waiting) this.#waiting.delete(key);
-    return parked.length + waiting.length;
+  /** `bytesOf` says how many bytes an end takes, about. */
+  constructor(bytesOf: (end: FiledEnd) => number) {
+    this.#bytesOf = bytesOf;
   }
 
   /** How many bytes those take that were set aside. Nobody may ever ask for them. */
@@ -96,42 +32,63 @@ export class MemoryOutbox {
     return this.#parkedBytes;
   }
 
-  /** Forget the one that was set aside first, if there is one. */
-  forgetParked(): boolean {
-    const [first] = this.#parked.values();
-    if (first) this.#unpark(first);
-    return first !== undefined;
+  counts(): EndCounts {
+    return {waiting: this.#waiting.size, parked: this.#parked.size};
   }
 
-  #park(waiting: Waiting): void {
-    const former = this.#parked.get(waiting.key);
-    if (former) this.#unpark(former);
-    this.#parked.set(waiting.key, waiting);
-    this.#parkedBytes += waiting.bytes;
+  put(end: FiledEnd): void {
+    this.drop(end.key);
+    if (end.dueAt === undefined) {
+      this.#parked.set(end.key, end);
+      this.#parkedBytes += this.#bytesOf(end);
+    } else {
+      this.#count += 1;
+      const turn = {due: end.dueAt, number: this.#count, key: end.key};
+      this.#queue.add(turn);
+      this.#waiting.set(end.key, {end, turn});
+    }
   }
 
-  #unpark({key, bytes}: Waiting): void {
+  get(key: string): FiledEnd | undefined {
+    return this.#waiting.get(key)?.end ?? this.#parked.get(key);
+  }
+
+  drop(key: string): void {
+    this.#waiting.delete(key);
+    const parked = this.#parked.get(key);
+    if (!parked) return;
     this.#parked.delete(key);
-    this.#parkedBytes -= bytes;
+    this.#parkedBytes -= this.#bytesOf(parked);
   }
 
-  #await(end: Kept): void {
-    this.#waiting.set(end.key, {...end, attempts: 0, turn: this.#turnOf(end.key, 0)});
-  }
-
-  #turnOf(key: string, due: number): Turn {
-    this.#count += 1;
-    return this.#queue.add({due, number: this.#count, key});
-  }
-
-  #next(now: number): Waiting | undefined {
-    for (;;) {
+  due(now: number, most: number): FiledEnd[] {
+    const found: Waiting[] = [];
+    while (found.length < most) {
       const turn = this.#queue.take(now);
-      if (!turn) return undefined;
+      if (!turn) break;
       const waiting = this.#waiting.get(turn.key);
       // What was told, or put off, meanwhile has another turn or none.
-      if (waiting?.turn === turn) return waiting;
+      if (waiting?.turn === turn) found.push(waiting);
     }
+    for (const {turn} of found) this.#queue.add(turn);
+    return found.map(({end}) => end);
+  }
+
+  parked(most: number): string[] {
+    return this.#parked.keys().take(most).toArray();
+  }
+
+  of(user: string, most: number): string[] {
+    const waiting = this.#waiting.values().map(({end}) => end);
+    return [waiting, this.#parked.values()]
+      .flatMap(ends =>
+        ends
+          .filter(({session}) => session?.user === user)
+          .take(most)
+          .toArray(),
+      )
+      .slice(0, most)
+      .map(({key}) => key);
   }
 }
 
@@ -139,14 +96,13 @@ export class MemoryOutbox {
 class DueQueue {
   readonly #heap: Turn[] = [];
 
-  add(turn: Turn): Turn {
+  add(turn: Turn): void {
     let at = this.#heap.length;
     for (let above = (at - 1) >> 1; at > 0 && isBefore(turn, this.#heap[above]!); above = (at - 1) >> 1) {
       this.#heap[at] = this.#heap[above]!;
       at = above;
     }
     this.#heap[at] = turn;
-    return turn;
   }
 
   /** Take out the first, provided that it is due. */

@@ -36,10 +36,10 @@ export class SpreadMap<T extends Numbered> {
     this.#number(value);
   }
 
-  /** Have what is there by this key come after all others. */
+  /** Have a value come after all others, be it there already or not. */
   moveToEnd(key: string, value: T): void {
     const part = this.#partOf(key);
-    part.delete(key);
+    if (!part.delete(key)) this.#size += 1;
     part.set(key, value);
     this.#number(value);
   }
@@ -85,9 +85,19 @@ export class SpreadMap<T extends Numbered> {
     return this.#parts.length;
   }
 
-  /** At most so many of those in one part that are wanted. */
-  inPart(place: number, most: number, isWanted: (value: T) => boolean): T[] {
-    return this.#parts[place]!.values().filter(isWanted).take(most).toArray();
+  /** The keys of those in one part that are wanted: behind one, in the order of texts, so many at most. */
+  keysInPart(place: number, after: string, most: number, isWanted: (value: T) => boolean): string[] {
+    let keys: string[] = [];
+    // Of a part that has thousands few are sorted.
+    let last: string | undefined;
+    for (const [key, value] of this.#parts[place]!) {
+      if (key <= after || (last !== undefined && key > last) || !isWanted(value)) continue;
+      keys.push(key);
+      if (keys.length < 2 * most) continue;
+      keys = keys.toSorted().slice(0, most);
+      last = keys.at(-1);
+    }
+    return keys.toSorted().slice(0, most);
   }
 
   // By two characters of what is a hash already.

@@ -72,6 +72,9 @@ const schema = `
   PRAGMA user_version = ${version};
 `;
 
+/** The user whose session a row of `outbox` is, as JSON: 0.1.0 gives that table no more columns. */
+export const userOfEnd = "CASE WHEN json_valid(session) THEN session -> '$.user' END";
+
 /**
  * What was added since 0.1.0, step by step, and what is there when a step was done. Processes that are a step behind may have the
  * file open as well: they know nothing of it, and it does them no harm.
@@ -81,7 +84,6 @@ const additions = [
     mark: "SELECT 1 FROM sqlite_schema WHERE name = 'former'",
     sql: `
   ALTER TABLE session ADD COLUMN ids TEXT;
-  ALTER TABLE session ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE former (
     uid TEXT PRIMARY KEY,
     key TEXT NOT NULL,
@@ -102,6 +104,10 @@ const additions = [
   {
     mark: "SELECT 1 FROM pragma_table_info('session') WHERE name = 'device'",
     sql: 'ALTER TABLE session ADD COLUMN device TEXT',
+  },
+  {
+    mark: "SELECT 1 FROM sqlite_schema WHERE name = 'outbox_user'",
+    sql: `CREATE INDEX outbox_user ON outbox (${userOfEnd})`,
   },
   {
     // By chance, and a whole number that REAL can have.

@@ -1,71 +1,42 @@
-import type {EndReason, EndsSince} from '../session/store/contract.ts';
+import type {LoggedEnd} from '../session/store/contract.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
-
-interface End {
-  readonly id: number;
-  readonly key: string;
-  readonly reason: EndReason;
-}
-
-const minute = 60_000;
-/** How many ends are read, or forgotten, in one step: a millisecond's worth. */
-const portion = 500;
 
 /**
  * The log of ends by which each process hears of all of them. Writers come one after the other, so an end's number is
  * given in the order of the commits: who has read up to one number misses none by going on from there.
  */
 export class SqliteEnds {
+  readonly #file: SqliteFile;
   readonly #add: SqliteStatement;
   readonly #last: SqliteStatement;
-  readonly #identity: SqliteStatement;
   readonly #since: SqliteStatement;
-  readonly #oldest: SqliteStatement;
-  readonly #trim: SqliteStatement;
-  #trimAt = 0;
+  readonly #forget: SqliteStatement;
 
   constructor(file: SqliteFile) {
+    this.#file = file;
     this.#add = file.prepare('INSERT INTO ended VALUES (NULL, ?, ?, ?)');
     this.#last = file.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'ended'");
-    this.#identity = file.prepare("SELECT value FROM setting WHERE name = 'identity'");
-    this.#since = file.prepare(`SELECT id, key, reason FROM ended WHERE id > ? ORDER BY id LIMIT ${portion}`);
-    this.#oldest = file.prepare(`SELECT id, ended_at AS endedAt FROM ended ORDER BY id LIMIT ${portion}`);
-    this.#trim = file.prepare('DELETE FROM ended WHERE id <= ?');
+    this.#since = file.prepare('SELECT id, key, reason FROM ended WHERE id > ? ORDER BY id LIMIT ?');
+    // By the first of them: whoever comes later has a later moment, as far as the clock goes forward.
+    this.#forget = file.prepare(`DELETE FROM ended WHERE ended_at <= ?
+      AND id IN (SELECT id FROM ended ORDER BY id LIMIT ?)`);
   }
 
-  add(key: string, reason: EndReason, now: number): void {
+  add({key, reason}: LoggedEnd, now: number): void {
     this.#add.run(key, reason, now);
   }
 
-  /** The file may be another one by now, or one of before: then all that it has is new. */
-  since(mark: string | undefined): EndsSince {
-    const identity = String(this.#identity.get()!['value']);
-    const last = this.#count();
-    const [of, heard] = mark?.split(' ') ?? [identity, last];
-    const isKnown = of === identity && Number(heard) <= last;
-    const ends = this.#since.all(isKnown ? Number(heard) : 0) as unknown as End[];
-    const next = ends.at(-1)?.id ?? last;
-    return {
-      ends: ends.map(({key, reason}) => ({key, reason})),
-      mark: `${identity} ${next}`,
-      hasMore: ends.length === portion,
-    };
+  /** A mark names the file too: another one that was put in its place has ends of its own. */
+  since(mark: string | undefined, most: number): {readonly ends: readonly LoggedEnd[]; readonly mark: string} {
+    const {identity} = this.#file;
+    const last = Number(this.#last.get()?.['seq'] ?? 0);
+    const [whose, number] = mark?.split(' ').map(Number) ?? [identity, last];
+    const first = whose === identity && number! <= last ? number! : 0;
+    const found = this.#since.all(first, most) as unknown as (LoggedEnd & {readonly id: number})[];
+    return {ends: found.map(({key, reason}) => ({key, reason})), mark: `${identity} ${found.at(-1)?.id ?? last}`};
   }
 
-  #count(): number {
-    return Number(this.#last.get()?.['seq'] ?? 0);
-  }
-
-  /** Whether to `trim`, which is done now and then. */
-  isLong(now: number): boolean {
-    return now >= this.#trimAt;
-  }
-
-  /** Forget ends that everybody has heard of, some at a time. */
-  trim(now: number): void {
-    const oldest = this.#oldest.all() as {id: number; endedAt: number}[];
-    const last = oldest.findLast(({endedAt}) => endedAt <= now - minute);
-    if (last) this.#trim.run(last.id);
-    if (last?.id !== oldest.at(-1)?.id || oldest.length < portion) this.#trimAt = now + minute / 2;
+  forget(before: number, most: number): number {
+    return Number(this.#forget.run(before, most).changes);
   }
 }

@@ -22,6 +22,12 @@ interface Call {
   readonly fail: (error: unknown) => void;
 }
 
+/** Who is told when a transaction has begun, and when something that was written is undone. */
+interface Witness {
+  readonly begin: () => void;
+  readonly undo: () => void;
+}
+
 /** For how long SQLite waits for other processes while a store begins, which is no part of a request, in milliseconds. */
 const patienceToOpen = 5000;
 /** For how long what is read belongs to one moment, in milliseconds. */
@@ -85,6 +91,7 @@ export class SqliteFile {
   readonly #readers = new SqliteLine();
   readonly #writers = new SqliteLine();
   readonly #turn = new Turn<Call>(calls => this.#writeAll(calls));
+  #witness: Witness | undefined;
   #opened: Opened | undefined;
   /** What was opened last. */
   #last: Pick<Opened, 'main' | 'identity'>;
@@ -114,6 +121,15 @@ export class SqliteFile {
   get database(): DatabaseSync {
     if (this.#opened) return this.#opened.database;
     throw this.#refusal();
+  }
+
+  /** Which database it is, of those that have been at its path. */
+  get identity(): number {
+    return this.#last.identity;
+  }
+
+  watch(witness: Witness): void {
+    this.#witness = witness;
   }
 
   prepare(sql: string): SqliteStatement {
@@ -268,6 +284,7 @@ export class SqliteFile {
     SqliteFile.#reading.add(this);
     this.#readingSince = now;
     setImmediate(() => this.#endReading());
+    this.#witness?.begin();
   }
 
   #endReading(): void {
@@ -315,6 +332,7 @@ export class SqliteFile {
       return () => give(result);
     } catch (error) {
       if (isFull(error)) throw error;
+      this.#witness?.undo();
       // Fails where SQLite has undone the whole transaction.
       this.#undo.run();
       this.#release.run();
@@ -332,6 +350,7 @@ export class SqliteFile {
   #transact<T>(act: () => T): T {
     this.#beginToWrite.run();
     try {
+      this.#witness?.begin();
       const result = act();
       this.#commit.run();
       return result;
@@ -342,6 +361,7 @@ export class SqliteFile {
   }
 
   #rollBack(): void {
+    this.#witness?.undo();
     try {
       this.database.exec('ROLLBACK');
     } catch {

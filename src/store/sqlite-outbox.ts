@@ -1,95 +1,89 @@
-import {
-  keepsEndsFor,
-  type EndCounts,
-  type EndedSession,
-  type EndOutcome,
-  type EndReason,
-  type SessionRecord,
-} from '../session/store/contract.ts';
+import type {FiledEnd} from '../session/store/cabinet.ts';
+import type {EndCounts, EndReason} from '../session/store/contract.ts';
+import {userOfEnd} from './sqlite-database.ts';
 import type {SqliteFile, SqliteStatement} from './sqlite-file.ts';
 import {decodeEnded, encodeEnded} from './sqlite-record.ts';
 
-type Handed = Omit<EndedSession, 'session'> & {readonly id: number; readonly session: string};
+interface Row {
+  readonly key: string;
+  readonly reason: EndReason;
+  readonly endedAt: number;
+  readonly attempts: number;
+  readonly dueAt: number | null;
+  readonly session: string;
+}
 
-/** The ends that are still to be told of. Each method is to be called in a transaction of its file. */
+/** The ends that are still to be told of. */
 export class SqliteOutbox {
   readonly #keep: SqliteStatement;
-  readonly #isKept: SqliteStatement;
-  readonly #add: SqliteStatement;
-  readonly #hasDue: SqliteStatement;
-  readonly #take: SqliteStatement;
+  readonly #keptUntil: SqliteStatement;
+  readonly #put: SqliteStatement;
+  readonly #due: SqliteStatement;
+  readonly #get: SqliteStatement;
+  readonly #move: SqliteStatement;
   readonly #drop: SqliteStatement;
-  readonly #defer: SqliteStatement;
-  readonly #release: SqliteStatement;
+  readonly #parked: SqliteStatement;
+  readonly #of: SqliteStatement;
   readonly #count: SqliteStatement;
-  readonly #all: SqliteStatement;
-  readonly #erase: SqliteStatement;
 
   constructor(file: SqliteFile) {
-    const due = 'FROM outbox WHERE due_at IS NOT NULL AND due_at <= ?';
+    const ends = 'SELECT key, reason, ended_at AS endedAt, attempts, due_at AS dueAt, session FROM outbox';
     this.#keep = file.prepare(`INSERT INTO setting VALUES ('keep_ends_until', ?)
       ON CONFLICT DO UPDATE SET value = max(value, excluded.value)`);
-    this.#isKept = file.prepare("SELECT 1 FROM setting WHERE name = 'keep_ends_until' AND value > ?");
-    this.#add = file.prepare('INSERT OR REPLACE INTO outbox VALUES (NULL, ?, ?, ?, 0, 0, ?)');
-    this.#hasDue = file.prepare(`SELECT 1 ${due} LIMIT 1`);
-    this.#take = file.prepare(`UPDATE outbox SET attempts = attempts + 1, due_at = ?
-      WHERE id IN (SELECT id ${due} ORDER BY id LIMIT ?)
-      RETURNING id, key, reason, ended_at AS endedAt, attempts, session`);
-    this.#drop = file.prepare('DELETE FROM outbox WHERE key = ? AND due_at IS NOT NULL');
-    this.#defer = file.prepare('UPDATE outbox SET due_at = ? WHERE key = ? AND due_at IS NOT NULL');
-    this.#release = file.prepare(`UPDATE outbox SET due_at = 0, attempts = 0
-      WHERE id IN (SELECT id FROM outbox WHERE due_at IS NULL ORDER BY id LIMIT ?)`);
-    this.#count = file.prepare('SELECT count(due_at) AS waiting, count(*) - count(due_at) AS parked FROM outbox');
-    this.#all = file.prepare('SELECT id, session FROM outbox');
-    this.#erase = file.prepare('DELETE FROM outbox WHERE id = ?');
+    this.#keptUntil = file.prepare("SELECT value FROM setting WHERE name = 'keep_ends_until'");
+    this.#put = file.prepare('INSERT OR REPLACE INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?)');
+    this.#due = file.prepare(`${ends} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY id LIMIT ?`);
+    this.#get = file.prepare(`${ends} WHERE key = ?`);
+    this.#move = file.prepare('UPDATE outbox SET due_at = ?, attempts = ? WHERE key = ?');
+    this.#drop = file.prepare('DELETE FROM outbox WHERE key = ?');
+    this.#parked = file.prepare('SELECT key FROM outbox WHERE due_at IS NULL ORDER BY id LIMIT ?');
+    this.#of = file.prepare(`SELECT key FROM outbox WHERE ${userOfEnd} = ? LIMIT ?`);
+    this.#count = file.prepare(`SELECT (SELECT count(*) FROM outbox WHERE due_at IS NOT NULL) AS waiting,
+      (SELECT count(*) FROM outbox WHERE due_at IS NULL) AS parked`);
   }
 
-  keep(now: number): void {
-    this.#keep.run(now + keepsEndsFor);
+  keptUntil(): number {
+    return Number(this.#keptUntil.get()?.['value'] ?? 0);
   }
 
-  isKept(now: number): boolean {
-    return this.#isKept.get(now) !== undefined;
+  keepUntil(moment: number): void {
+    this.#keep.run(moment);
   }
 
-  add(reason: EndReason, session: SessionRecord): void {
-    this.#add.run(session.key, reason, session.now, encodeEnded(session));
+  put({key, reason, endedAt, attempts, dueAt, session}: FiledEnd): void {
+    this.#put.run(key, reason, endedAt, attempts, dueAt ?? null, encodeEnded(session));
   }
 
-  hasDue(now: number): boolean {
-    return this.#hasDue.get(now) !== undefined;
+  due(now: number, most: number): FiledEnd[] {
+    return (this.#due.all(now, most) as unknown as Row[]).map(decode);
   }
 
-  take(count: number, lease: number, now: number): EndedSession[] {
-    const taken = this.#take.all(now + lease, now, count) as unknown as Handed[];
-    return taken
-      .toSorted((a, b) => a.id - b.id)
-      .map(({key, reason, endedAt, attempts, session}) => ({
-        key,
-        reason,
-        endedAt,
-        attempts,
-        session: decodeEnded(session),
-      }));
+  get(key: string): FiledEnd | undefined {
+    const row = this.#get.get(key);
+    return row && decode(row as unknown as Row);
   }
 
-  settle(key: string, outcome: EndOutcome, now: number): void {
-    if (outcome === 'told') this.#drop.run(key);
-    else this.#defer.run(outcome === 'parked' ? null : now + outcome.retryIn, key);
+  move(key: string, dueAt: number | undefined, attempts: number): void {
+    this.#move.run(dueAt ?? null, attempts, key);
   }
 
-  release(most: number): number {
-    return Number(this.#release.run(most).changes);
+  drop(key: string): void {
+    this.#drop.run(key);
   }
 
-  count(): EndCounts {
-    return {...this.#count.get()} as unknown as EndCounts;
+  parked(most: number): string[] {
+    return this.#parked.all(most).map(row => String(row['key']));
   }
 
-  erase(user: string, most: number): number {
-    const all = this.#all.all() as {id: number; session: string}[];
-    const theirs = all.filter(({session}) => decodeEnded(session)?.user === user).slice(0, most);
-    for (const {id} of theirs) this.#erase.run(id);
-    return theirs.length;
+  of(user: string, most: number): string[] {
+    return this.#of.all(JSON.stringify(user), most).map(row => String(row['key']));
   }
+
+  counts(): EndCounts {
+    return {...(this.#count.get() as unknown as EndCounts)};
+  }
+}
+
+function decode({dueAt, session, ...end}: Row): FiledEnd {
+  return {...end, dueAt: dueAt ?? undefined, session: decodeEnded(session)};
 }

@@ -1,19 +1,18 @@
-import {EspalierError} from '../errors.ts';
+import type {FiledComponent, FiledSession} from '../session/store/cabinet.ts';
 import type {SessionId} from '../session/store/ids.ts';
 import type {SessionRecord, StoredComponent} from '../session/store/contract.ts';
+import {sessionCorrupt} from '../session/store/refusals.ts';
 
-/** A session as its row has it, without what is in it. */
-export interface SqliteSession extends Omit<SessionRecord, 'now' | 'components'> {
+/** A session as its row has it. */
+export interface SqliteSession extends FiledSession {
   readonly id: number;
-  /** The uids that find it, as `encodeIds` gives them; `null` as long as it has none but its key. */
-  readonly ids: string | null;
-  /** Whether a request that comes with one of them may change any. */
-  readonly isOpen: boolean;
+  /** What is in it, where that was read. Not with what was taken out. */
+  readonly components?: Map<string, StoredComponent>;
 }
 
 /** The columns of a session, in the order in which they are decoded. */
 export const sessionColumns =
-  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_waiting, is_remembered, device';
+  'id, key, uid, is_secure, idle_timeout, absolute_timeout, created_at, last_seen_at, authenticated_at, user, ids, is_remembered, device';
 /** The same of a component. */
 export const componentColumns = 'name, revision, text';
 
@@ -32,7 +31,6 @@ type SessionValues = [
   authenticatedAt: number | null,
   user: string | null,
   ids: string | null,
-  isOpen: number,
   isRemembered: number,
   device: string | null,
 ];
@@ -47,68 +45,50 @@ export function readable<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof RangeError) throw corrupt();
+    if (error instanceof RangeError) throw sessionCorrupt();
     throw error;
   }
 }
 
-/** A row of `sessionColumns`. The table is a strict one, so that each value has its type at least. */
-export function decodeSession(row: Row): SqliteSession {
+/** A row of `sessionColumns`, and the uid that it names. The table is a strict one, so that each value has its type at least. */
+export function decodeSession(row: Row): {session: SqliteSession; uid: string} {
   const values = valuesOf(row) as SessionValues;
   const [id, key, uid, isSecure, idleTimeout, absoluteTimeout, createdAt, lastSeenAt, ...rest] = values;
-  const [authenticatedAt, user, ids, isOpen, isRemembered, device] = rest;
+  const [authenticatedAt, user, ids, isRemembered, device] = rest;
   const session: SqliteSession = {
     id,
     key,
-    uid,
     isSecure: isSecure === 1,
+    device: device === null ? undefined : decodeText(key, device),
     idleTimeout,
     absoluteTimeout,
     createdAt,
     lastSeenAt,
     authenticatedAt: authenticatedAt ?? undefined,
-    user: user ?? undefined,
-    ids,
-    isOpen: isOpen === 1,
+    user: user === null ? undefined : decodeUser(key, user),
     isRemembered: isRemembered === 1,
-    device: device === null ? undefined : (parse(device) as string),
+    ids: ids === null ? undefined : decodeIds(key, ids),
   };
-  if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw corrupt(session.key);
-  return session;
+  if (!isSound(session) || (isSecure !== 0 && isSecure !== 1)) throw sessionCorrupt(session.key);
+  return {session, uid};
 }
 
-/** Rows of both, as one statement reads a session whole: one for each component, of which there may be none. */
-export function decodeWhole(rows: readonly Row[], now: number): {session: SqliteSession; record: SessionRecord} {
-  const session = decodeSession(rows[0]!);
+/** The components in rows of both, as one statement reads a session whole: one for each component, of which there may be none. */
+export function componentsOf(key: string, rows: readonly Row[]): Map<string, StoredComponent> {
   const components = rows.map(row => valuesOf(row).slice(firstOfComponent));
-  return {session, record: recordOf(session, components[0]![0] === null ? [] : components, now)};
+  return decodeComponents(key, components[0]![0] === null ? [] : components);
 }
 
-/** A session as a store gives it. `components` are rows of `componentColumns`. */
-export function recordOf(session: SqliteSession, components: readonly Row[], now: number): SessionRecord {
-  return {
-    key: session.key,
-    uid: session.uid,
-    isSecure: session.isSecure,
-    idleTimeout: session.idleTimeout,
-    absoluteTimeout: session.absoluteTimeout,
-    createdAt: session.createdAt,
-    lastSeenAt: session.lastSeenAt,
-    authenticatedAt: session.authenticatedAt,
-    user: session.user,
-    isRemembered: session.isRemembered,
-    device: session.device,
-    components: new Map(components.map(row => decodeComponent(session.key, row))),
-    now,
-  };
+/** Rows of `componentColumns`. */
+export function decodeComponents(key: string, rows: readonly Row[]): Map<string, StoredComponent> {
+  return new Map(rows.map(row => decodeComponent(key, row) as [string, StoredComponent]));
 }
 
 /** The name of a component, and what rests by it. */
-export function decodeComponent(key: string, row: Row): [string, StoredComponent] {
-  const [name, revision, text] = valuesOf(row) as [string, number, string];
-  const decoded = parse(name);
-  if (typeof decoded !== 'string' || !(revision >= 1)) throw corrupt(key);
-  return [decoded, {revision, text}];
+export function decodeComponent(key: string, row: Row): [string, FiledComponent] {
+  const [name, revision, text] = valuesOf(row) as [string, number, string | null];
+  if (!(revision >= 1)) throw sessionCorrupt(key);
+  return [decodeText(key, name), Object.freeze({revision, text: text ?? undefined})];
 }
 
 /** The uids of a session, in the order in which they were given. */
@@ -117,9 +97,9 @@ export function encodeIds(ids: readonly SessionId[]): string {
 }
 
 /** What `encodeIds` made of them. */
-export function decodeIds({key, ids}: SqliteSession): readonly SessionId[] {
-  const value = ids === null ? [] : parse(ids);
-  if (!Array.isArray(value) || !value.every(isId)) throw corrupt(key);
+function decodeIds(key: string, ids: string): readonly SessionId[] {
+  const value = parse(ids);
+  if (!Array.isArray(value) || !value.every(isId)) throw sessionCorrupt(key);
   return value.map(({seenAt = 0, ...id}) => ({...id, until: id.until, seenAt: seenAt ?? undefined}));
 }
 
@@ -132,9 +112,27 @@ function isId(value: unknown): value is WrittenId {
   return typeof uid === 'string' && typeof issuedAt === 'number' && typeof grace === 'number' && areMoments;
 }
 
-// As JSON, since a name may have a NUL in it, which a text in SQLite may not.
-export function encodeName(name: string): string {
-  return JSON.stringify(name);
+// As JSON, since it may have a NUL in it, which a text in SQLite may not.
+export function encodeText(text: string): string {
+  return JSON.stringify(text);
+}
+
+function decodeText(key: string, text: string): string {
+  const decoded = parse(text);
+  if (typeof decoded !== 'string') throw sessionCorrupt(key);
+  return decoded;
+}
+
+/** What begins the name of a user that is there as JSON; a character that stands for nothing. */
+const asJson = '\u{10ffff}';
+
+/** A user as 0.1.0 has them, by their plain name, unless that has half of a character, which SQLite can't hold. */
+export function encodeUser(user: string): string {
+  return user.isWellFormed() && !user.startsWith(asJson) ? user : asJson + encodeText(user);
+}
+
+function decodeUser(key: string, user: string): string {
+  return user.startsWith(asJson) ? decodeText(key, user.slice(asJson.length)) : user;
 }
 
 function isSound({idleTimeout, absoluteTimeout, createdAt, lastSeenAt, user, authenticatedAt}: SqliteSession): boolean {
@@ -146,8 +144,8 @@ function isSound({idleTimeout, absoluteTimeout, createdAt, lastSeenAt, user, aut
 }
 
 /** A session that has ended, as it was. */
-export function encodeEnded(record: SessionRecord): string {
-  return JSON.stringify({...record, components: [...record.components]});
+export function encodeEnded(record: SessionRecord | undefined): string {
+  return JSON.stringify(record && {...record, components: [...record.components]});
 }
 
 /** What `encodeEnded` made, or nothing when it is that no more. */
@@ -165,9 +163,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function corrupt(key?: string): EspalierError {
-  const whose = key === undefined ? 'a session' : `the session ${key}`;
-  return new EspalierError('SESSION_CORRUPT', `The record of ${whose} can't be read. It was left as it is.`);
 }

@@ -24,8 +24,9 @@ export class SqliteTime {
   readonly #steady: SteadyTime | undefined;
   readonly #read: SqliteStatement;
   readonly #write: SqliteStatement;
-  /** How far the time was ahead of the machine's clock when this process wrote it down. */
+  /** How far the time was ahead of the machine's clock when this process wrote it down, and when it does so again. */
   #noted = 0;
+  #noteAt = 0;
 
   constructor(file: SqliteFile, clock: Clock) {
     this.#clock = clock;
@@ -52,16 +53,18 @@ export class SqliteTime {
     this.#steady?.reach(since >= 0 && since <= minute ? time + since : time);
   }
 
-  /** Whether the machine's clock was set since this process wrote the time down. */
-  isSet(): boolean {
-    return Math.abs(this.#ahead() - this.#noted) > tolerance;
+  /** Whether the time is to be written down: it is half a minute since this process has, or the machine's clock was set meanwhile. */
+  isToNote(): boolean {
+    const isSet = Math.abs(this.#ahead() - this.#noted) > tolerance;
+    return this.#machine !== undefined && (isSet || this.now() >= this.#noteAt);
   }
 
-  /** Write the time down for the others, in a transaction of the file. Due once in half a minute, and when `isSet`. */
+  /** Write the time down for the others, in a transaction of the file. */
   note(): void {
     if (!this.#machine) return;
     this.follow();
     this.#noted = this.#ahead();
+    this.#noteAt = this.now() + minute / 2;
     this.#write.run(this.now(), this.#machine.shown());
   }
 

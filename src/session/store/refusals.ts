@@ -22,6 +22,12 @@ export function sessionTaken(): EspalierError {
   return new EspalierError('SESSION_TAKEN', 'There is a live session by this uid already.');
 }
 
+/** The error for a record that can't be read: which session's, where that is known. */
+export function sessionCorrupt(key?: string): EspalierError {
+  const whose = key === undefined ? 'a session' : `the session ${key}`;
+  return new EspalierError('SESSION_CORRUPT', `The record of ${whose} can't be read. It was left as it is.`);
+}
+
 /** The error for a store that fails or takes too long. What it was asked for, it may do all the same. */
 export function storeDown(cause: unknown): EspalierError {
   const message = 'The session store has failed, or has taken too long. It may still do what it was asked for.';
