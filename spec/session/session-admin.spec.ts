@@ -107,6 +107,7 @@ class Home {
     const ring = {around: [] as unknown[]};
     ring.around.push(ring);
     await session.update(AllKinds, kinds => void (kinds.self = ring));
+    return 'Welcome.';
   }
 }
 
