@@ -455,7 +455,10 @@ function events(type = 'text/event-stream', more: () => Promise<unknown> = () =>
 
 const ways = {
   'by a logout': ({logout}) => logout(),
-  'by another process that revokes it': ({begin}) => begin().sessions.of('ada').expireAll(),
+  'by another process that revokes it': async ({begin, pass}) => {
+    await begin().sessions.of('ada').expireAll();
+    await pass(1000);
+  },
   'by its absolute timeout': ({pass}) => pass(61_000),
 } satisfies Record<
   string,
