@@ -99,9 +99,9 @@ export function openStore(t: ExecutionContext, options: RedisStoreOptions) {
   const store = new RedisStore({prefix, logger, timeout: 10_000, ...options});
   t.teardown(() => store.close());
   const begin = (uid: string) => store.create({uid, ...lifetime});
-  const signIn = async (uid: string, user: string) => {
+  const signIn = async (uid: string, user: string, limit = 1000) => {
     await begin(uid);
-    await store.renew(uid, {from: uid, to: uidFor(store, uid), grace: 1000, signIn: {user, limit: 1000}});
+    await store.renew(uid, {from: uid, to: uidFor(store, uid), grace: 1000, signIn: {user, limit}});
   };
   const works = async () => (await store.find('nobody', false).catch(() => null)) === undefined;
   return {store, prefix, warnings, begin, signIn, works};

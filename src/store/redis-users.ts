@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import {
   mostReplaced,
   type EndedPage,
@@ -14,6 +15,9 @@ export type Ask = (operation: string, partition: Partition, args: readonly strin
 
 /** How long a sign-in takes at most, in milliseconds. `redis.lua` takes no key off a list that came less than a minute ago. */
 const longestSignIn = 30_000;
+
+/** How long it waits for others who sign in to the same user and came earlier, in milliseconds. */
+const patience = 300;
 
 /** Keys of a list, each followed by whether it came lately. */
 type Listed = readonly string[];
@@ -49,8 +53,15 @@ export class RedisUsers {
     const states = await this.#visit('look', user, [], listed);
     const here = keysOf(listed).filter(key => states.get(key) === 'here');
     const surplus = Math.min(tooMany - (states.size - here.length), mostReplaced);
-    const ending = new Set(here.slice(0, Math.max(surplus, 0)));
-    await this.#visit('endThese', user, ['replaced'], listed, key => ending.has(key));
+    // One that came earlier and is about to be signed in is waited for a little, so that its visitor gets an answer first.
+    let left = new Set(here.slice(0, Math.max(surplus, 0)));
+    for (const last = performance.now() + patience; left.size > 0; await sleep(10)) {
+      const isLast = performance.now() > last;
+      const signedIn = isLast ? listed : listed.map((word, i) => (i % 2 === 0 ? word : '0'));
+      const ended = await this.#visit('endThese', user, ['replaced'], signedIn, key => left.has(key));
+      if (isLast) return;
+      left = new Set([...left].filter(key => ended.get(key) === 'early'));
+    }
   }
 
   async list(user: string, names: readonly string[], most: number, after: string): Promise<ListedPage> {
@@ -109,7 +120,7 @@ export class RedisUsers {
       for (const [i, answer] of [...(reply as Reply[])].entries()) answers.set(keys[2 * i]!, answer);
     };
     await Promise.all([...groups].map(visit));
-    const gone = [...answers.keys()].filter(key => answers.get(key) === 'gone');
+    const gone = [...answers.keys()].filter(key => ['gone', 'early'].includes(answers.get(key) as string));
     if (gone.length > 0) await this.#ask('unlist', this.#partitions.of(user), [user, ...gone]);
     return answers;
   }

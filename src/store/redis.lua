@@ -613,13 +613,15 @@ function ops.enlist(user, key, place)
   redis.call('ZADD', base .. 'listed', 'NX', text(now + day), key .. '\n' .. user)
 end
 
--- What `act` makes of each session of a user, of pairs of a key and whether it came lately; `here` for what can't be read.
+-- What `act` makes of each session of a user, of pairs of a key and whether it came lately: then its session may be about to be
+-- signed in, and counts as theirs. Without that one without a user is `early`. What can't be read is `here`.
 local function eachOf(user, pairsOfKeys, act)
   local answers = {}
   for i = 1, #pairsOfKeys, 2 do
     local s, isCorrupt = attempt(live, pairsOfKeys[i])
-    local isTheirs = s and (s.user == user or (not s.user and pairsOfKeys[i + 1] == '1'))
-    answers[#answers + 1] = isTheirs and act(s) or isCorrupt and 'here' or 'gone'
+    local isEarly = s and not s.user
+    local isTheirs = s and (s.user == user or isEarly and pairsOfKeys[i + 1] == '1')
+    answers[#answers + 1] = isTheirs and act(s) or isCorrupt and 'here' or isEarly and 'early' or 'gone'
   end
   return answers
 end
@@ -642,15 +644,15 @@ function ops.summaries(user, count, ...)
 end
 
 -- Keys that were put into a list a day ago, with their user. They will be looked at again in a day.
-local function listedForLong()
-  local due = redis.call('ZRANGEBYSCORE', base .. 'listed', '-inf', text(now), 'LIMIT', 0, 100)
+local function listedForLong(most)
+  local due = redis.call('ZRANGEBYSCORE', base .. 'listed', '-inf', text(now), 'LIMIT', 0, most)
   for _, member in ipairs(due) do redis.call('ZADD', base .. 'listed', text(now + day), member) end
   return due
 end
 
 -- What can't be read is taken off the list, and so is not in the way the next time; it stays where it is.
-local function sweep()
-  local due = redis.call('ZRANGEBYSCORE', base .. 'deadlines', '-inf', text(now), 'LIMIT', 0, 100)
+local function sweep(most)
+  local due = redis.call('ZRANGEBYSCORE', base .. 'deadlines', '-inf', text(now), 'LIMIT', 0, most)
   for _, member in ipairs(due) do
     local key, user = string.match(member, '^(.*)\n(.*)$')
     key = key or member
@@ -676,9 +678,9 @@ local function trim()
   redis.call('XTRIM', base .. 'ended', 'MAXLEN', '~', '100000')
 end
 
-function ops.sweep(asksForPolicy)
+function ops.sweep(most, asksForPolicy)
   trim()
-  return {sweep(), asksForPolicy == '1' and evictionPolicy() or '', listedForLong()}
+  return {sweep(most), asksForPolicy == '1' and evictionPolicy() or '', listedForLong(most)}
 end
 
 local function isBefore(id, other)

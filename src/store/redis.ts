@@ -65,7 +65,7 @@ export interface RedisStoreOptions {
   /** What the names of all keys begin with, in braces. Default: `espalier`. */
   readonly prefix?: string;
   /**
-   * In how many parts a new store is divided, 1024 at most. A cluster keeps each part on one node. A store that is there already
+   * In how many parts a new store is divided, 256 at most. A cluster keeps each part on one node. A store that is there already
    * keeps its number, whatever is said here. Default: 64 with the client of a cluster, otherwise 1.
    */
   readonly partitions?: number;
@@ -86,8 +86,8 @@ const optionKinds: kinds.Kinds<RedisStoreOptions> = {
   client: kinds.objectWith('a client of node-redis', 'eval', 'evalSha'),
   prefix: kinds.kind('one character or more, none of them a brace', prefix => /^[^{}]+$/.test(prefix as string)),
   partitions: kinds.kind(
-    'an integer from 1 to 1024',
-    count => Number.isInteger(count) && Number(count) >= 1 && Number(count) <= 1024,
+    'an integer from 1 to 256',
+    count => Number.isInteger(count) && Number(count) >= 1 && Number(count) <= 256,
   ),
   timeout: kinds.delay,
   clock: kinds.clock,
@@ -99,8 +99,8 @@ const defaults = {url: 'redis://127.0.0.1:6379', prefix: 'espalier', timeout: 15
 /** The format in which sessions are kept. A later one is refused. */
 const format = 1;
 
-/** How many ends a portion of the log has at most, and what is swept in one step, in each partition. */
-const [mostLogged, mostSwept] = [1000, 100];
+/** How many ends a portion of the log has at most. */
+const mostLogged = 1000;
 
 /**
  * Sessions in Redis 7, Valkey 7.2, or later: shared by any number of processes, and there as long as Redis keeps them. Each call is one
@@ -224,32 +224,29 @@ export class RedisStore implements SessionStore, EndStore {
     const marks = all.map((_, i) => (known.length === all.length ? known[i]! : '0-0'));
     const replies = await this.#each('endsSince', i => (mark === undefined ? [] : [marks[i]!]), mark === undefined);
     const logs = replies.map((reply = [], i) => logOf(reply, marks[i]!));
+    const entries = logs.flatMap(log => log.entries).toSorted((one, other) => inOrder(one.id, other.id));
     // What is later than the end of a full portion waits for what comes after that.
-    const full = logs.filter(({entries}) => entries.length >= mostLogged).map(({entries}) => entries.at(-1)!.id);
+    const full = [entries, ...logs.map(log => log.entries)].flatMap(some => some[mostLogged - 1]?.id ?? []);
     const last = full.toSorted(inOrder)[0];
-    const inTime = logs.map(log => ({
-      ...log,
-      entries: log.entries.filter(({id}) => last === undefined || !isAfter(id, last)),
-    }));
+    const isInTime = ({id}: {id: string}) => last === undefined || !isAfter(id, last);
     return {
-      ends: inTime
-        .flatMap(({entries}) => entries)
-        .toSorted((one, other) => inOrder(one.id, other.id))
-        .map(({end}) => end),
-      mark: inTime.map(log => log.entries.at(-1)?.id ?? log.mark).join(' '),
+      ends: entries.filter(isInTime).map(({end}) => end),
+      mark: logs.map(log => log.entries.findLast(isInTime)?.id ?? log.mark).join(' '),
       hasMore: last !== undefined,
     };
   }
 
   async sweep(): Promise<boolean> {
     const {all} = await this.#opened();
+    const most = Math.min(100, Math.floor(640 / all.length));
     this.#asked = (this.#asked + 1) % all.length;
     // The store may have been emptied, and begun anew by a process that wants another number of partitions.
-    const [replies] = await Promise.all([this.#each('sweep', i => [i === this.#asked ? '1' : '0']), this.#open()]);
+    const sweeps = this.#each('sweep', i => [String(most), i === this.#asked ? '1' : '0']);
+    const [replies] = await Promise.all([sweeps, this.#open()]);
     const swept = replies.map((reply = ['0', '', []]) => reply as readonly [string, string, readonly string[]]);
     if (replies[this.#asked]) this.#eviction.hear(swept[this.#asked]![1], this.#asked);
     await this.#users?.clear(swept.flatMap(([, , listed]) => listed));
-    return swept.some(([count, , listed]) => Math.max(Number(count), listed.length) >= mostSwept);
+    return swept.some(([count, , listed]) => Math.max(Number(count), listed.length) >= most);
   }
 
   async count(): Promise<number> {
@@ -263,7 +260,7 @@ export class RedisStore implements SessionStore, EndStore {
   async takeEnds(count: number, lease: number): Promise<readonly EndedSession[]> {
     const shares = await this.#shares(count);
     const taken = await this.#each('takeEnds', i => shares[i] && [String(shares[i]), String(lease)]);
-    const ends = taken.flat() as Reply[][];
+    const ends = taken.flatMap(reply => reply ?? []) as Reply[][];
     return ends.toSorted((end, other) => inOrder(end[4] as string, other[4] as string)).map(endOf);
   }
 
