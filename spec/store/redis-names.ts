@@ -87,6 +87,6 @@ export class Names {
       ...(key !== undefined && {key: this.#names.get(key) ?? key}),
       ...(uid !== undefined && {uid: this.#names.get(uid) ?? uid}),
       ...(session !== undefined && {session: this.#told(session)}),
-    } as T;
+    };
   }
 }

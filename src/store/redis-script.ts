@@ -39,10 +39,12 @@ function partFor(operation: string): string {
 /** What makes a store grow: refused while Redis is at its memory limit. What is there can be found, and can end, even then. */
 const growing: ReadonlySet<string> = new Set(['create', 'write', 'renew', 'reserve', 'enlist']);
 
-const repeatable: ReadonlySet<string> = new Set([
-  ...['open', 'find', 'touch', 'read', 'list', 'listEveryone', 'bound', 'count', 'sweep', 'endsSince'],
-  ...['listed', 'look', 'summaries', 'unlist', 'enlist', 'keepEnds', 'endsToTake', 'countEnds'],
-]);
+const repeatable: ReadonlySet<string> = new Set(
+  (
+    'open find touch read list listEveryone bound count sweep endsSince ' +
+    'listed look summaries unlist enlist keepEnds endsToTake countEnds'
+  ).split(' '),
+);
 
 function scriptFor(operation: string): RedisScript {
   // With a first line like this none of them runs on a replica, not even to read: what is there may have ended.
