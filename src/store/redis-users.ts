@@ -16,9 +16,6 @@ export type Ask = (operation: string, partition: Partition, args: readonly strin
 /** How long a sign-in takes at most, in milliseconds. `redis.lua` takes no key off a list that came less than a minute ago. */
 const longestSignIn = 30_000;
 
-/** How long it waits for others who sign in to the same user and came earlier, in milliseconds. */
-const patience = 300;
-
 /** Keys of a list, each followed by whether it came lately. */
 type Listed = readonly string[];
 
@@ -29,10 +26,13 @@ type Listed = readonly string[];
 export class RedisUsers {
   readonly #ask: Ask;
   readonly #partitions: RedisPartitions;
+  readonly #patience: number;
 
-  constructor(ask: Ask, partitions: RedisPartitions) {
+  /** `patience` is how many milliseconds a sign-in waits for others of the same user that came earlier. */
+  constructor(ask: Ask, partitions: RedisPartitions, patience: number) {
     this.#ask = ask;
     this.#partitions = partitions;
+    this.#patience = patience;
   }
 
   /** Sign in the session by a key. Whom another sign-in has overtaken meanwhile has no session any more. */
@@ -55,7 +55,7 @@ export class RedisUsers {
     const surplus = Math.min(tooMany - (states.size - here.length), mostReplaced);
     // One that came earlier and is about to be signed in is waited for a little, so that its visitor gets an answer first.
     let left = new Set(here.slice(0, Math.max(surplus, 0)));
-    for (const last = performance.now() + patience; left.size > 0; await sleep(10)) {
+    for (const last = performance.now() + this.#patience; left.size > 0; await sleep(10)) {
       const isLast = performance.now() > last;
       const signedIn = isLast ? listed : listed.map((word, i) => (i % 2 === 0 ? word : '0'));
       const ended = await this.#visit('endThese', user, ['replaced'], signedIn, key => left.has(key));

@@ -115,6 +115,7 @@ export class RedisStore implements SessionStore, EndStore {
   readonly #eviction: RedisEviction;
   readonly #clock: Clock | undefined;
   readonly #prefix: string;
+  readonly #timeout: number;
   readonly #wanted: number;
   /** How the store is kept, once that is known. */
   #partitions: RedisPartitions | undefined;
@@ -133,6 +134,7 @@ export class RedisStore implements SessionStore, EndStore {
     this.#caller = new RedisCaller({connection, logger, eviction: this.#eviction}, timeout);
     this.#clock = clock;
     this.#prefix = prefix;
+    this.#timeout = timeout;
     this.#wanted = options.partitions ?? (connection.isCluster ? 64 : 1);
   }
 
@@ -388,7 +390,9 @@ export class RedisStore implements SessionStore, EndStore {
     }
     if (this.#partitions?.all.length !== Number(count)) {
       this.#partitions = new RedisPartitions(this.#prefix, Number(count), isCluster);
-      this.#users = this.#partitions.areMany ? new RedisUsers(this.#ask, this.#partitions) : undefined;
+      this.#users = this.#partitions.areMany
+        ? new RedisUsers(this.#ask, this.#partitions, this.#timeout / 2)
+        : undefined;
     }
     return this.#partitions;
   }
