@@ -205,8 +205,8 @@ export class MemoryCabinet implements Cabinet<MemorySession> {
   putComponent(session: MemorySession, name: string, component: FiledComponent): void {
     const former = session.components?.get(name);
     const bytes = bytesOf(name, component) - (former ? bytesOf(name, former) : 0);
-    session.takenOut +=
-      Number(component.text === undefined) - Number(former !== undefined && former.text === undefined);
+    if (component.text === undefined) session.takenOut += 1;
+    if (former && former.text === undefined) session.takenOut -= 1;
     (session.components ??= new Map()).set(name, Object.freeze(component));
     session.bytes += bytes;
     this.#bytes += bytes;

@@ -60,11 +60,6 @@ function isHeld({seenAt = 0, grace}: SessionId, now: number): boolean {
   return now < seenAt + grace;
 }
 
-/** Whether a request that comes with one of these uids may change any of them. */
-export function isOpen(ids: readonly SessionId[]): boolean {
-  return ids.slice(0, -1).some(({until, seenAt}) => until === undefined || seenAt !== 0);
-}
-
 /**
  * The uids of a session once it has been given `to` besides. Where it has as many as it may, one makes way. Who signs in again has
  * to get one: the oldest that was never seen makes way, or else the oldest, and the same user may sign in again by that too. For a

@@ -318,7 +318,8 @@ export class SessionRules<S extends FiledSession> implements SessionStore, EndSt
   /** End a user's sessions past the limit, those signed in first coming first. */
   #replace({user, limit}: SignIn, now: number): void {
     const order = this.cabinet.ofUser(user);
-    let surplus = limit === Infinity ? 0 : this.cabinet.countLive(user, now, limit + mostReplaced) - limit;
+    if (limit === Infinity) return;
+    let surplus = Math.min(this.cabinet.countLive(user, now, limit + mostReplaced) - limit, mostReplaced);
     for (let after: string | undefined; surplus > 0;) {
       const {keys, next} = order.page({after, most: mostReplaced});
       for (const key of keys) {
