@@ -131,6 +131,16 @@ export class PostgresServer {
     await this.#stop('SIGQUIT');
   }
 
+  /** Kill it with all its processes, as the machine does when its memory is full. */
+  async kill(): Promise<void> {
+    const pids = (await this.ask('SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()')).map(({pid}) =>
+      Number(pid),
+    );
+    const exit = once(this.#child!, 'exit');
+    for (const pid of [this.pid, ...pids]) kill(pid);
+    await exit;
+  }
+
   async dispose(): Promise<void> {
     await this.#stop('SIGQUIT');
     rmSync(this.#folder, {recursive: true, force: true});
@@ -158,5 +168,14 @@ export class PostgresServer {
     } catch {
       return false;
     }
+  }
+}
+
+/** One that has ended meanwhile has nothing more to be killed for. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

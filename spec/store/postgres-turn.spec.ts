@@ -1,9 +1,11 @@
 import {once} from 'node:events';
 import {connect, createServer, type AddressInfo} from 'node:net';
 import {createInterface} from 'node:readline';
+import {setImmediate} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
 import {TestClock} from 'espalier/testing';
 import {PostgresStore} from '../../src/store/postgres.ts';
+import {PostgresTurn} from '../../src/store/postgres-turn.ts';
 import {lifetime, share, test} from './postgres-world.ts';
 
 const {server, world, startChild} = await share({isDurable: true});
@@ -158,4 +160,60 @@ test('S58: of updates that were written together, those that were answered are t
     const text = (await store.touch(key))!.components.get('count')!.text;
     t.true(Number(text) === count || Number(text) === count + 1, `${text} after ${count}`);
   }
+});
+
+test('of calls that travel together the one that comes too late is left out, and is not done; the others are', async t => {
+  const {store, made, pool, schema} = world(t);
+  await made();
+  for (const uid of ['early', 'late']) await store.create({uid, ...lifetime});
+  const ask = async (call: string, moment: number) =>
+    (
+      await pool.query<{it: string}>(`SELECT "${schema}".${call} AS it WHERE "${schema}".is_in_time(${moment})`)
+    ).rows.map(({it}) => it);
+  const together: number[] = [];
+  const turn = new PostgresTurn<string>({
+    alone: async (key, moment) => (await ask(`"end"('${key}', 'logout', NULL, NULL)`, moment))[0],
+    together: async (keys, {first}) => {
+      together.push(keys.length);
+      return ask(
+        `change_all('${JSON.stringify(keys.map(key => ({act: 'end', key, reason: 'logout'})))}', NULL)`,
+        first,
+      );
+    },
+  });
+  const [late, early] = await Promise.allSettled([
+    turn.join('late', Date.now() - 1),
+    turn.join('early', Date.now() + 60_000),
+  ]);
+  t.deepEqual(together, [2]);
+  t.like(late, {status: 'rejected', reason: {code: 'ESP01'}});
+  t.like(early, {status: 'fulfilled'});
+  t.truthy(await store.read('late'));
+  t.is(await store.read('early'), undefined);
+});
+
+test('while two bundles are under way what comes waits for one of them, and travels together', async t => {
+  const bundles: number[] = [];
+  const answers: (() => void)[] = [];
+  const turn = new PostgresTurn<number>({
+    alone: async call => (bundles.push(1), String(call)),
+    together: async calls => {
+      bundles.push(calls.length);
+      await new Promise<void>(resolve => answers.push(resolve));
+      return calls.map(String);
+    },
+  });
+  const calls: Promise<unknown>[] = [];
+  for (const count of [2, 3, 4, 5]) {
+    for (let i = 0; i < count; i += 1) calls.push(turn.join(i));
+    await setImmediate();
+    await setImmediate();
+  }
+  t.deepEqual(bundles, [2, 3]);
+  answers[0]!();
+  await calls[0];
+  await setImmediate();
+  t.deepEqual(bundles, [2, 3, 9]);
+  for (const answer of answers) answer();
+  await Promise.all(calls);
 });

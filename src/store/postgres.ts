@@ -29,7 +29,7 @@ import {codeOf, isOutage, PostgresError} from './postgres-error.ts';
 import {callTimeout, PostgresLink, soon, type Answer} from './postgres-link.ts';
 import {encodeName, toEndedPage, toEnds, toFound, toPage, toRecord} from './postgres-record.ts';
 import {checkSchema, schemaRelease, schemaSql, schemaVersion, tableNames, tooLate} from './postgres-schema.ts';
-import {PostgresTurn} from './postgres-turn.ts';
+import {PostgresTurn, type Deadlines} from './postgres-turn.ts';
 
 /** How a `PostgresStore` is set up: with a `url` or a `pool`. */
 export interface PostgresStoreOptions {
@@ -81,14 +81,14 @@ export class PostgresStore implements SessionStore, EndStore {
   /** Gives the moment to go by. Without it the server's clock does. */
   readonly #now: () => number | null;
   readonly #finds = new PostgresTurn<Find>({
-    alone: ({uid, isSeen}, until) => this.#callUntil(until, 'look_up', uid, isSeen, this.#now()),
+    alone: ({uid, isSeen}, until) => this.#callOne({first: until, last: until}, 'look_up', uid, isSeen, this.#now()),
     together: (finds, until) => {
       const [uids, areSeen] = [finds.map(({uid}) => uid), finds.map(({isSeen}) => isSeen)];
       return this.#callAll(until, 'find_all', uids, areSeen, this.#now());
     },
   });
   readonly #changes = new PostgresTurn<Change>({
-    alone: ({act, values}, until) => this.#callUntil(until, act, ...values, this.#now()),
+    alone: ({act, values}, until) => this.#callOne({first: until, last: until}, act, ...values, this.#now()),
     together: (changes, until) => this.#callAll(until, 'change_all', JSON.stringify(changes.map(toCall)), this.#now()),
   });
   #made: Promise<void> | undefined;
@@ -229,17 +229,17 @@ export class PostgresStore implements SessionStore, EndStore {
   }
 
   #call(name: string, ...values: readonly unknown[]): Promise<Answer> {
-    return this.#callUntil(undefined, name, ...values);
+    return this.#callOne(undefined, name, ...values);
   }
 
-  async #callUntil(until: number | undefined, name: string, ...values: readonly unknown[]): Promise<Answer> {
+  async #callOne(until: Deadlines | undefined, name: string, ...values: readonly unknown[]): Promise<Answer> {
     return (await this.#callAll(until, name, ...values))[0];
   }
 
-  #callAll(given: number | undefined, name: string, ...values: readonly unknown[]): Promise<readonly Answer[]> {
+  #callAll(given: Deadlines | undefined, name: string, ...values: readonly unknown[]): Promise<readonly Answer[]> {
     return this.#told(async () => {
       await (this.#made ??= this.#make());
-      const until = given ?? soon();
+      const until = given ?? {first: soon(), last: soon()};
       try {
         return await this.#callOnce(name, values, until);
       } catch (error) {
@@ -253,13 +253,13 @@ export class PostgresStore implements SessionStore, EndStore {
   }
 
   // A server that was held up finds the call much later, when it has long failed here. It must not be done then.
-  async #callOnce(name: string, values: readonly unknown[], until: number): Promise<readonly Answer[]> {
+  async #callOnce(name: string, values: readonly unknown[], until: Deadlines): Promise<readonly Answer[]> {
     const places = values.map((_, i) => `$${i + 1}`);
     const inTime = `"${this.#schema}".is_in_time($${values.length + 1})`;
     const text = `SELECT "${this.#schema}"."${name}"(${places.join(', ')}) WHERE ${inTime}`;
     const made = this.#made;
     try {
-      return await this.#link.askAll(text, [...values, this.#ahead + until + slack], until);
+      return await this.#link.askAll(text, [...values, this.#ahead + until.first + slack], until.last);
     } catch (error) {
       if (made === this.#made) this.#doubt(codeOf(error) ?? '');
       throw error;
