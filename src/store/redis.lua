@@ -613,8 +613,8 @@ function ops.enlist(user, key, place)
   redis.call('ZADD', base .. 'listed', 'NX', text(now + day), key .. '\n' .. user)
 end
 
--- What `act` makes of each session of a user, of pairs of a key and whether it came lately: then its session may be about to be
--- signed in, and counts as theirs. Without that one without a user is `early`. What can't be read is `here`.
+-- What `act` makes of each session of a user, of pairs of a key and whether it came lately: then its session may be about to
+-- be signed in, and counts as theirs. Without that one without a user is `early`. What can't be read is `here`.
 local function eachOf(user, pairsOfKeys, act)
   local answers = {}
   for i = 1, #pairsOfKeys, 2 do
