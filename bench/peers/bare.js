@@ -63,7 +63,7 @@ function sessionOf(request, headers) {
 const isTogether = process.env.TOGETHER === 'yes';
 let waiting = [];
 
-function end(response, body) {
+function finish(response, body) {
   if (!isTogether) return response.end(body);
   if (waiting.push([response, body]) === 1) setImmediate(endAll);
 }
@@ -77,7 +77,7 @@ function endAll() {
 const text = 'text/plain; charset=utf-8';
 
 function answer(response, type, body) {
-  end(response.writeHead(200, ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(body))]), body);
+  finish(response.writeHead(200, ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(body))]), body);
 }
 
 function answerWithSession(request, response, bodyOf) {
@@ -85,7 +85,7 @@ function answerWithSession(request, response, bodyOf) {
   if (isEquipped) equip(request, headers);
   const body = bodyOf(sessionOf(request, headers));
   headers.push('Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', String(Buffer.byteLength(body)));
-  end(response.writeHead(200, headers), body);
+  finish(response.writeHead(200, headers), body);
 }
 
 function answerJson(request, response, take) {
@@ -104,7 +104,7 @@ function answerMember(request, response) {
   const body = 'for members';
   const length = String(Buffer.byteLength(body));
   const headers = ['Content-Type', text, 'Vary', 'Cookie', 'Cache-Control', 'no-store', 'Content-Length', length];
-  end(response.writeHead(200, headers), body);
+  finish(response.writeHead(200, headers), body);
 }
 
 // What helmet sends.
