@@ -21,7 +21,6 @@ const fields = {
 };
 const component = {name: 'cart'};
 const text = writeContent(component, {version: 0, fields});
-const ofDevalue = stringify([0, fields]);
 const stored = {revision: 1, text};
 
 const minute = 60_000;
@@ -31,7 +30,7 @@ const answer = Promise.resolve(1);
 /** Who gives up on an answer after a minute, each with a timer of its own. */
 function plainTimeout(promise) {
   const {promise: late, reject} = Promise.withResolvers();
-  const timer = setTimeout(reject, minute);
+  const timer = setTimeout(() => reject(new Error('late')), minute);
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
