@@ -113,10 +113,59 @@ test('a store that fails is told of once, and what ended meanwhile is told when 
   isDown = false;
   clock.advance(500);
   t.deepEqual(told, ['a logout']);
+  clock.advance(60_000);
   isDown = true;
   clock.advance(500);
   t.is(errors.length, 2);
   await calm();
+});
+
+test('what ends after a store is back that was down when it was first asked is told', async t => {
+  let isDown = true;
+  for (const through of [(store: WholeStore) => store, distant]) {
+    const {clock, memory, told, watch} = watching(store =>
+      around(through(store), act => {
+        if (isDown) throw new Error('gone');
+        return act();
+      }),
+    );
+    isDown = true;
+    await watch.begin();
+    isDown = false;
+    await watch.begin();
+    memory.create({uid: 'a', ...lifetime});
+    memory.end('a', 'logout');
+    await watch.hear();
+    t.deepEqual(told, ['a logout']);
+    watch.close();
+    t.is(clock.pending, 0);
+  }
+});
+
+test('of a store that can hear but not sweep, or fails every other time, an operator is told once a minute at most', t => {
+  let asked = 0;
+  const failures: Record<string, (name: string) => boolean> = {
+    'no sweep': name => name === 'sweep',
+    'no ends': name => name === 'endsSince',
+    'every other sweep': name => name === 'sweep' && (asked += 1) % 2 === 0,
+  };
+  const counts = Object.entries(failures).map(([title, fails]) => {
+    const {clock, errors, watch} = watching(store =>
+      around(store, (act, name) => {
+        if (fails(name)) throw new Error('gone');
+        return act();
+      }),
+    );
+    void watch.begin();
+    clock.advance(59_000);
+    watch.close();
+    return [title, errors.length];
+  });
+  t.deepEqual(counts, [
+    ['no sweep', 1],
+    ['no ends', 1],
+    ['every other sweep', 1],
+  ]);
 });
 
 test('an answer that comes after it was closed is told to nobody', async t => {

@@ -9,6 +9,7 @@ import type {LoggedEnd, SessionStore} from '../store/contract.ts';
 
 /** How often it is looked for what is due, and for what has ended in other processes, in milliseconds. */
 const lookEvery = 500;
+const minute = 60_000;
 
 /**
  * Watches over the store of a site, which does nothing by itself: has it swept, and passes on the ends of sessions, in whichever
@@ -21,15 +22,16 @@ export class EndWatch {
   readonly #tell: (ends: readonly LoggedEnd[]) => void;
   // Whoever ended a session, in a request of theirs, has no part in what follows.
   readonly #apart = outsideRequest(() => AsyncLocalStorage.snapshot());
-  /** Up to which end all are told of. */
+  /** Up to which end all are told of; `undefined` as long as the store has not answered. */
   #mark: string | undefined;
-  #beginning: Awaitable<void> = undefined;
   #hearing: Awaitable<void> = undefined;
   #isHearing = false;
   /** Whether there may be ends that are not heard of yet. */
   #hasNews = true;
   #hasBegun = false;
-  #hasFailed = false;
+  /** What did not work when it was tried last. */
+  readonly #failing = new Set<'sweep' | 'hear'>();
+  #reportedAt = -Infinity;
   #isClosed = false;
   #cancel: (() => void) | undefined;
 
@@ -44,13 +46,16 @@ export class EndWatch {
     this.#tell = tell;
   }
 
-  /** Hear of all that ends from now on. Who is to hear of an end waits for it; there is nothing to wait for once it has begun. */
+  /**
+   * Hear of all that ends from now on. Who is to hear of an end waits for it; there is nothing to wait for once it has begun. What did
+   * not begin, since the store was down, is tried again.
+   */
   begin(): Awaitable<void> {
-    if (this.#hasBegun) return this.#beginning;
+    if (this.#mark !== undefined) return undefined;
+    const begun = this.#isHearing ? this.#hearing : this.hear();
+    if (!this.#hasBegun) this.#lookLater();
     this.#hasBegun = true;
-    this.#beginning = proceed(this.hear(), () => (this.#beginning = undefined));
-    this.#lookLater();
-    return this.#beginning;
+    return begun;
   }
 
   /** Pass on what has ended by now, as this process has just ended something. */
@@ -58,7 +63,7 @@ export class EndWatch {
     this.#hasNews = true;
     if (this.#isHearing || this.#isClosed) return this.#hearing;
     this.#isHearing = true;
-    const heard = this.#apart(() => this.#attempt(() => this.#hearAll()));
+    const heard = this.#apart(() => this.#attempt('hear', () => this.#hearAll()));
     this.#hearing = proceed(heard, () => {
       this.#isHearing = false;
       this.#hearing = undefined;
@@ -77,7 +82,7 @@ export class EndWatch {
 
   #look(): void {
     const looked = proceed(
-      this.#attempt(() => this.#sweepAll()),
+      this.#attempt('sweep', () => this.#sweepAll()),
       () => this.hear(),
     );
     void proceed(looked, () => this.#lookLater());
@@ -85,6 +90,7 @@ export class EndWatch {
 
   #sweepAll(): Awaitable<void> {
     return proceed(this.#store.sweep(), hasMore => {
+      this.#failing.delete('sweep');
       if (!hasMore || this.#isClosed) return undefined;
       void this.hear();
       return setImmediate().then(() => this.#sweepAll());
@@ -97,7 +103,7 @@ export class EndWatch {
     return proceed(this.#store.endsSince(this.#mark), ({ends, mark, hasMore}) => {
       if (this.#isClosed) return undefined;
       this.#mark = mark;
-      this.#hasFailed = false;
+      this.#failing.delete('hear');
       if (ends.length > 0) this.#tell(ends);
       if (!hasMore) return this.#hearAll();
       this.#hasNews = true;
@@ -106,12 +112,16 @@ export class EndWatch {
     });
   }
 
-  /** What fails the next look makes up for. An operator is told once. */
-  #attempt(act: () => Awaitable<void>): Awaitable<void> {
+  /** What fails the next look makes up for. An operator is told once, and once a minute at most of what comes and goes. */
+  #attempt(what: 'sweep' | 'hear', act: () => Awaitable<void>): Awaitable<void> {
     return recovered(act, error => {
-      const isKnown = this.#hasFailed || this.#isClosed || isOutageTold(error);
-      if (!isKnown) report(this.#logger, 'It could not be looked for sessions that are due or have ended.', error);
-      this.#hasFailed = true;
+      const isKnown = this.#failing.size > 0 || this.#isClosed || isOutageTold(error);
+      this.#failing.add(what);
+      const now = this.#clock.now();
+      // Also when the clock has been put back, however far.
+      if (isKnown || Math.abs(now - this.#reportedAt) < minute) return;
+      this.#reportedAt = now;
+      report(this.#logger, 'It could not be looked for sessions that are due or have ended.', error);
     });
   }
 }
