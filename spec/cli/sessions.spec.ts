@@ -75,6 +75,12 @@ test('what no command can look into is refused, with the reason', async t => {
   t.is((await espalier(['sessions', 'list', 'sqlite:sessions.db', '--most', '0'], folder)).code, 2);
   const away = await espalier(['sessions', 'count', 'redis://127.0.0.1:1'], folder);
   t.is(away.code, 1);
+  for (const scheme of ['mysql', 'postgres+ssl', 'MySQL']) {
+    const unknown = await espalier(['sessions', 'count', `${scheme}://ada:kept-secret@127.0.0.1/shop`], folder);
+    t.deepEqual([unknown.code, unknown.stdout], [1, '']);
+    t.true(unknown.stderr.startsWith(`There is no store at ${scheme.toLowerCase()}: addresses. `), unknown.stderr);
+    t.notRegex(unknown.stderr, /kept-secret/);
+  }
 });
 
 test('sessions are listed, shown with values, and ended, as plain data where that is asked for', async t => {

@@ -129,10 +129,12 @@ interface Opened {
 }
 
 async function opened(place: string): Promise<Opened> {
-  const scheme = /^([a-z]+):/.exec(place)?.[1] ?? '';
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(place)?.[1]?.toLowerCase() ?? '';
   const store = await storeAt(scheme, place);
   return store ? {store, close: () => store.close()} : ofProgram(place);
 }
+
+const schemes = 'Those of stores begin with redis:, rediss:, postgres:, postgresql: or sqlite:.';
 
 /** Only what is asked for is loaded, since drivers are not everywhere. */
 async function storeAt(scheme: string, place: string): Promise<SessionStore | undefined> {
@@ -144,7 +146,12 @@ async function storeAt(scheme: string, place: string): Promise<SessionStore | un
     const {PostgresStore} = await import('../store/postgres.ts');
     return new PostgresStore({url: place});
   }
-  if (scheme !== 'sqlite') return undefined;
+  if (scheme !== 'sqlite') {
+    // Not told with the address, in which there may be a password.
+    if (place.startsWith('://', scheme.length) && scheme !== '')
+      throw new EspalierError('OPTION_INVALID', `There is no store at ${scheme}: addresses. ${schemes}`);
+    return undefined;
+  }
   const path = place.slice('sqlite:'.length);
   // The store would make it.
   if (!isFile(path)) throw new EspalierError('OPTION_INVALID', `There is no file ${path}.`);
