@@ -4,11 +4,11 @@ import {endAllOf, listAll} from '../../src/testing/store-contract/world.ts';
 import {absoluteTimeout, idleTimeout, peek, share, test} from './redis-world.ts';
 
 const {admin, world} = await share();
+const program = readFileSync('spec/store/fixtures/redis-0.1.0.lua', 'utf8');
 
 test('what 0.1.0 has written is found, counted and listed, and goes on beside processes of 0.1.0', async t => {
   const clock = new TestClock();
   const {store, key} = world(t, {clock});
-  const program = readFileSync('spec/store/fixtures/redis-0.1.0.lua', 'utf8');
   const former = async (operation: string, ...args: string[]) => {
     const options = {keys: [key('')], arguments: [operation, `${clock.now()}`, '', ...args]};
     const [, state, result] = (await admin.eval(program, options)) as [string, string, unknown];
@@ -49,6 +49,32 @@ test('what 0.1.0 has written is found, counted and listed, and goes on beside pr
   t.deepEqual(await store.countEnds(), {waiting: 4, parked: 0});
 });
 
+test('within the grace of a renewal the id of before finds the session in processes of 0.1.0 and in ours, whoever has renewed it', async t => {
+  const clock = new TestClock();
+  const {store, key, begin} = world(t, {clock});
+  const former = async (operation: string, ...args: string[]) => {
+    const options = {keys: [key('')], arguments: [operation, `${clock.now()}`, '', ...args]};
+    return ((await admin.eval(program, options)) as [string, string, unknown[]])[2];
+  };
+  const found = async (uid: string) => ((await former('find', uid, '1')).length > 0 ? uid : undefined);
+  await begin('a');
+  await begin('b');
+  await former('renew', 'a', 'a', 'a2', '30000');
+  t.like(await store.find('a', true), {key: 'a', uid: 'a2'});
+  await store.renew('b', {from: 'b', to: 'b2', grace: 30_000});
+  t.deepEqual([await found('b'), await found('b2')], ['b', 'b2']);
+
+  // Each renews what the other has renewed.
+  await store.renew('a', {from: 'a2', to: 'a3', grace: 30_000});
+  t.deepEqual([await found('a2'), await found('a3')], ['a2', 'a3']);
+  await former('renew', 'b', 'b2', 'b3', '30000');
+  t.like(await store.find('b2', true), {key: 'b', uid: 'b3'});
+
+  // The ids of before a sign-in find nobody.
+  await store.renew('a', {from: 'a3', to: 'a4', grace: 30_000, signIn: {user: 'ada', limit: 10}});
+  t.deepEqual(await Promise.all(['a', 'a2', 'a3', 'a4'].map(found)), [undefined, undefined, undefined, 'a4']);
+});
+
 test('a store of a later format is refused', async t => {
   const {store, key, begin} = world(t);
   await admin.hSet(key('store'), {format: '2', partitions: '1'});
@@ -63,7 +89,6 @@ test('a store of a later format is refused', async t => {
 test('a process of 0.1.0 fails where a store has several partitions, and begins no session that others do not find', async t => {
   const {store, key, begin} = world(t, {partitions: 4});
   await begin('a');
-  const program = readFileSync('spec/store/fixtures/redis-0.1.0.lua', 'utf8');
   const create = ['create', '', '', 'b', '0', '1000', '1000'];
   await t.throwsAsync(admin.eval(program, {keys: [key('')], arguments: create}), {message: /WRONGTYPE/});
   t.is(await store.count(), 1);

@@ -81,6 +81,21 @@ local function timeoutReason(s)
   return idleDeadline(s) < absoluteDeadline(s) and 'idle' or 'absolute'
 end
 
+-- The uids as release 0.1.0 has them: a field for each but the newest, with until when it finds the session. Processes of that release
+-- may run beside this one, so the fields are written for them too.
+local function idsByFields(s)
+  local ids = {}
+  for _, field in ipairs(redis.call('HKEYS', s.at)) do
+    local till = string.sub(field, 1, 2) == 'a:' and number(redis.call('HGET', s.at, field))
+    local uid = string.sub(field, 3)
+    if till and now < till then ids[#ids + 1] = {uid = uid, issued = s.created, grace = 0, till = till, seen = 0} end
+  end
+  table.sort(ids, function(one, other) return one.till < other.till end)
+  while #ids >= limits.mostIds do table.remove(ids, 1) end
+  ids[#ids + 1] = {uid = s.uid, issued = s.created, grace = 0}
+  return ids
+end
+
 -- The uids that find a session, or did so a moment ago, in the order in which they were given: src/session/store/ids.ts,
 -- told once more. An id without 'till' has nothing that comes after it and was seen. Releases before know nothing of
 -- 'sights', which has nothing of theirs; what they gave goes as it went there.
@@ -91,20 +106,28 @@ local function idsOf(s)
     local seen = tonumber(sights[uid] or 0)
     ids[#ids + 1] = {uid = uid, issued = tonumber(issued), grace = tonumber(grace), till = tonumber(till), seen = seen}
   end
-  -- It has had no other, or the process that gave it this one was of a release that knew no list of them.
-  if #ids == 0 or ids[#ids].uid ~= s.uid then return {{uid = s.uid, issued = s.created, grace = 0}} end
-  return ids
+  if #ids > 0 and ids[#ids].uid == s.uid then return ids end
+  if s.uid == s.key then return {{uid = s.uid, issued = s.created, grace = 0}} end
+  return idsByFields(s)
 end
 
 local function saveIds(s, ids)
-  local lines, sights = {}, {}
+  local lines, sights, fields, gone = {}, {}, {}, {}
+  for _, id in ipairs(idsOf(s)) do gone['a:' .. id.uid] = true end
   for i, id in ipairs(ids) do
     sights[i] = id.uid .. '\n' .. (id.seen and text(id.seen) or '') .. '\n'
     local till = id.till and text(id.till) or ''
     lines[i] = id.uid .. '\n' .. text(id.issued) .. '\n' .. text(id.grace) .. '\n' .. till .. '\n'
+    if i < #ids then
+      local field = 'a:' .. id.uid
+      gone[field] = nil
+      fields[#fields + 1] = field
+      fields[#fields + 1] = text(id.till or idleDeadline(s))
+    end
   end
   s.ids, s.sights, s.uid = table.concat(lines), table.concat(sights), ids[#ids].uid
-  redis.call('HSET', s.at, 'uid', s.uid, 'ids', s.ids, 'sights', s.sights)
+  redis.call('HSET', s.at, 'uid', s.uid, 'ids', s.ids, 'sights', s.sights, unpack(fields))
+  for field in pairs(gone) do redis.call('HDEL', s.at, field) end
 end
 
 local function finds(id)

@@ -281,10 +281,16 @@ export class SqliteFile {
     if (SqliteFile.#reading.has(this) && now < this.#readingSince + moment) return;
     this.#endReading();
     this.#begin.run();
+    try {
+      this.#witness?.begin();
+    } catch (error) {
+      // Whether others have written is not known, so nothing is read.
+      this.#rollBack();
+      throw error;
+    }
     SqliteFile.#reading.add(this);
     this.#readingSince = now;
     setImmediate(() => this.#endReading());
-    this.#witness?.begin();
   }
 
   #endReading(): void {
