@@ -5,6 +5,8 @@ import test from 'ava';
 import {ContainerModule, Get, inject, Resource, SessionService, SessionStore} from 'espalier';
 import type {SqliteStore} from 'espalier/store/sqlite';
 import {testSite} from 'espalier/testing';
+import {OutageLog} from '../../src/outage-log.ts';
+import {SqliteFile} from '../../src/store/sqlite-file.ts';
 import {lifetime, listen, SqliteFolder} from './sqlite-folder.ts';
 
 /** The file, and those that SQLite keeps beside it. */
@@ -22,6 +24,24 @@ function move(from: string, to: string): void {
 }
 
 const begin = async (store: SqliteStore, uid: string) => store.create({uid, ...lifetime});
+
+test('a read fails, each in its turn, as long as it is not known whether others have written', async t => {
+  const folder = new SqliteFolder(t);
+  const file = new SqliteFile(folder.path, new OutageLog(console));
+  t.teardown(() => file.close());
+  let isReadable = false;
+  file.watch({
+    begin: () => {
+      if (!isReadable) throw new Error('disk I/O error');
+    },
+    undo: () => undefined,
+  });
+  const read = async () => file.read(() => 'read');
+  await t.throwsAsync(read);
+  await t.throwsAsync(read);
+  isReadable = true;
+  t.is(await read(), 'read');
+});
 
 test('a write to a file that was deleted while it was open fails', async t => {
   const folder = new SqliteFolder(t);
